@@ -1,0 +1,291 @@
+"""The command line: pictures in, one picture out.
+
+    python -m gatys CONTENT STYLE [STYLE ...] -o OUT
+
+Standard output carries one line, about the result; everything else goes to standard error. Exit codes: 0 done; 1 out
+of memory; 2 something given is wrong, said in one sentence; 130 ended by Ctrl-C, the first of which stops the descent
+and saves the best picture so far (so that `gatys ... && next` does not go on), the second of which saves nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import logging
+import os
+import re
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from .images import ImageError, Picture, check_output, fit, load_image, save_image
+from .optimize import INITS, Progress, Record, Result, optimize, split_steps
+from .options import NO_CONTENT, build_parser, check_options
+from .pyramid import resize, resolve_levels
+from .targets import extract_content, extract_style
+from .tiles import tiles
+from .vgg import check_image
+from .weights import load_vgg19
+
+log = logging.getLogger(__name__)
+
+INTERRUPTED = 130
+UNTRAINED = (
+    "untrained filters: colours and brush texture of the style, not the trained network of the paper; "
+    "use --weights imagenet for that"
+)
+_OUT_OF_MEMORY = re.compile(
+    r"out of memory|not enough memory|can't allocate memory|ALLOC_FAILED|overflow", re.IGNORECASE
+)
+_OF_OPTIMIZE = ("steps", "optimizer", "learning_rate", "content_weight", "style_weight", "tv_weight")
+_OF_OPTIMIZE += ("seed", "tile", "history_size")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; `--help` and `--version` raise SystemExit(0)."""
+    package = logging.getLogger(__name__.rpartition(".")[0])
+    handler, level = _Lines(), package.level
+    package.addHandler(handler)
+    try:
+        options = build_parser().parse_intermixed_args(argv)
+        package.setLevel({"quiet": logging.ERROR, "verbose": logging.DEBUG}.get(options.verbosity, logging.INFO))
+        return _run(options)
+    except KeyboardInterrupt:
+        _complain("interrupted by Ctrl-C; nothing was saved")
+        return INTERRUPTED
+    except (ValueError, OSError) as problem:  # WeightsError is an OSError, ImageError a ValueError
+        _complain(problem)
+        return 2
+    except (MemoryError, RuntimeError) as problem:
+        if not isinstance(problem, MemoryError) and not _OUT_OF_MEMORY.search(str(problem)):
+            raise
+        _complain(
+            f"out of memory with --size {options.size} and --tile {options.tile or 'none'}; give a smaller --size "
+            "(and --style-scale), or --tile 512 or less"
+        )
+        return 1
+    finally:
+        package.removeHandler(handler)
+        package.setLevel(level)
+
+
+def _run(options: argparse.Namespace) -> int:
+    check_options(options)
+    if options.out is not None:
+        check_output(options.out, options.depth)
+    device = find_device(options.device)
+    content, styles, start, size = _load_pictures(options)
+    _check_pictures(options, content, styles, size)
+    out = options.out or _free_path(_default_name(options))
+    check_output(out, options.depth)
+
+    with _Bar("weights", options.verbosity == "quiet", unit="B", unit_scale=True, delay=0.1) as bar:
+        net = load_vgg19(options.weights, options.pooling, layout=options.layout, progress=bar.reach)
+    log.info("network: %s on %s", net.tag, device)
+    if options.weights.partition(":")[0] == "untrained":
+        log.info(UNTRAINED)
+    net = net.to(device)
+    began = time.monotonic()
+    how = {"levels": options.levels, "normalize": options.normalize}
+    targets: dict[str, Any] = {"content": None, "style": None}
+    if content is not None:
+        targets["content"] = extract_content(net, content.pixels, options.content_layers, **how)
+    if styles:
+        targets["style"] = extract_style(net, styles, options.style_layers, **how)
+    result, interrupted = _descend(net, targets, start, size if content is None else None, options)
+
+    for note in result.notes:
+        log.warning(note)
+    if options.out is None:
+        out = _free_path(out)  # another run may have taken it meanwhile
+    alpha = None if content is None else content.alpha
+    save_image(out, result.image.clamp(0, 1), alpha=alpha, depth=options.depth, quality=options.quality)
+    done = len(result.history)
+    steps = f"interrupted after {done} of {options.steps} steps" if interrupted else f"{done} steps"
+    losses = _losses(min(result.history, key=_worth))
+    _tell(f"{out}: {size[1]} x {size[0]}, {steps}, {time.monotonic() - began:.1f} s, {losses}")
+    return INTERRUPTED if interrupted else 0
+
+
+def _descend(
+    net: torch.nn.Module, targets: dict, start: str | Tensor, size: tuple[int, int] | None, options: argparse.Namespace
+) -> tuple[Result, bool]:
+    """The result, and whether Ctrl-C ended it early."""
+    given = {name: getattr(options, name) for name in _OF_OPTIMIZE}
+    with (
+        _interruptible() as interruption,
+        _Bar("steps", options.verbosity == "quiet", unit="step", total=options.steps) as bar,
+    ):
+
+        def follow(progress: Progress) -> None:
+            record = progress.losses
+            log.debug("step %d, level %d: %s", progress.step, progress.level, _losses(record))
+            bar.set_postfix_str(f"level {progress.level}, {_losses(record)}", refresh=False)
+            bar.reach(progress.step, progress.steps)
+            if interruption.asked:
+                raise StopIteration
+
+        result = optimize(net, **targets, init=start, size=size, **given, callback=follow)
+    return result, interruption.asked and len(result.history) < options.steps
+
+
+# before the network is loaded
+
+
+def find_device(name: str) -> torch.device:
+    """The device that `--device` names; "auto" is CUDA, then MPS, then the CPU.
+
+    Raises ValueError for a name that is none, and for a device that this machine or this PyTorch does not have.
+    """
+    cards, mps = torch.cuda.device_count(), torch.backends.mps.is_available()
+    there = [
+        "cpu",
+        *(["mps"] if mps else []),
+        *(["cuda"] if cards else []),
+        *(f"cuda:{index}" for index in range(cards)),
+    ]
+    if name == "auto":
+        return torch.device("cuda" if cards else "mps" if mps else "cpu")
+    if name not in there:
+        raise ValueError(
+            f"--device: {name!r} is not on this machine or not known to PyTorch; use auto or {', '.join(there)}"
+        )
+    return torch.device(name)
+
+
+def _load_pictures(options: argparse.Namespace) -> tuple[Picture | None, list[Tensor], str | Tensor, tuple[int, int]]:
+    """Content, styles, what to start from, and the (height, width) of the result.
+
+    The result has the shape of the content or, without one, of the picture to start from or of the first style.
+    """
+    start: str | Tensor = options.init
+    if start not in INITS:
+        try:
+            start = load_image(start).pixels
+        except ImageError as problem:
+            raise ImageError(f"--init: expected {', '.join(INITS)} or a picture file: {problem}") from problem
+    content = None if options.content == NO_CONTENT else load_image(options.content, options.size or None)
+    shape = content.pixels.shape if content is not None else start.shape if isinstance(start, Tensor) else None
+    styles = []
+    for path in options.style:
+        picture = load_image(path)
+        if picture.alpha is not None and bool((picture.alpha < 1).any()):
+            log.warning("style %r: its transparency is ignored, the colours underneath count", path)
+        shape = picture.pixels.shape if shape is None else shape
+        edge = max(1, round((options.size or max(shape[-2:])) * options.style_scale))
+        width, height = fit(picture.pixels.shape[-1], picture.pixels.shape[-2], edge)
+        log.debug("style %r: %d x %d", path, width, height)
+        styles.append(resize(picture.pixels, (height, width)))
+    width, height = fit(shape[-1], shape[-2], options.size or max(shape[-2:]))
+    return content, styles, start, (height, width)
+
+
+def _check_pictures(
+    options: argparse.Namespace, content: Picture | None, styles: list[Tensor], size: tuple[int, int]
+) -> None:
+    """That each picture is large enough for the layers, levels and tiles, and that the steps suffice for the levels."""
+    chosen = [] if content is None else [("content", options.content, content.pixels, options.content_layers)]
+    chosen += [
+        ("style", path, pixels, options.style_layers) for path, pixels in zip(options.style, styles, strict=True)
+    ]
+    levels, layers = [], []
+    for kind, path, pixels, names in chosen:
+        check_image(pixels, names, f"{kind} {path!r}")
+        levels.append(resolve_levels(options.levels, tuple(pixels.shape[-2:]), names, f"{kind} {path!r}"))
+        layers += names
+    log.debug("result: %d x %d, %d levels", size[1], size[0], min(levels))
+    resolve_levels(min(levels), size, layers, "result")
+    split_steps(options.steps, min(levels))
+    tiles(size, None if options.tile == "auto" else options.tile, layers)
+
+
+def _default_name(options: argparse.Namespace) -> Path:
+    """`content_style.png`, `style_texture.png` or `content_reconstruction.png`."""
+    names = [Path(path).stem for path in [options.content, *options.style] if path != NO_CONTENT]
+    names += ["texture"] if options.content == NO_CONTENT else [] if options.style else ["reconstruction"]
+    return Path(
+        os.fsencode("_".join(names))[:200].decode(errors="ignore") + ".png"
+    )  # file systems allow about 255 bytes
+
+
+def _free_path(path: Path) -> Path:
+    """`path`, or where there is such a file, the first of `path_2`, `path_3` ... that is free."""
+    names = itertools.chain(
+        [path], (path.with_name(f"{path.stem}_{count}{path.suffix}") for count in itertools.count(2))
+    )
+    return next(name for name in names if not os.path.lexists(name))
+
+
+# what the user sees
+
+
+class _Lines(logging.Handler):
+    """The package's log as lines on standard error, above the progress bar if there is one."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not record.name.endswith(".optimize"):  # it sums up the notes that are printed one by one
+            _Bar.write(f"gatys: {record.getMessage()}", file=sys.stderr)
+
+
+class _Bar(tqdm):
+    """Progress on standard error, only where that is a terminal."""
+
+    def __init__(self, what: str, quiet: bool, **options: Any):
+        super().__init__(desc=what, disable=quiet or None, file=sys.stderr, dynamic_ncols=True, **options)
+
+    def reach(self, done: int, total: int) -> None:
+        self.total = total or None
+        self.update(done - self.n)
+
+
+@contextmanager
+def _interruptible() -> Iterator[SimpleNamespace]:
+    """While it lasts, the first Ctrl-C only sets `asked` and the second one raises KeyboardInterrupt."""
+    state = SimpleNamespace(asked=False)
+
+    def note(number: int, frame: object) -> None:
+        if state.asked:
+            raise KeyboardInterrupt
+        state.asked = True
+        _Bar.write(
+            "gatys: stopping after this step to save the best picture so far; Ctrl-C again saves nothing", sys.stderr
+        )
+
+    previous = signal.getsignal(signal.SIGINT)
+    # Only the main thread may set handlers; who started this with Ctrl-C ignored (nohup) wants that.
+    if threading.current_thread() is not threading.main_thread() or previous in (signal.SIG_IGN, None):
+        yield state
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield state
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _worth(record: Record) -> tuple[int, float]:
+    """Smallest for the record of the picture that is saved: the finest level, then the lowest total; NaN is none."""
+    return record.level, record.total if record.total == record.total else float("inf")
+
+
+def _losses(record: Record) -> str:
+    return ", ".join(f"{name} {record[name]:.4g}" for name in ("total", "content", "style", "tv"))
+
+
+def _complain(problem: object) -> None:
+    _Bar.write(f"gatys: error: {' '.join(str(problem).split())}", file=sys.stderr)
+
+
+def _tell(line: str) -> None:
+    encoding = sys.stdout.encoding or "utf-8"  # a file's name need not be printable there
+    print(line.encode(encoding, "backslashreplace").decode(encoding))

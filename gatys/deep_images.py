@@ -1,0 +1,142 @@
+"""Pictures of more than 8 bits a channel, for `images`.
+
+Pillow reads such grey as it is but keeps only the upper byte of colour, and writes 8 bits: here the lower byte is
+fetched too, and the two simplest conforming files are written.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import sys
+import zlib
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+
+class DeepImageError(ValueError):
+    """Samples that cannot be used; its text is a sentence's end, to follow the file's name."""
+
+
+def read_samples(image: Image.Image, data: bytes) -> tuple[Tensor, Tensor | None] | None:
+    """Colour (1 or 3, H, W) and alpha (1, H, W) or None, float32 in [0, 1]; None where Pillow's 8 bits are all there is to get.
+
+    image: as Pillow decoded `data`, the whole file. Integers count to 65535, floating-point samples to 1.
+    Raises DeepImageError where samples lie outside that range.
+    """
+    top = 65535.0
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        values = torch.from_numpy(np.array(image).astype(np.float32))[None]
+        top = 1.0 if image.mode == "F" else top
+        if not bool(((values >= 0) & (values <= top)).all()):
+            came = f"{values.min():g} to {values.max():g}"
+            raise DeepImageError(f"holds values from {came}, expected 0 to {top:g}; save it with 8 or 16 bits")
+    elif image.mode in ("RGB", "RGBA") and stores_16_bits(image, data) and (lower := _lower_bytes(data)):
+        levels = np.array(image).astype(np.float32) * 256 + np.array(lower)
+        values = torch.from_numpy(levels).permute(2, 0, 1)
+    else:
+        return None
+    alpha, key = None, image.info.get("transparency")
+    if values.shape[0] == 4:
+        values, alpha = values[:-1], values[-1:] / top
+    elif key is not None:  # the one colour that is transparent
+        key = torch.tensor(key, dtype=values.dtype).reshape(-1, 1, 1)
+        alpha = (values != key).any(0, keepdim=True).float()
+    return values / top, alpha
+
+
+def stores_16_bits(image: Image.Image, data: bytes) -> bool:
+    """Whether a PNG or TIFF file has 16 bits a channel, whatever Pillow made of them."""
+    if image.format == "PNG":
+        return data[24] == 16  # a fixed place of every PNG
+    return image.format == "TIFF" and 16 in image.tag_v2.get(258, ())  # bits per sample
+
+
+def _lower_bytes(data: bytes) -> Image.Image | None:
+    """The picture of the lower bytes of 16-bit colour; None where Pillow has no raw mode for it.
+
+    Told that the file has the other byte order, Pillow takes the lower byte for the upper one.
+    """
+    image = Image.open(io.BytesIO(data))
+    if image.format == "TIFF" and image.tag_v2.get(284, 1) != 1:  # planes one after another: the order told is ignored
+        return None
+    other = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}  # N: the machine's own order
+    tiles = []
+    for tile in image.tile:
+        raw_mode, *rest = (tile.args,) if isinstance(tile.args, str) else tile.args
+        if raw_mode[:-1] != f"{image.mode};16":
+            return None
+        raw_mode = raw_mode[:-1] + other[raw_mode[-1]]
+        tiles.append(tile._replace(args=(raw_mode, *rest) if rest else raw_mode))
+    image.tile = tiles
+    image.load()
+    return image
+
+
+def encode_png(levels: np.ndarray) -> bytes:
+    """The bytes of a 16-bit PNG marked as sRGB.
+
+    levels: uint16 (H, W, 3) or (H, W, 4), the fourth channel straight (not premultiplied) alpha; 0 .. 65535.
+    """
+    height, width, channels = levels.shape
+    rows = np.ascontiguousarray(levels, dtype=">u2").view(np.uint8).reshape(height, -1)
+    filtered = np.full((height, rows.shape[1] + 1), 2, dtype=np.uint8)  # a row begins with its filter: 2 is Up
+    filtered[0, 1:] = rows[0]
+    np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])  # modulo 256, as the format asks
+    header = struct.pack(">IIBBBBB", width, height, 16, {3: 2, 4: 6}[channels], 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        (
+            _png_chunk(b"IHDR", header),
+            _png_chunk(b"sRGB", b"\0"),
+            _png_chunk(b"IDAT", zlib.compress(filtered, 6)),
+            _png_chunk(b"IEND", b""),
+        )
+    )
+
+
+def _png_chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(content, zlib.crc32(kind)))
+
+
+def encode_tiff(levels: np.ndarray) -> bytes:
+    """The bytes of an uncompressed little-endian 16-bit TIFF in one strip.
+
+    levels: uint16 (H, W, 3) or (H, W, 4), the fourth channel straight (not premultiplied) alpha; 0 .. 65535.
+    Raises ValueError where the file would pass TIFF's limit of 4 GiB.
+    """
+    height, width, channels = levels.shape
+    strip = np.ascontiguousarray(levels, dtype="<u2").tobytes()
+    short, long, rational = 3, 4, 5
+    # Values longer than 4 bytes lie behind the directory: bits per sample, then the resolution.
+    count = 12 + (channels == 4)
+    bits_at = 8 + 2 + 12 * count + 4
+    resolution_at = bits_at + 2 * channels
+    strip_at = resolution_at + 8
+    if strip_at + len(strip) >= 2**32:
+        raise ValueError("a TIFF cannot hold more than 4 GiB")
+    entries = [  # tag, type, count, value or offset; ascending tags
+        (256, long, 1, width),
+        (257, long, 1, height),
+        (258, short, channels, bits_at),  # bits per sample
+        (259, short, 1, 1),  # no compression
+        (262, short, 1, 2),  # RGB
+        (273, long, 1, strip_at),
+        (277, short, 1, channels),
+        (278, long, 1, height),  # rows in the strip
+        (279, long, 1, len(strip)),
+        (282, rational, 1, resolution_at),
+        (283, rational, 1, resolution_at),
+        (296, short, 1, 2),  # dots an inch
+    ]
+    if channels == 4:
+        entries.append((338, short, 1, 2))  # the extra sample is straight alpha
+    directory = b"".join(struct.pack("<HHII", *entry) for entry in entries)  # little-endian: a SHORT in a LONG's place
+    behind = struct.pack(f"<{channels}H", *[16] * channels) + struct.pack("<II", 72, 1)
+    return b"II*\0" + struct.pack("<IH", 8, count) + directory + struct.pack("<I", 0) + behind + strip
+
+
+ENCODERS = {"PNG": encode_png, "TIFF": encode_tiff}
+"""Format -> the function that makes its 16-bit file."""

@@ -1,0 +1,194 @@
+"""Descent methods that ask for one picture to be evaluated and are told its loss and gradient.
+
+Each picture of a batch descends on its own: inner products, steps and setbacks are per picture. Every picture
+asked for lies in [0, 1], so the best one seen is the result as it stands.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+ROUGHLY_RISING = 10.0
+"""A loss this many times the best one counts as divergence."""
+
+
+class Descent(Protocol):
+    """The loop is `descent.tell(*evaluate(descent.ask()))`; `best` may be read at any time."""
+
+    best: Tensor
+    """(N, 3, H, W): the best pictures seen."""
+    setbacks: int
+    """How often a picture was rolled back because its loss was not finite or far above the best."""
+
+    def ask(self) -> Tensor: ...
+
+    def tell(self, loss: Tensor, gradient: Tensor) -> None: ...
+
+
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    return torch.linalg.vecdot(a.flatten(1), b.flatten(1))
+
+
+def _each(value: Tensor) -> Tensor:
+    """(N,) shaped to scale (N, 3, H, W)."""
+    return value.reshape(-1, 1, 1, 1)
+
+
+def _finite(loss: Tensor, gradient: Tensor) -> Tensor:
+    return torch.isfinite(loss) & torch.isfinite(gradient.flatten(1)).all(dim=1)
+
+
+class LBFGS:
+    """Limited-memory BFGS (Nocedal and Wright, *Numerical Optimization*, algorithm 7.4) in the box [0, 1].
+
+    Components at a bound whose gradient points outside are held; the step of the others is clipped to the box
+    (two-metric projection, Bertsekas 1982). A full step is tried first; where the loss does not fall enough
+    (Armijo), the step is shortened by quadratic interpolation, so that the loss never rises.
+
+    Args:
+        image: (N, 3, H, W) in [0, 1], where to start.
+        history_size: number of (step, change of gradient) pairs kept; each is two pictures of memory.
+        first_step: root mean square of the first change of the pixels.
+    """
+
+    ARMIJO = 1e-4
+    PATIENCE = 4
+    """Shortened steps in a row after which the history is dropped."""
+
+    def __init__(self, image: Tensor, *, history_size: int = 10, first_step: float = 0.02):
+        self.best = image
+        self.setbacks = 0
+        self._trial = image
+        self._history_size, self._first_step = history_size, first_step
+        self._loss: Tensor | None = None
+        self._pairs: list[tuple[Tensor, Tensor, Tensor]] = []  # s, y, 1 / <s, y> or 0 where the pair is not valid
+
+    def ask(self) -> Tensor:
+        return self._trial
+
+    def tell(self, loss: Tensor, gradient: Tensor) -> None:
+        if self._loss is None:
+            if not _finite(loss, gradient).all():
+                raise ValueError(
+                    "the loss of the starting picture is not finite; check the pictures and the weights of the terms"
+                )
+            self._loss, self._gradient = loss, gradient
+            self._failures = torch.zeros_like(loss, dtype=torch.long)
+            self._gamma = self._steepest(gradient)
+            self._length = torch.ones_like(loss)
+            self._turn()
+            return
+        finite = _finite(loss, gradient)
+        step = self._trial - self.best
+        accepted = finite & (loss <= self._loss + self.ARMIJO * self._slope)
+        self.setbacks += int((~finite | (loss > ROUGHLY_RISING * self._loss)).sum())
+        if accepted.any():
+            self._accept(accepted, step, loss, gradient)
+        self._shorten(~accepted, torch.where(finite, loss, torch.inf))
+        self._turn(accepted)
+
+    def _steepest(self, gradient: Tensor) -> Tensor:
+        """The scale that makes a steepest descent step change the pixels by `first_step`."""
+        return self._first_step / gradient.square().mean(dim=(1, 2, 3)).sqrt().clamp(
+            min=torch.finfo(gradient.dtype).tiny
+        )
+
+    def _accept(self, accepted: Tensor, step: Tensor, loss: Tensor, gradient: Tensor) -> None:
+        change = gradient - self._gradient
+        if not accepted.all():
+            step = torch.where(_each(accepted), step, 0)
+            change = torch.where(_each(accepted), change, 0)
+        curvature, size = _dot(step, change), _dot(change, change)
+        valid = accepted & (curvature > 1e-8 * size.sqrt() * _dot(step, step).sqrt())
+        self._gamma = torch.where(valid, curvature / size, self._gamma)
+        self._pairs.append((step, change, torch.where(valid, 1 / curvature, 0)))
+        del self._pairs[: -self._history_size]
+        self.best = torch.where(_each(accepted), self._trial, self.best)
+        self._loss = torch.where(accepted, loss, self._loss)
+        self._gradient = torch.where(_each(accepted), gradient, self._gradient)
+        self._length = torch.where(accepted, 1.0, self._length)
+        self._failures = torch.where(accepted, 0, self._failures)
+
+    def _shorten(self, refused: Tensor, loss: Tensor) -> None:
+        """Minimum of the parabola through both losses and the slope, between a tenth and a half of the step."""
+        fitted = -self._slope / (2 * (loss - self._loss - self._slope)).clamp(min=torch.finfo(loss.dtype).tiny)
+        self._length = torch.where(refused, self._length * fitted.nan_to_num(0.1).clamp(0.1, 0.5), self._length)
+        self._failures = self._failures + refused
+        lost = self._failures > self.PATIENCE
+        if lost.any():
+            self._pairs = [(s, y, torch.where(lost, 0, rho)) for s, y, rho in self._pairs]
+            shorter = self._steepest(self._gradient) * 0.1 ** (self._failures - self.PATIENCE)
+            self._gamma = torch.where(lost, shorter, self._gamma)
+            self._length = torch.where(lost, 1.0, self._length)
+
+    def _turn(self, accepted: Tensor | None = None) -> None:
+        """Choose the next picture to try from the gradient and the history."""
+        free = ~((self.best <= 0) & (self._gradient > 0) | (self.best >= 1) & (self._gradient < 0))
+        q = self._gradient * free
+        scales = []
+        for s, y, rho in reversed(self._pairs):
+            a = rho * _dot(s, q)
+            q = q - _each(a) * y
+            scales.append(a)
+        q = q * _each(self._gamma)
+        for (s, y, rho), a in zip(self._pairs, reversed(scales), strict=True):
+            q = q + _each(a - rho * _dot(y, q)) * s
+        self._trial = (self.best - _each(self._length) * q * free).clamp_(0, 1)
+        self._slope = _dot(self._gradient, self._trial - self.best)
+        uphill = self._slope >= 0
+        if uphill.any():
+            steepest = (self.best - _each(self._steepest(self._gradient)) * self._gradient).clamp_(0, 1)
+            self._trial = torch.where(_each(uphill), steepest, self._trial)
+            self._slope = _dot(self._gradient, self._trial - self.best)
+
+
+class Adam:
+    """Adam (Kingma and Ba, 2015), its pictures clipped to [0, 1] after each step, the best ones kept.
+
+    Args:
+        image: (N, 3, H, W) in [0, 1], where to start.
+        learning_rate: about the change of a pixel in one step, in units of the [0, 1] range.
+    """
+
+    def __init__(self, image: Tensor, *, learning_rate: float = 0.02):
+        self.best = image
+        self.setbacks = 0
+        self._best_loss: Tensor | None = None
+        self._image = image.clone()
+        # a step does not depend on the scale of the loss unless eps is near the gradient, about 1e-7 at 1024 px
+        self._adam = torch.optim.Adam([self._image], lr=learning_rate, betas=(0.9, 0.99), eps=1e-15)
+
+    def ask(self) -> Tensor:
+        return self._image.clone()
+
+    def tell(self, loss: Tensor, gradient: Tensor) -> None:
+        finite = _finite(loss, gradient)
+        if self._best_loss is None:
+            if not finite.all():
+                raise ValueError(
+                    "the loss of the starting picture is not finite; check the pictures and the weights of the terms"
+                )
+            self._best_loss = loss
+        else:
+            better = finite & (loss < self._best_loss)
+            self.best = torch.where(_each(better), self._image, self.best)
+            self._best_loss = torch.where(better, loss, self._best_loss)
+        lost = ~finite | (loss > ROUGHLY_RISING * self._best_loss)
+        self._image.grad = torch.where(_each(lost), 0, gradient)
+        if lost.any():
+            self._roll_back(lost)
+        self._adam.step()
+        self._image.clamp_(0, 1)
+
+    def _roll_back(self, lost: Tensor) -> None:
+        self.setbacks += int(lost.sum())
+        self._image.copy_(torch.where(_each(lost), self.best, self._image))
+        for moment in ("exp_avg", "exp_avg_sq"):
+            state = self._adam.state[self._image].get(moment)
+            if state is not None:
+                state.mul_(~_each(lost))
+        for group in self._adam.param_groups:
+            group["lr"] /= 2

@@ -1,0 +1,72 @@
+"""Gram matrices as sums over positions.
+
+Gatys et al. (CVPR 2016, equation 3) describe style by G = F F^T, F being the (channels x positions)
+matrix of a layer's responses. Because G is a sum over positions, the sums of disjoint parts of a
+picture add up to the sum of the whole; a guide is a weight on each position inside the same sum.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def _positions(features: Tensor) -> Tensor:
+    """(N, C, H, W) as (N, H * W, C): a view in either memory format."""
+    return features.permute(0, 2, 3, 1).flatten(1, 2)
+
+
+def accumulation_dtype(dtype: torch.dtype) -> torch.dtype:
+    """Sums over positions are never taken below float32, where squares of activations overflow."""
+    return torch.promote_types(dtype, torch.float32)
+
+
+def gram_sum(features: Tensor, weight: Tensor | None = None) -> Tensor:
+    """sum_i w_i f_i f_i^T over all positions i.
+
+    Args:
+        features: (N, C, H, W) responses.
+        weight: (1 or N, 1, H, W) weight w of each position; None means 1. For a guide t, w = t^2
+            (Gatys et al., *Controlling Perceptual Factors*, CVPR 2017, equation 5).
+
+    Returns:
+        (N, C, C), float32 or wider.
+    """
+    f = _positions(features.to(accumulation_dtype(features.dtype)))
+    weighted = f if weight is None else f * _positions(weight.to(f))
+    return weighted.transpose(1, 2) @ f
+
+
+def gram_sum_gradient(features: Tensor, cotangent: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Derivative of <cotangent, gram_sum(features)> in the features, for a symmetric cotangent: 2 w_i K f_i.
+
+    Args:
+        features: (N, C, H, W).
+        cotangent: (N, C, C), symmetric.
+        weight: as for `gram_sum`.
+
+    Returns:
+        (N, C, H, W) in the dtype of `features`.
+    """
+    n, c, h, w = features.shape
+    f = _positions(features.to(cotangent.dtype))
+    pulled = f @ (2 * cotangent)
+    if weight is not None:
+        pulled *= _positions(weight.to(f))
+    return pulled.view(n, h, w, c).permute(0, 3, 1, 2).to(features.dtype)
+
+
+def gram_matrix(features: Tensor, guide: Tensor | None = None) -> Tensor:
+    """Normalised Gram matrix: F F^T / M, or with a guide t, sum_i t_i^2 f_i f_i^T / sum_i t_i^2.
+
+    Args:
+        features: (N, C, H, W).
+        guide: (1 or N, 1, H, W), values >= 0 with at least one above 0 in each picture.
+
+    Returns:
+        (N, C, C), float32 or wider.
+    """
+    if guide is None:
+        return gram_sum(features) / (features.shape[-2] * features.shape[-1])
+    weight = guide.to(accumulation_dtype(features.dtype)).square()
+    return gram_sum(features, weight) / weight.sum(dim=(2, 3))[..., None]

@@ -1,0 +1,100 @@
+"""Pictures at several sizes: level 0 is full size, each next level half of it, for descending coarse to fine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .vgg import minimum_size
+
+AUTOMATIC_EDGE = 128
+"""`levels="auto"` goes down until the short edge would fall below this many pixels."""
+
+Levels = int | str
+
+
+def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resample (N, C, H, W) to `size` = (height, width): bicubic, antialiased, clamped to [0, 1].
+
+    Done in main memory, since some devices lack antialiased resampling; the result is on the device of `image`.
+    """
+    if tuple(image.shape[-2:]) == tuple(size):
+        return image
+    small = F.interpolate(image.cpu(), size=tuple(size), mode="bicubic", antialias=True, align_corners=False)
+    return small.clamp_(0, 1).to(image.device)
+
+
+def scale_picture(image: Tensor, factor: float) -> Tensor:
+    """Resample (N, C, H, W) so that both edges are `factor` times as long, at least one pixel."""
+    if not 0 < factor < float("inf"):
+        raise ValueError(f"style_scale: expected a finite factor above 0, got {factor!r}")
+    return resize(image, tuple(max(1, round(edge * factor)) for edge in image.shape[-2:]))
+
+
+def level_size(size: tuple[int, int], level: int) -> tuple[int, int]:
+    """(height, width) of a level, for a full `size` of (height, width)."""
+    return tuple(max(1, round(edge / 2**level)) for edge in size)
+
+
+def resolve_levels(levels: Levels, size: tuple[int, int], layers: Iterable[str], what: str = "image") -> int:
+    """The number of levels that `levels` means for a picture of `size` (height, width).
+
+    Raises:
+        ValueError: for anything but "auto" or a positive integer, or where the coarsest level is too small for `layers`.
+    """
+    short, need = min(size), minimum_size(layers)
+    if levels == "auto":
+        return max(1, 1 + math.floor(math.log2(max(short, 1) / max(AUTOMATIC_EDGE, need))))
+    if isinstance(levels, bool) or not isinstance(levels, int) or levels < 1:
+        raise ValueError(f"levels: expected a positive whole number or 'auto', got {levels!r}")
+    if min(level_size(size, levels - 1)) < need:
+        most = max((n for n in range(1, levels) if min(level_size(size, n - 1)) >= need), default=0)
+        raise ValueError(
+            f"levels: {levels} levels make this {what} of {size[1]} x {size[0]} pixels smaller than the {need} pixels "
+            f"that its layers need; use at most {most}"
+            if most
+            else f"{what}: {size[1]} x {size[0]} pixels is too small for these layers, which need at least {need} x {need}"
+        )
+    return levels
+
+
+def pyramid(image: Tensor, levels: int) -> list[Tensor]:
+    """`levels` pictures, full size first, each resampled from the full one."""
+    return [resize(image, level_size(image.shape[-2:], level)) for level in range(levels)]
+
+
+def guide_at(mask: Tensor, stride: int) -> Tensor:
+    """Bring a (N, 1, H, W) mask to the grid of a layer by averaging along the network's poolings."""
+    for _ in range(int(math.log2(stride))):
+        mask = F.avg_pool2d(mask, 2)
+    return mask
+
+
+def check_mask(mask: Tensor, image: Tensor, what: str = "mask") -> Tensor:
+    """A mask of any size as (1 or N, 1, H, W) in [0, 1] on the grid of `image`.
+
+    Raises:
+        ValueError: unless `mask` is a finite (H, W), (N, H, W) or (N, 1, H, W) tensor with a value above 0 in each
+            picture, N being 1 or the number of pictures.
+    """
+    if not isinstance(mask, Tensor) or mask.ndim not in (2, 3, 4) or (mask.ndim == 4 and mask.shape[1] != 1):
+        got = tuple(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
+        raise ValueError(f"{what}: expected a tensor of shape (H, W), (N, H, W) or (N, 1, H, W), got {got}")
+    mask = mask.reshape(-1, 1, *mask.shape[-2:]).to(image)
+    if mask.shape[0] not in (1, image.shape[0]):
+        raise ValueError(
+            f"{what}: expected 1 or {image.shape[0]} masks for {image.shape[0]} pictures, got {mask.shape[0]}"
+        )
+    if mask.numel() == 0 or not torch.isfinite(mask).all():
+        raise ValueError(
+            f"{what}: expected finite values in [0, 1], got {'an empty mask' if mask.numel() == 0 else 'NaN or infinity'}"
+        )
+    if not (mask.amax(dim=(1, 2, 3)) > 0).all():
+        raise ValueError(
+            f"{what}: expected some area above 0, got a mask that is 0 everywhere; paint where it should count"
+        )
+    return resize(mask.clamp(0, 1), tuple(image.shape[-2:]))

@@ -1,0 +1,170 @@
+"""VGG-19's convolutional trunk, with its layers by the names that the paper uses.
+
+The network is configuration E of Simonyan and Zisserman (2015): sixteen 3x3 convolutions in five
+blocks, a 2x2 pooling after each block. Gatys et al. (CVPR 2016, section 2) replace max by average
+pooling and use the responses after the rectifier. `convB_I` and `reluB_I` both name that response.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
+"""Channels and number of convolutions of each block."""
+
+POOLINGS = ("average", "max")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What one layer sees of the picture. Unit i of a row sees pixels `stride * i + first` .. `stride * i + last`."""
+
+    name: str
+    in_channels: int
+    channels: int
+    stride: int
+    """Pixels between neighbouring units; also the smallest picture edge for which the layer has a unit."""
+    first: int
+    last: int
+
+    @property
+    def receptive_field(self) -> int:
+        """Edge of the square of pixels that one unit depends on."""
+        return self.last - self.first + 1
+
+
+def _trace_layers() -> dict[str, Layer]:
+    layers: dict[str, Layer] = {}
+    stride, first, last, width = 1, 0, 0, 3
+    for block, (channels, count) in enumerate(BLOCKS, start=1):
+        for index in range(1, count + 1):
+            first, last = first - stride, last + stride  # 3x3, padded by 1
+            name = f"conv{block}_{index}"
+            layers[name] = Layer(name, width, channels, stride, first, last)
+            width = channels
+        last += stride  # 2x2 pooling looks one unit further on and halves the grid
+        stride *= 2
+    return layers
+
+
+LAYERS: dict[str, Layer] = _trace_layers()
+"""The sixteen layers, shallowest first."""
+
+
+def layer_name(name: str) -> str:
+    """The canonical `convB_I` of a layer name; `reluB_I` is accepted.
+
+    Raises ValueError for anything else.
+    """
+    canonical = "conv" + name[4:] if isinstance(name, str) and name.startswith("relu") else name
+    if canonical not in LAYERS:
+        raise ValueError(
+            f"unknown layer {name!r}: expected one of {', '.join(LAYERS)} (or the same with 'relu' for 'conv')"
+        )
+    return canonical
+
+
+def minimum_size(layers: Iterable[str]) -> int:
+    """Smallest picture edge, in pixels, for which every one of `layers` has at least one unit."""
+    return max((LAYERS[layer_name(name)].stride for name in layers), default=1)
+
+
+def check_image(image: Tensor, layers: Iterable[str] = (), what: str = "image") -> None:
+    """Raise ValueError unless `image` is a non-empty, finite (N, 3, H, W) float batch, large enough for `layers`."""
+    if not isinstance(image, Tensor) or image.ndim != 4 or image.shape[1] != 3:
+        got = tuple(image.shape) if isinstance(image, Tensor) else type(image).__name__
+        raise ValueError(f"{what}: expected a tensor of shape (N, 3, H, W), got {got}")
+    if not image.is_floating_point():
+        raise ValueError(f"{what}: expected floating point values in [0, 1], got {image.dtype}; divide bytes by 255")
+    if image.numel() == 0:
+        raise ValueError(
+            f"{what}: expected at least one picture with at least one pixel, got an empty batch {tuple(image.shape)}"
+        )
+    layers = [layer_name(name) for name in layers]
+    need, height, width = minimum_size(layers), *image.shape[-2:]
+    if min(height, width) < need:
+        deepest = max(layers, key=list(LAYERS).index)
+        raise ValueError(
+            f"{what}: {width} x {height} pixels is too small for {deepest}, which needs at least {need} x {need}; "
+            "enlarge the picture or choose shallower layers"
+        )
+    if not torch.isfinite(image).all():
+        raise ValueError(f"{what}: expected finite values in [0, 1], got NaN or infinite pixels")
+
+
+@dataclass(frozen=True)
+class NetworkTag:
+    """Which network a target was made with: targets fit only the same filters under the same pooling."""
+
+    weights: str
+    pooling: str
+    fingerprint: str
+    """First 16 hexadecimal digits of the SHA-256 of the filters and the preprocessing."""
+
+    def __str__(self) -> str:
+        return f"{self.weights} ({self.pooling} pooling, {self.fingerprint[:8]})"
+
+
+class VGG19(nn.Module):
+    """The sixteen convolutions of VGG-19 with frozen filters, as a feature extractor.
+
+    `gatys.load_vgg19` builds one with its weights. Pictures go in as sRGB in [0, 1]; `mean` and `std`
+    (RGB, same range) are the preprocessing that belongs to the weights.
+    """
+
+    def __init__(self, pooling: str = "average", weights: str = "unnamed"):
+        super().__init__()
+        if pooling not in POOLINGS:
+            raise ValueError(f"pooling: expected one of {', '.join(POOLINGS)}, got {pooling!r}")
+        self.pooling = pooling
+        self.tag = NetworkTag(weights, pooling, "")
+        for layer in LAYERS.values():
+            conv = nn.utils.skip_init(nn.Conv2d, layer.in_channels, layer.channels, 3, padding=1)
+            self.add_module(layer.name, conv)
+        self.register_buffer("mean", torch.zeros(3))
+        self.register_buffer("std", torch.ones(3))
+        self.to(memory_format=torch.channels_last)  # about a fifth faster on CPUs, and what tensor cores want
+        self.eval().requires_grad_(False)
+
+    def forward(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+        """Responses after the ReLU.
+
+        Args:
+            image: (N, 3, H, W), sRGB in [0, 1].
+            layers: `convB_I` or `reluB_I` names, in any order; nothing deeper than the deepest is computed.
+
+        Returns:
+            `{name as given: (N, C, floor(H / stride), floor(W / stride))}`, differentiable in `image`.
+
+        Raises:
+            ValueError: for an unknown layer, or a picture smaller than `minimum_size(layers)`.
+        """
+        asked = {name: layer_name(name) for name in layers}
+        need = minimum_size(asked.values())
+        if min(image.shape[-2:]) < need:
+            height, width = image.shape[-2:]
+            raise ValueError(
+                f"image: {width} x {height} pixels is too small for these layers; at least {need} x {need} is needed"
+            )
+        found = self._responses(image, set(asked.values()))
+        return {name: found[canonical] for name, canonical in asked.items()}
+
+    def _responses(self, image: Tensor, wanted: set[str]) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        x = (image - self.mean.view(1, 3, 1, 1)) / self.std.view(1, 3, 1, 1)
+        pool = F.avg_pool2d if self.pooling == "average" else F.max_pool2d
+        stride = 1
+        for layer in LAYERS.values():
+            if len(found) == len(wanted):
+                break
+            if layer.stride != stride:
+                x, stride = pool(x, 2), layer.stride
+            x = F.relu_(getattr(self, layer.name)(x))  # in place: the convolution's backward does not need its output
+            if layer.name in wanted:
+                found[layer.name] = x
+        return found

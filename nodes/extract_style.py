@@ -1,0 +1,113 @@
+"""Extract Style Grams: how the result should be painted."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from ..gatys import extract_style
+from ..gatys.memory import evaluation_bytes
+from ..gatys.pyramid import scale_picture
+from ..gatys.targets import STYLE_LAYERS, check_layers, parse_layers
+from . import host
+from .sockets import StyleSocket, Vgg19Socket, schema
+from .widgets import levels_from_widget, levels_input, normalize_input
+
+
+class ExtractStyleGrams(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        seen = {
+            "conv1_1": "colours",
+            "conv2_1": "fine texture",
+            "conv3_1": "strokes",
+            "conv4_1": "patterns",
+            "conv5_1": "large forms",
+        }
+        return schema(
+            node_id="GatysExtractStyleGrams",
+            display_name="Extract Style Grams",
+            search_aliases=["style transfer", "neural style", "gatys", "gram matrix", "style loss"],
+            description="Takes from a painting how the result should be painted: the Gram matrices of several layers.",
+            inputs=[
+                Vgg19Socket.Input("vgg19", tooltip="The network from Load VGG19; the optimiser must get the same one."),
+                io.Image.Input(
+                    "image",
+                    tooltip="The style picture. Its size sets the size of the brush strokes: make it about as large as the "
+                    "content. A batch of pictures is averaged into one style.",
+                ),
+                *(
+                    io.Float.Input(
+                        name,
+                        default=STYLE_LAYERS[name],
+                        min=0.0,
+                        max=1000.0,
+                        step=0.05,
+                        round=0.0001,
+                        tooltip=f"Weight of {name}: {what}. 0 leaves the layer out; twice the weight makes it count twice "
+                        "as much beside the others.",
+                    )
+                    for name, what in seen.items()
+                ),
+                io.String.Input(
+                    "more_layers",
+                    default="",
+                    tooltip="Further layers, separated by commas, each with a weight if you like: conv3_2, conv4_3=0.5. "
+                    "Empty for none.",
+                ),
+                io.Float.Input(
+                    "style_scale",
+                    default=1.0,
+                    min=0.1,
+                    max=4.0,
+                    step=0.05,
+                    tooltip="Factor on the size of the style picture before extraction: below 1 the brush strokes become "
+                    "finer, above 1 coarser. 1 takes it as it is.",
+                ),
+                levels_input("style"),
+                normalize_input("the mean square of the style's own Gram matrix"),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip="Which part of the painting counts: white in full, black not at all. Any size; without a mask "
+                    "all of it counts.",
+                ),
+            ],
+            outputs=[
+                StyleSocket.Output(display_name="style", tooltip="The style's Gram matrices, for Gatys Optimize.")
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        vgg19,
+        image,
+        conv1_1,
+        conv2_1,
+        conv3_1,
+        conv4_1,
+        conv5_1,
+        more_layers,
+        style_scale,
+        levels,
+        normalize,
+        mask=None,
+    ) -> io.NodeOutput:
+        chosen = {"conv1_1": conv1_1, "conv2_1": conv2_1, "conv3_1": conv3_1, "conv4_1": conv4_1, "conv5_1": conv5_1}
+        if more_layers.strip():
+            chosen |= parse_layers(more_layers, "more_layers")
+        chosen = check_layers(chosen, "layers of the style")
+        colour, _ = host.split_alpha(image)
+        colour = scale_picture(colour, style_scale)
+        need = evaluation_bytes(tuple(colour.shape[-2:]), chosen, gradient=False)
+        with host.working(vgg19, need) as net:
+            target = extract_style(
+                net,
+                colour,
+                chosen,
+                levels_from_widget(levels),
+                host.mask_or_none(mask),
+                normalize=normalize,
+                device=host.storage_device(),
+            )
+        return io.NodeOutput(target)

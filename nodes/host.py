@@ -1,0 +1,190 @@
+"""Everything that touches `comfy.*`: devices, memory, progress, previews, interruption, folders.
+
+ComfyUI runs every node under `torch.inference_mode()`, where autograd does not work and where tensors are made
+that autograd refuses later on. So all work on the network happens inside `working`, on copies of what came in.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import comfy.model_management as mm
+import comfy.utils
+import folder_paths
+import latent_preview
+import torch
+from comfy.model_patcher import ModelPatcher
+from PIL import Image
+from torch import Tensor, nn
+
+from ..gatys import VGG19, Progress
+
+log = logging.getLogger(__name__)
+
+MODEL_FOLDER = "vgg19"
+MODEL_SUFFIXES = {".safetensors", ".pth", ".pt"}
+PREVIEW_INTERVAL = 0.3
+"""Seconds between previews at least: the server encodes each of them, and its queue has no end."""
+
+
+# folders
+
+
+def register_model_folder() -> None:
+    """Make `models/vgg19` known to the host, beside the folders that `extra_model_paths.yaml` may name."""
+    own = os.path.join(folder_paths.models_dir, MODEL_FOLDER)
+    folder_paths.add_model_folder_path(MODEL_FOLDER, own, is_default=False)
+    paths, _ = folder_paths.folder_names_and_paths[MODEL_FOLDER]
+    folder_paths.folder_names_and_paths[MODEL_FOLDER] = (paths, set(MODEL_SUFFIXES))  # a new key would list every file
+    try:
+        os.makedirs(own, exist_ok=True)  # so that people see where files go
+    except OSError as error:
+        log.warning("Gatys Style Transfer: cannot make the folder %s (%s)", own, error)
+
+
+def model_files() -> list[str]:
+    return folder_paths.get_filename_list(MODEL_FOLDER)
+
+
+def model_folder() -> Path:
+    """Where downloads go: the folder that the host looks into first."""
+    return Path(folder_paths.get_folder_paths(MODEL_FOLDER)[0])
+
+
+def find_model(name: str) -> Path | None:
+    """The file of that name in any of the model folders."""
+    path = folder_paths.get_full_path(MODEL_FOLDER, name)
+    return None if path is None else Path(path)
+
+
+# the network on the host's devices
+
+
+@dataclass(eq=False)
+class Network:
+    """What the GATYS_VGG19 socket carries. The host holds the patcher only weakly, so this must own it."""
+
+    net: VGG19
+    patcher: ModelPatcher
+
+    @classmethod
+    def adopt(cls, net: VGG19) -> Network:
+        return cls(net, ModelPatcher(net, load_device=mm.get_torch_device(), offload_device=mm.unet_offload_device()))
+
+
+def _own_tensors(module: nn.Module) -> Iterator[tuple[dict, str, Tensor]]:
+    for child in module.modules():
+        for table in (child._parameters, child._buffers):
+            for name, tensor in table.items():
+                if tensor is not None:
+                    yield table, name, tensor
+
+
+def _make_whole(net: nn.Module, device: torch.device) -> list[tuple[dict, str, Tensor]]:
+    """Bring every weight to `device` as a tensor that autograd accepts; return those that the host had left elsewhere.
+
+    The host moves weights under inference mode, which makes them inference tensors, and under a short budget
+    leaves some of a plain module's layers behind while it reports the module as loaded.
+    """
+    strays = []
+    for table, name, tensor in list(_own_tensors(net)):
+        away = tensor.device != device
+        if away or tensor.is_inference():
+            whole = tensor.detach().to(device, copy=True)
+            table[name] = nn.Parameter(whole, requires_grad=False) if isinstance(tensor, nn.Parameter) else whole
+        if away:
+            strays.append((table, name, tensor))
+    return strays
+
+
+@contextmanager
+def working(network: Network, memory_required: int = 0) -> Iterator[VGG19]:
+    """The network, loaded by the host and fit for autograd, with `memory_required` bytes free beside it."""
+    with torch.inference_mode(False), torch.enable_grad():
+        device = network.patcher.load_device
+        mm.load_models_gpu([network.patcher], memory_required=memory_required, force_full_load=True)
+        strays = _make_whole(network.net, device)
+        try:
+            yield network.net
+        finally:
+            for table, name, tensor in strays:  # the host's books say they are not on the device
+                table[name] = tensor if not tensor.is_inference() else nn.Parameter(tensor.clone(), requires_grad=False)
+            mm.soft_empty_cache()
+
+
+def storage_device() -> torch.device:
+    """Where targets and pictures wait between nodes."""
+    return mm.intermediate_device()
+
+
+# pictures and masks
+
+
+def split_alpha(image: Tensor) -> tuple[Tensor, Tensor | None]:
+    """An IMAGE (N, H, W, C) as a (N, 3, H, W) copy, and its alpha (N, H, W, 1) where it has one.
+
+    Raises:
+        ValueError: for a channel count other than 1, 3 or 4.
+    """
+    if image.ndim != 4 or image.shape[-1] not in (1, 3, 4):
+        raise ValueError(f"image: expected an IMAGE of shape (N, H, W, 3 or 4), got {tuple(image.shape)}")
+    colour = image[..., :3].expand(*image.shape[:-1], 3).movedim(-1, 1)
+    alpha = image[..., 3:].clone() if image.shape[-1] == 4 else None
+    return colour.to(torch.float32, copy=True, memory_format=torch.contiguous_format), alpha
+
+
+def join_alpha(pictures: Tensor, alpha: Tensor | None) -> Tensor:
+    """(N, 3, H, W) as an IMAGE (N, H, W, 3), or with the alpha of one or of all pictures (N, H, W, 4)."""
+    image = pictures.movedim(1, -1).to(storage_device(), torch.float32).contiguous()
+    if alpha is None or alpha.shape[1:3] != image.shape[1:3]:
+        return image
+    return torch.cat([image, alpha.to(image).expand(image.shape[0], -1, -1, -1)], dim=-1)
+
+
+def mask_or_none(mask: Tensor | None) -> Tensor | None:
+    """A copy of a MASK, or None for the 64 x 64 zeros that Load Image gives for a picture without alpha."""
+    if mask is None or (tuple(mask.shape[-2:]) == (64, 64) and not mask.any()):
+        return None
+    return mask.clone()
+
+
+# progress
+
+
+class ProgressReport:
+    """Progress bar, live preview and cancellation of a node, as callbacks for `gatys`."""
+
+    def __init__(self, total: int):
+        self._bar = comfy.utils.ProgressBar(total)
+        self._total = total
+        self._last_preview = float("-inf")
+
+    def downloaded(self, done: int, total: int) -> None:
+        """Callback of `gatys.load_vgg19`, in bytes."""
+        mm.throw_exception_if_processing_interrupted()
+        self._bar.update_absolute(done, max(done, total))
+
+    def advance(self, value: int) -> None:
+        mm.throw_exception_if_processing_interrupted()
+        self._bar.update_absolute(value, self._total)
+
+    def step(self, progress: Progress, offset: int = 0) -> None:
+        """Callback of `gatys.optimize`; `offset` counts the steps of pictures already finished."""
+        mm.throw_exception_if_processing_interrupted()
+        preview = None
+        now = time.monotonic()
+        if now - self._last_preview >= PREVIEW_INTERVAL or offset + progress.step == self._total:
+            self._last_preview = now
+            preview = ("JPEG", _thumbnail(progress.image), latent_preview.MAX_PREVIEW_RESOLUTION)
+        self._bar.update_absolute(offset + progress.step, self._total, preview)
+
+
+def _thumbnail(pictures: Tensor) -> Image.Image:
+    pixels = pictures[0].movedim(0, -1).clamp(0, 1).mul(255).round().to(torch.uint8)
+    return Image.fromarray(pixels.cpu().numpy())

@@ -1,0 +1,33 @@
+"""What the tests of the nodes and of the host share; the tests of `gatys` need none of it."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class PackIsNoTestPackage:
+    """The pack's `__init__.py` is for ComfyUI; pytest would import it, under a name of its own, before any test."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collect_directory(self, path, parent):
+        return pytest.Dir.from_parent(parent, path=path) if path == ROOT else None
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(PackIsNoTestPackage())
+    config.addinivalue_line("markers", "boot: boots a ComfyUI server of its own (about ten seconds each)")
+
+
+@pytest.fixture(scope="module")
+def standin(tmp_path_factory):
+    """The host's stand-in in `sys.modules`, with the pack loaded into it; both are gone afterwards."""
+    import host_standin
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the pictures are tiny, and on a shared machine threads wait for each other
+    with host_standin.installed(tmp_path_factory.mktemp("host")) as host:
+        yield host
+    torch.set_num_threads(threads)

@@ -1,0 +1,154 @@
+"""The descent methods on problems whose answer is known another way."""
+
+import pytest
+import scipy.optimize
+import torch
+
+from gatys.descent import LBFGS, Adam
+
+SHAPE = (3, 4, 5)
+N = 60
+
+
+def quadratic(seed, inside):
+    """A convex quadratic in 60 pixels: loss, gradient and its matrix; the minimum in the box or partly outside."""
+    generator = torch.Generator().manual_seed(seed)
+    root = torch.randn(N, N, generator=generator, dtype=torch.float64)
+    matrix = root @ root.T / N + 0.1 * torch.eye(N, dtype=torch.float64)
+    low, high = (0.3, 0.7) if inside else (-0.5, 1.5)
+    minimum = low + (high - low) * torch.rand(N, generator=generator, dtype=torch.float64)
+
+    def evaluate(x):
+        difference = x.reshape(-1, N) - minimum
+        product = difference @ matrix
+        return (difference * product).sum(1) / 2, product.reshape(-1, *SHAPE)
+
+    return evaluate, matrix, minimum
+
+
+def descend(method, evaluate, steps):
+    losses = []
+    for _ in range(steps):
+        x = method.ask()
+        assert x.min() >= 0 and x.max() <= 1
+        loss, gradient = evaluate(x)
+        losses.append(loss)
+        method.tell(loss, gradient)
+    return torch.stack(losses)
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_lbfgs_reaches_scipys_constrained_minimum(inside):
+    evaluate, matrix, minimum = quadratic(1, inside)
+
+    def plain(x):
+        difference = torch.from_numpy(x) - minimum
+        return (difference @ matrix @ difference / 2).item(), (matrix @ difference).numpy()
+
+    expected = scipy.optimize.minimize(
+        plain, torch.full((N,), 0.5).double().numpy(), jac=True, method="L-BFGS-B", bounds=[(0, 1)] * N, tol=1e-14
+    )
+    method = LBFGS(torch.full((1, *SHAPE), 0.5, dtype=torch.float64))
+    descend(method, evaluate, 150)
+    assert evaluate(method.best)[0].item() == pytest.approx(expected.fun, rel=1e-6, abs=1e-12)
+    torch.testing.assert_close(method.best.flatten(), torch.from_numpy(expected.x), atol=1e-4, rtol=0)
+
+
+def test_lbfgs_direction_is_that_of_dense_bfgs():
+    """Full-length steps inside the box are x - H g, H built from the pairs by the dense update formula."""
+    evaluate, *_ = quadratic(2, inside=True)
+    method = LBFGS(torch.full((1, *SHAPE), 0.5, dtype=torch.float64), history_size=4, first_step=0.01)
+    points, compared = [], 0
+    for _ in range(12):
+        x = method.ask()
+        if len(points) >= 2 and (0 < x).all() and (x < 1).all():
+            (x0, g0), pairs = points[-1], list(zip(points, points[1:], strict=False))[-4:]
+            h = None
+            for (a, ga), (b, gb) in pairs:
+                s, y = b - a, gb - ga
+                if h is None:
+                    last_s, last_y = points[-1][0] - points[-2][0], points[-1][1] - points[-2][1]
+                    h = torch.eye(N, dtype=torch.float64) * (last_s @ last_y) / (last_y @ last_y)
+                rho = 1 / (s @ y)
+                v = torch.eye(N, dtype=torch.float64) - rho * torch.outer(y, s)
+                h = v.T @ h @ v + rho * torch.outer(s, s)
+            torch.testing.assert_close(x.flatten(), x0 - h @ g0, rtol=1e-8, atol=1e-10)
+            compared += 1
+        loss, gradient = evaluate(x)
+        method.tell(loss, gradient)
+        if torch.equal(method.best, x):  # accepted
+            points.append((x.flatten(), gradient.flatten()))
+    assert compared >= 6
+
+
+def test_lbfgs_never_rises_and_keeps_the_best():
+    def rosenbrock(x):
+        with torch.enable_grad():
+            leaf = (x.reshape(-1, N) * 4 - 2).detach().requires_grad_()
+            loss = (100 * (leaf[:, 1:] - leaf[:, :-1] ** 2) ** 2 + (1 - leaf[:, :-1]) ** 2).sum(1)
+            (gradient,) = torch.autograd.grad(loss.sum(), leaf)
+        return loss.detach(), 4 * gradient.reshape(-1, *SHAPE)
+
+    method = LBFGS(torch.full((1, *SHAPE), 0.3, dtype=torch.float64))
+    best = float("inf")
+    for _ in range(400):
+        loss, gradient = rosenbrock(method.ask())
+        method.tell(loss, gradient)
+        now = rosenbrock(method.best)[0].item()
+        assert now <= best
+        best = now
+    assert best < 1e-3
+    assert method.setbacks == 0 or best < 1e-3
+
+
+@pytest.mark.parametrize("kind", [LBFGS, Adam])
+def test_pictures_of_a_batch_descend_on_their_own(kind):
+    evaluate, *_ = quadratic(3, inside=False)
+    start = torch.rand(3, *SHAPE, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    together = kind(start)
+    losses = descend(together, evaluate, 25)
+    for i in range(3):
+        alone = kind(start[i : i + 1])
+        torch.testing.assert_close(descend(alone, evaluate, 25)[:, 0], losses[:, i], rtol=1e-7, atol=1e-12)
+        torch.testing.assert_close(alone.best, together.best[i : i + 1], rtol=1e-6, atol=1e-9)
+
+
+def test_adam_descends_and_keeps_the_best():
+    evaluate, *_ = quadratic(4, inside=False)
+    method = Adam(torch.full((1, *SHAPE), 0.5, dtype=torch.float64), learning_rate=0.05)
+    losses = descend(method, evaluate, 200)
+    assert evaluate(method.best)[0] == losses.min()
+    reference = LBFGS(torch.full((1, *SHAPE), 0.5, dtype=torch.float64))
+    descend(reference, evaluate, 150)
+    assert losses.min() < 1.05 * evaluate(reference.best)[0]
+
+
+@pytest.mark.parametrize("kind", [LBFGS, Adam])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), 1e30])
+def test_a_diverging_step_is_rolled_back(kind, bad):
+    evaluate, *_ = quadratic(5, inside=False)
+    method = kind(torch.full((2, *SHAPE), 0.5, dtype=torch.float64))
+    descend(method, evaluate, 5)
+    good = evaluate(method.best)[0]
+    loss, gradient = evaluate(method.ask())
+    spoiled = torch.tensor([bad, 1.0], dtype=torch.float64)
+    method.tell(loss * spoiled, gradient * spoiled.reshape(2, 1, 1, 1))
+    assert method.setbacks == 1
+    assert evaluate(method.best)[0][0] == good[0]  # the first picture went back
+    descend(method, evaluate, 60)
+    assert torch.isfinite(method.best).all()
+    assert (evaluate(method.best)[0] < good).all()  # and both go on
+
+
+@pytest.mark.parametrize("kind", [LBFGS, Adam])
+def test_a_start_that_is_not_finite_is_refused(kind):
+    method = kind(torch.full((1, *SHAPE), 0.5))
+    with pytest.raises(ValueError, match="the loss of the starting picture is not finite"):
+        method.tell(torch.tensor([float("nan")]), torch.zeros(1, *SHAPE))
+
+
+def test_lbfgs_at_a_minimum_stays_there():
+    method = LBFGS(torch.full((1, *SHAPE), 0.5))
+    for _ in range(5):
+        method.tell(torch.zeros(1), torch.zeros(1, *SHAPE))
+        assert torch.equal(method.ask(), torch.full((1, *SHAPE), 0.5))

@@ -1,0 +1,341 @@
+"""The pack in a real ComfyUI: over HTTP and WebSocket as a browser does it, and the stand-in held against it.
+
+Needs a checkout in COMFYUI_PATH and the Python of its environment in COMFYUI_PYTHON, or to stand in `custom_nodes/`.
+`-m boot` chooses the tests that boot a server of their own, `-m "not boot"` leaves them out.
+"""
+
+import ast
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import host_server
+import numpy as np
+import pytest
+from PIL import Image
+
+HERE = Path(__file__).resolve().parent
+INSTALLATION = host_server.find_installation()
+pytestmark = pytest.mark.skipif(
+    INSTALLATION is None, reason="no ComfyUI host: set COMFYUI_PATH to a checkout and COMFYUI_PYTHON to its Python"
+)
+HEIGHT, WIDTH = 64, 48
+NODES = ["GatysExtractContentFeatures", "GatysExtractStyleGrams", "GatysLoadVGG19", "GatysOptimize"]
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    running = host_server.Server(INSTALLATION, tmp_path_factory.mktemp("comfy") / "base", "--cpu")
+    yield running
+    running.stop()
+
+
+# pictures and graphs
+
+
+def pixels(seed, height=HEIGHT, width=WIDTH):
+    """Blocks of colour, uint8 (H, W, 3): a picture with something to see in it."""
+    blocks = np.random.default_rng(seed).integers(0, 256, (-(-height // 8), -(-width // 8), 3), dtype=np.uint8)
+    return blocks.repeat(8, axis=0).repeat(8, axis=1)[:height, :width]
+
+
+def png(array):
+    file = io.BytesIO()
+    Image.fromarray(array).save(file, "PNG")
+    return file.getvalue()
+
+
+def widgets(node_id):
+    """The defaults that the frontend would send."""
+    info = json.loads((HERE / "schemas.json").read_text(encoding="utf-8"))[node_id]["input"]
+    return {name: options["default"] for name, (_, options) in info["required"].items() if "default" in options}
+
+
+def node(class_type, **inputs):
+    return {"class_type": class_type, "inputs": (widgets(class_type) if class_type in NODES else {}) | inputs}
+
+
+def graph(server, steps=3, content=None, style=None, **optimizer):
+    """The whole way from two pictures to a saved one; node ids as in the tests below."""
+    scene = server.upload("scene.png", png(pixels(1) if content is None else content))
+    painting = server.upload("painting.png", png(pixels(2) if style is None else style))
+    return {
+        "scene": node("LoadImage", image=scene),
+        "painting": node("LoadImage", image=painting),
+        "vgg19": node("GatysLoadVGG19", weights="untrained"),
+        "content": node("GatysExtractContentFeatures", vgg19=["vgg19", 0], image=["scene", 0]),
+        "style": node("GatysExtractStyleGrams", vgg19=["vgg19", 0], image=["painting", 0]),
+        "optimize": node(
+            "GatysOptimize", vgg19=["vgg19", 0], content=["content", 0], style=["style", 0], steps=steps, **optimizer
+        ),
+        "save": node("SaveImage", images=["optimize", 0], filename_prefix="result"),
+    }
+
+
+def saved(server, run):
+    """The pictures that Save Image has written, uint8 (H, W, 3 or 4)."""
+    assert run.status == "success", run.message
+    return [np.array(Image.open(io.BytesIO(server.view(file)))) for file in run.outputs["save"]["images"]]
+
+
+def is_result(result, content):
+    """Of the content's size, and neither the content nor flat nor noise as untouched starting points would be."""
+    assert result.dtype == np.uint8 and result.shape == content.shape
+    distance = np.abs(result.astype(int) - content.astype(int)).mean()
+    assert 1 < distance < 120, distance
+    assert result.std() > 10
+    return True
+
+
+# the pack in the server
+
+
+def test_pack_is_imported_without_a_complaint(server):
+    log = server.log_text()
+    mentions = [line for line in log.splitlines() if host_server.PACK_FOLDER in line]
+    assert mentions, "the server did not try the pack"
+    wrong = ("IMPORT FAILED", "Cannot import", "Error while calling", "Skip ", "WARNING")
+    assert not [line for line in mentions if any(word in line for word in wrong)], log
+    assert not any(line.lstrip().startswith('File "') for line in mentions), log  # of a traceback
+
+
+def test_object_info_is_the_golden_file(server):
+    golden = json.loads((HERE / "schemas.json").read_text(encoding="utf-8"))
+    info = server.get("/object_info")
+    ours = f"custom_nodes.{host_server.PACK_FOLDER}"
+    assert sorted(name for name in info if info[name].get("python_module") == ours) == sorted(golden) == NODES
+    for name, wanted in golden.items():
+        # a newer host may tell more about a node, never anything else
+        assert {key: info[name][key] for key in wanted} == wanted
+
+
+def test_model_folder_is_made(server):
+    assert (server.base / "models" / "vgg19").is_dir()
+
+
+# graphs
+
+
+def test_whole_graph_paints_reports_and_previews(server):
+    steps = 4
+    run = server.run(graph(server, steps))
+    (result,) = saved(server, run)
+    assert is_result(result, pixels(1))
+    values = [value for name, value, _ in run.progress if name == "optimize"]
+    assert values == list(range(1, steps + 1)) and {top for *_, top in run.progress} == {steps}
+    assert run.previews
+    for data in run.previews:
+        shown = Image.open(io.BytesIO(data))
+        assert shown.format == "JPEG" and len(data) < 200_000
+        assert shown.size == (512 * WIDTH // HEIGHT, 512)  # the server brings them to its preview size
+    # the last preview is the result, but for what JPEG leaves out
+    last = np.array(shown.resize((WIDTH, HEIGHT), Image.Resampling.BOX))
+    assert np.abs(last.astype(int) - result.astype(int)).mean() < 12
+
+
+def test_only_what_changed_runs_again(server):
+    first = server.run(graph(server, 2, seed=11))
+    again = server.run(graph(server, 3, seed=11))
+    assert first.status == again.status == "success"
+    assert {"scene", "painting", "vgg19", "content", "style"} <= set(again.cached)
+    assert not {"optimize", "save"} & set(again.cached)
+    assert {name for name, *_ in again.progress} == {"optimize"}
+    same = server.run(graph(server, 3, seed=11))
+    assert "optimize" in same.cached and not same.progress
+
+
+def test_cancel_ends_within_one_evaluation_and_the_next_run_is_good(server):
+    large = pixels(3, 192, 192)  # an evaluation takes longer than the message
+
+    def cancel(name, value):
+        if name == "optimize" and value == 2:
+            server.interrupt()
+
+    run = server.run(graph(server, 200, content=large), on_progress=cancel)
+    assert run.status == "interrupted"
+    assert 2 <= max(value for name, value, _ in run.progress if name == "optimize") <= 3
+    after = server.run(graph(server, 3, content=large))
+    assert is_result(saved(server, after)[0], large)
+    assert {"vgg19", "content", "style"} <= set(after.cached)
+
+
+def test_batch_gives_a_picture_for_each(server):
+    prompt = graph(server, 3)
+    (single,) = saved(server, server.run(prompt))
+    second = server.upload("second.png", png(pixels(4)))
+    prompt["second"] = node("LoadImage", image=second)
+    prompt["batch"] = node("ImageBatch", image1=["scene", 0], image2=["second", 0])
+    prompt["content"]["inputs"]["image"] = ["batch", 0]
+    run = server.run(prompt)
+    first, other = saved(server, run)
+    assert np.abs(first.astype(int) - single.astype(int)).max() <= 1
+    assert is_result(other, pixels(4))
+    assert run.progress[-1][1:] == (6, 6)
+
+
+def test_load_images_masks_mean_what_they_show(server):
+    plain = graph(server, 3)
+    (unmasked,) = saved(server, server.run(plain))
+    masked = graph(server, 3)
+    for name, source in (("content", "scene"), ("style", "painting")):
+        masked[name]["inputs"]["mask"] = [source, 1]  # without alpha: 64 x 64 zeros
+    (blank,) = saved(server, server.run(masked))
+    assert np.array_equal(unmasked, blank)
+    alpha = np.full((HEIGHT, WIDTH, 1), 255, np.uint8)
+    alpha[:, : WIDTH // 2] = 0  # Load Image: transparent is white
+    masked["painting"]["inputs"]["image"] = server.upload("cut.png", png(np.concatenate([pixels(2), alpha], axis=-1)))
+    (half,) = saved(server, server.run(masked))
+    assert not np.array_equal(unmasked, half)
+
+
+def unwire(prompt):
+    del prompt["optimize"]["inputs"]["content"], prompt["optimize"]["inputs"]["style"]
+
+
+def name_an_unknown_layer(prompt):
+    prompt["content"]["inputs"]["layers"] = "conv9_9"
+
+
+def name_missing_weights(prompt):
+    prompt["vgg19"]["inputs"]["weights"] = "none.pth"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (unwire, "GatysOptimize: content, style: expected at least one target"),
+        (name_an_unknown_layer, "GatysExtractContentFeatures: unknown layer 'conv9_9'"),
+        (name_missing_weights, "GatysLoadVGG19: weights: expected 'untrained'"),
+    ],
+)
+def test_what_went_wrong_reaches_the_client(server, spoil, message):
+    prompt = graph(server, 2)
+    spoil(prompt)
+    run = server.run(prompt)
+    assert run.status == "error" and message in run.message
+
+
+def test_minimum_size_reaches_the_client(server):
+    run = server.run(graph(server, 2, content=pixels(1, 6, 40)))
+    assert run.status == "error"
+    assert "GatysExtractContentFeatures: content image: 40 x 6 pixels is too small for conv4_2" in run.message
+    assert "at least 8 x 8" in run.message
+
+
+@pytest.mark.parametrize("steps", [0, 10**9])
+def test_server_refuses_widgets_out_of_range(server, steps):
+    with pytest.raises(RuntimeError, match="/prompt: 400 .*steps"):
+        server.run(graph(server, steps))
+
+
+# other ways to start it
+
+
+def paints(tmp_path, *arguments):
+    server = host_server.Server(INSTALLATION, tmp_path / "base", *arguments)
+    try:
+        for _ in range(2):  # the second finds the network wherever the first has left it
+            assert is_result(saved(server, server.run(graph(server, 2)))[0], pixels(1))
+            server.post("/free", {"unload_models": True, "free_memory": True})
+    finally:
+        server.stop()
+
+
+@pytest.mark.boot
+def test_without_caches(tmp_path):
+    paints(tmp_path, "--cpu", "--cache-none", "--deterministic")
+
+
+@pytest.mark.boot
+@pytest.mark.parametrize("flag", ["--lowvram", "--novram", "--highvram", "--gpu-only"])
+def test_memory_settings(tmp_path, probed, flag):
+    if not probed["real"]["cuda"]:
+        pytest.skip(f"no card: ComfyUI takes either {flag} or --cpu")
+    paints(tmp_path, flag)
+
+
+# the stand-in
+
+
+def names_that_nodes_use():
+    """Every dotted name of the host in `nodes/`."""
+    hosts, used = ("comfy", "comfy_api", "folder_paths", "latent_preview"), set()
+    for file in (HERE.parent / "nodes").glob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        aliases = {}
+        for item in ast.walk(tree):
+            if isinstance(item, ast.Import):
+                for name in item.names:
+                    top = name.name.split(".")[0]
+                    if top in hosts:
+                        aliases[name.asname or top] = name.name if name.asname else top
+            elif isinstance(item, ast.ImportFrom) and not item.level and item.module.split(".")[0] in hosts:
+                aliases |= {name.asname or name.name: f"{item.module}.{name.name}" for name in item.names}
+        inner = {id(item.value) for item in ast.walk(tree) if isinstance(item, ast.Attribute)}
+        for item in ast.walk(tree):
+            chain = []
+            while isinstance(item, ast.Attribute) and (chain or id(item) not in inner):
+                chain.insert(0, item.attr)
+                item = item.value
+            if isinstance(item, ast.Name) and item.id in aliases and (chain or id(item) not in inner):
+                used.add(".".join([aliases[item.id], *chain]))
+    return sorted(used)
+
+
+METHODS = [
+    "comfy.model_management.interrupt_current_processing",
+    "comfy.model_management.processing_interrupted",
+    "comfy.model_patcher.ModelPatcher.partially_load",
+    "comfy.utils.ProgressBar.update_absolute",
+    "comfy.utils.set_progress_bar_global_hook",
+    "comfy_api.latest.io.ComfyNode.EXECUTE_NORMALIZED",
+    "comfy_api.latest.io.ComfyNode.GET_NODE_INFO_V1",
+]
+"""Names that the nodes reach through objects, and those that the tests themselves use."""
+
+
+def test_names_that_nodes_use_are_found():
+    assert {
+        "comfy.model_management.load_models_gpu",
+        "comfy.model_patcher.ModelPatcher",
+        "comfy.utils.ProgressBar",
+        "comfy_api.latest.io.Combo.Input",
+        "folder_paths.models_dir",
+        "latent_preview.MAX_PREVIEW_RESOLUTION",
+    } <= set(names_that_nodes_use())
+
+
+@pytest.fixture(scope="session")
+def probed(tmp_path_factory):
+    """What `host_probe.py` finds in the real host and in the stand-in."""
+    names, found = sorted({*names_that_nodes_use(), *METHODS}), {}
+    hosts = {"real": (INSTALLATION.python, str(INSTALLATION.comfy)), "standin": (sys.executable, "standin")}
+    for which, (python, host) in hosts.items():
+        base = tmp_path_factory.mktemp(which)
+        command = [python, str(HERE / "host_probe.py"), host, str(base), *names]
+        options = {"capture_output": True, "text": True, "cwd": base, "env": host_server.clean_environment()}
+        done = subprocess.run(command, check=False, **options)
+        assert done.returncode == 0, done.stderr[-4000:]
+        (line,) = [line for line in done.stdout.splitlines() if line.startswith("PROBE ")]
+        found[which] = json.loads(line.removeprefix("PROBE "))
+    return found
+
+
+def test_signatures_of_the_standin_are_the_hosts(probed):
+    real, standin = (probed[which]["described"] for which in ("real", "standin"))
+    assert real.keys() == standin.keys()
+    for name, described in standin.items():
+        if "parameters" not in described:
+            assert described == real[name], name
+            continue
+        here, there = described["parameters"], real[name]["parameters"]
+        assert here.items() <= there.items(), name  # the stand-in may leave parameters out, that nobody passes
+        needed = {name for name, (kind, default) in there.items() if default is None and not kind.startswith("VAR")}
+        assert needed <= here.keys(), name
+
+
+@pytest.mark.parametrize("what", ["folders", "progress", "interruption", "moves", "loading", "node", "preview size"])
+def test_standin_behaves_as_the_host(probed, what):
+    assert probed["standin"]["behaviours"][what] == probed["real"]["behaviours"][what]

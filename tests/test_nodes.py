@@ -1,0 +1,626 @@
+"""The nodes as the host runs them: in inference mode, one after another, on tensors that autograd refuses.
+
+`standin.run` executes a node and fails if it has changed anything that came in.
+"""
+
+import re
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from torch import nn
+
+LOAD, CONTENT, STYLE, OPTIMIZE = (
+    "GatysLoadVGG19",
+    "GatysExtractContentFeatures",
+    "GatysExtractStyleGrams",
+    "GatysOptimize",
+)
+STEPS = 3
+META = torch.device("meta")  # a second device that every machine has
+
+
+def picture(seed, height=48, width=40, channels=3, count=1):
+    """An IMAGE."""
+    return torch.rand(count, height, width, channels, generator=torch.Generator().manual_seed(seed))
+
+
+def as_gatys(image):
+    return image.movedim(-1, 1).contiguous()
+
+
+@pytest.fixture(scope="module")
+def run(standin):
+    return standin.run
+
+
+@pytest.fixture(scope="module")
+def vgg19(standin, run):
+    network = run(LOAD)[0]
+    yield network
+    assert standin.gatys.weights.fingerprint(network.net) == network.net.tag.fingerprint, "a node changed the weights"
+
+
+@pytest.fixture(scope="module")
+def net(standin):
+    """A network of its own, for calling `gatys` beside the nodes."""
+    return standin.gatys.load_vgg19("untrained")
+
+
+@pytest.fixture(scope="module")
+def content(run, vgg19):
+    return run(CONTENT, vgg19=vgg19, image=picture(1))[0]
+
+
+@pytest.fixture(scope="module")
+def style(run, vgg19):
+    return run(STYLE, vgg19=vgg19, image=picture(2))[0]
+
+
+@pytest.fixture
+def hook(standin):
+    """Sets the server's hook on progress bars."""
+    yield standin.utils.set_progress_bar_global_hook
+    standin.utils.set_progress_bar_global_hook(None)
+
+
+@pytest.fixture
+def host_state(standin):
+    """The stand-in's devices, for a test to change."""
+    names = ("load_device", "offload_device", "storage_device", "weight_budget")
+    before = {name: getattr(standin.mm, name) for name in names}
+    yield standin.mm
+    for name, value in before.items():
+        setattr(standin.mm, name, value)
+
+
+def is_picture(image, shape):
+    assert tuple(image.shape) == shape and image.dtype == torch.float32 and image.device.type == "cpu"
+    assert torch.isfinite(image).all() and image.min() >= 0 and image.max() <= 1
+    return True
+
+
+def poison(network):
+    """What other nodes' memory requests do: move the weights away and back in inference mode."""
+    with torch.inference_mode():
+        network.net.to(torch.float64)
+        network.net.to(torch.float32)
+    assert all(p.is_inference() for p in network.net.parameters())
+
+
+# the whole chain
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_chain_does_what_gatys_does(standin, run, vgg19, net, content, style, optimizer):
+    image, history = run(OPTIMIZE, vgg19=vgg19, content=content, style=style, steps=STEPS, optimizer=optimizer)
+    gatys = standin.gatys
+    result = gatys.optimize(
+        net,
+        content=gatys.extract_content(net, as_gatys(picture(1)), levels="auto", normalize=True),
+        style=gatys.extract_style(net, as_gatys(picture(2)), levels="auto", normalize=True),
+        steps=STEPS,
+        optimizer=optimizer,
+    )
+    assert is_picture(image, (1, 48, 40, 3))
+    assert torch.equal(image, result.image.movedim(1, -1))
+    assert history == [result.history] and [record.step for record in history[0]] == [1, 2, 3]
+    assert history[0][-1].total < history[0][0].total
+    assert (image - picture(1)).abs().mean() > 0.001  # the best picture is not the one it started from
+
+
+def test_widgets_reach_gatys(standin, run, vgg19, net):
+    weights = {"conv1_1": 1.0, "conv2_1": 0.0, "conv3_1": 0.5, "conv4_1": 0.0, "conv5_1": 0.0}
+    scene = run(CONTENT, vgg19=vgg19, image=picture(1), layers="relu2_2, conv3_1 = 0.25", levels=2, normalize=False)[0]
+    options = {"more_layers": "conv2_2=2", "levels": 2, "normalize": False, "style_scale": 0.75}
+    painting = run(STYLE, vgg19=vgg19, image=picture(2), **weights, **options)[0]
+    image, history = run(
+        OPTIMIZE,
+        vgg19=vgg19,
+        content=scene,
+        style=painting,
+        steps=4,
+        optimizer="adam",
+        learning_rate=0.1,
+        content_weight=3.0,
+        style_weight=2.0,
+        tv_weight=0.5,
+        init="noise",
+        seed=7,
+    )
+    gatys = standin.gatys
+    small = gatys.pyramid.resize(as_gatys(picture(2)), (36, 30))
+    layers = {"conv1_1": 1.0, "conv3_1": 0.5, "conv2_2": 2.0}
+    result = gatys.optimize(
+        net,
+        content=gatys.extract_content(net, as_gatys(picture(1)), {"conv2_2": 1.0, "conv3_1": 0.25}, 2),
+        style=gatys.extract_style(net, small, layers, 2),
+        steps=4,
+        optimizer="adam",
+        learning_rate=0.1,
+        content_weight=3.0,
+        style_weight=2.0,
+        tv_weight=0.5,
+        init="noise",
+        seed=7,
+    )
+    assert torch.equal(image, result.image.movedim(1, -1))
+    assert history == [result.history] and [record.level for record in history[0]] == [1, 1, 0, 0]
+
+
+def test_max_pooling_is_another_network(run, vgg19):
+    other = run(LOAD, pooling="max")[0]
+    assert other.net.pooling == "max" and vgg19.net.pooling == "average"
+    a, b = (run(STYLE, vgg19=v, image=picture(2))[0].grams[0]["conv3_1"] for v in (vgg19, other))
+    assert not torch.allclose(a, b, rtol=0.05)
+
+
+def test_style_alone_makes_a_texture(run, vgg19):
+    painting = run(STYLE, vgg19=vgg19, image=picture(2, 64, 32), style_scale=0.5)[0]
+    image, history = run(OPTIMIZE, vgg19=vgg19, style=painting, steps=STEPS, seed=1)
+    assert is_picture(image, (1, 32, 16, 3))
+    assert history[0][-1].style < history[0][0].style and history[0][0].content == 0
+    other = run(OPTIMIZE, vgg19=vgg19, style=painting, steps=STEPS, seed=2)[0]
+    assert (image - other).abs().mean() > 0.05  # it starts from the seed's noise
+
+
+def test_content_alone_is_reconstructed(run, vgg19, content):
+    image, history = run(OPTIMIZE, vgg19=vgg19, content=content, init="noise", steps=STEPS)
+    assert is_picture(image, (1, 48, 40, 3))
+    assert history[0][-1].content < history[0][0].content and history[0][0].style == 0
+
+
+# where it starts: the first evaluation sees the starting picture, and after one step that is the result
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_init_image_is_where_it_starts(run, vgg19, style, count):
+    scene = run(CONTENT, vgg19=vgg19, image=picture(1, count=2))[0]
+    first = picture(3, count=count)
+    image, _ = run(OPTIMIZE, vgg19=vgg19, content=scene, style=style, init_image=first, steps=1)
+    torch.testing.assert_close(image, first.expand(2, -1, -1, -1), rtol=0, atol=1e-6)
+
+
+def test_init_image_of_another_size_is_resized(standin, run, vgg19, content, style):
+    first = picture(3, 30, 60)
+    image, _ = run(OPTIMIZE, vgg19=vgg19, content=content, style=style, init_image=first, steps=1)
+    wanted = standin.gatys.pyramid.resize(as_gatys(first), (48, 40)).movedim(1, -1)
+    torch.testing.assert_close(image, wanted, rtol=0, atol=1e-6)
+
+
+def test_init_image_gives_a_texture_its_size_and_number(run, vgg19, style):
+    image, histories = run(OPTIMIZE, vgg19=vgg19, style=style, init_image=picture(3, 36, 32, count=2), steps=1)
+    assert is_picture(image, (2, 36, 32, 3)) and len(histories) == 2
+
+
+@pytest.mark.parametrize("init", ["content", "noise"])
+def test_init_widget_goes_before_init_image(run, vgg19, content, style, init):
+    wired = {"vgg19": vgg19, "content": content, "style": style, "init": init, "steps": 1, "seed": 4}
+    image = run(OPTIMIZE, **wired, init_image=picture(3))[0]
+    assert torch.equal(image, run(OPTIMIZE, **wired)[0])
+    same_as_content = torch.allclose(image, picture(1), rtol=0, atol=1e-6)
+    assert same_as_content == (init == "content")
+
+
+# batches, alpha, grey
+
+
+@pytest.mark.parametrize("init", ["content", "noise"])
+def test_each_content_frame_gets_its_single_result(run, vgg19, style, init):
+    frames = picture(1, count=3)
+    film = run(CONTENT, vgg19=vgg19, image=frames)[0]
+    options = {"vgg19": vgg19, "style": style, "steps": STEPS, "init": init}
+    images, histories = run(OPTIMIZE, content=film, seed=10, **options)
+    assert is_picture(images, (3, 48, 40, 3)) and len(histories) == 3
+    for index in range(3):
+        scene = run(CONTENT, vgg19=vgg19, image=frames[index : index + 1])[0]
+        image, history = run(OPTIMIZE, content=scene, seed=10 + index, **options)
+        torch.testing.assert_close(images[index : index + 1], image, rtol=0, atol=1e-5)
+        assert len(history[0]) == len(histories[index]) == STEPS
+    assert (images[0] - images[1]).abs().mean() > 0.01
+
+
+def test_style_batch_is_averaged(run, vgg19):
+    paintings = picture(2, count=2)
+    both = run(STYLE, vgg19=vgg19, image=paintings)[0]
+    each = [run(STYLE, vgg19=vgg19, image=paintings[i : i + 1])[0] for i in range(2)]
+    for name, gram in both.grams[0].items():
+        torch.testing.assert_close(gram, (each[0].grams[0][name] + each[1].grams[0][name]) / 2)
+        assert not torch.allclose(gram, each[0].grams[0][name], rtol=1e-3)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_alpha_of_the_content_is_carried_through(run, vgg19, style, count):
+    frames = picture(1, channels=4, count=count)
+    film = run(CONTENT, vgg19=vgg19, image=frames)[0]
+    assert film.alpha.untyped_storage().nbytes() == film.alpha.nbytes  # a view would keep the whole picture in the cache
+    image, _ = run(OPTIMIZE, vgg19=vgg19, content=film, style=style, steps=2)
+    assert is_picture(image, (count, 48, 40, 4))
+    assert torch.equal(image[..., 3], frames[..., 3])
+    opaque = run(CONTENT, vgg19=vgg19, image=frames[..., :3])[0]
+    assert torch.equal(image[..., :3], run(OPTIMIZE, vgg19=vgg19, content=opaque, style=style, steps=2)[0])
+
+
+def test_alpha_of_an_earlier_result_is_carried_through(run, vgg19, style):
+    first = picture(3, channels=4)
+    image, _ = run(OPTIMIZE, vgg19=vgg19, style=style, init_image=first, steps=1)
+    assert torch.equal(image[..., 3], first[..., 3])
+
+
+def test_alpha_of_the_style_does_not_count(run, vgg19, style):
+    painting = torch.cat([picture(2), picture(9, channels=1)], dim=-1)
+    grams = run(STYLE, vgg19=vgg19, image=painting)[0].grams[0]
+    assert all(torch.equal(gram, style.grams[0][name]) for name, gram in grams.items())
+
+
+@pytest.mark.parametrize("node", [CONTENT, STYLE])
+def test_grey_is_colour_with_equal_channels(run, vgg19, node):
+    grey = picture(4, channels=1)
+    one, three = (run(node, vgg19=vgg19, image=image)[0] for image in (grey, grey.expand(-1, -1, -1, 3)))
+    if node == CONTENT:
+        assert torch.equal(one.target.features[0]["conv4_2"], three.target.features[0]["conv4_2"])
+        assert one.target.image.shape == (1, 3, 48, 40) and one.alpha is None
+    else:
+        assert all(torch.equal(gram, three.grams[0][name]) for name, gram in one.grams[0].items())
+
+
+# masks
+
+
+def test_blank_mask_of_load_image_is_no_mask(run, vgg19, content, style):
+    blank = torch.zeros(1, 64, 64)  # what Load Image gives for a picture without alpha, whatever its size
+    painting = run(STYLE, vgg19=vgg19, image=picture(2), mask=blank)[0]
+    assert all(torch.equal(gram, style.grams[0][name]) for name, gram in painting.grams[0].items())
+    scene = run(CONTENT, vgg19=vgg19, image=picture(1), mask=blank)[0]
+    assert scene.target.guides is None
+
+
+@pytest.mark.parametrize("shape", [(1, 48, 40), (48, 40), (1, 24, 20), (2, 48, 40)])
+def test_style_mask_chooses_the_part_that_counts(standin, run, vgg19, net, style, shape):
+    mask = torch.zeros(shape)
+    mask[..., : shape[-1] // 2] = 1
+    paintings = picture(2, count=2)
+    grams = run(STYLE, vgg19=vgg19, image=paintings, mask=mask)[0].grams[0]
+    wanted = standin.gatys.extract_style(net, as_gatys(paintings), mask=mask).grams[0]
+    assert all(torch.equal(gram, wanted[name]) for name, gram in grams.items())
+    whole = run(STYLE, vgg19=vgg19, image=paintings)[0].grams[0]
+    assert not torch.allclose(grams["conv3_1"], whole["conv3_1"], rtol=1e-2)
+
+
+def test_content_mask_leaves_the_black_part_to_the_style(run, vgg19, style):
+    mask = torch.zeros(1, 48, 40)
+    mask[:, :24] = 1
+    pair = {"vgg19": vgg19, "style": style, "steps": 6, "content_weight": 1.0}
+    whole = run(CONTENT, vgg19=vgg19, image=picture(1))[0]
+    upper = run(CONTENT, vgg19=vgg19, image=picture(1), mask=mask)[0]
+    change = [(run(OPTIMIZE, content=c, **pair)[0] - picture(1)).abs().mean(dim=(0, 2, 3)) for c in (whole, upper)]
+    assert change[1][32:].mean() > change[0][32:].mean() * 1.02
+    assert change[1][32:].mean() > change[1][:16].mean() * 1.02
+
+
+# what is said when it cannot be done
+
+
+def refused(run, node, message, **inputs):
+    with pytest.raises((ValueError, OSError), match=message) as caught:
+        run(node, **inputs)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("node", "size", "minimum"), [(CONTENT, (7, 40), "8 x 8"), (STYLE, (40, 15), "16 x 16"), (STYLE, (1, 1), "16 x 16")]
+)
+def test_picture_too_small_names_the_minimum(run, vgg19, node, size, minimum):
+    text = refused(run, node, minimum, vgg19=vgg19, image=picture(1, *size))
+    assert f"{size[1]} x {size[0]}" in text
+
+
+def test_smallest_picture_works(run, vgg19):
+    scene = run(CONTENT, vgg19=vgg19, image=picture(1, 16, 16))[0]
+    painting = run(STYLE, vgg19=vgg19, image=picture(2, 16, 16))[0]
+    image, _ = run(OPTIMIZE, vgg19=vgg19, content=scene, style=painting, steps=2)
+    assert is_picture(image, (1, 16, 16, 3))
+
+
+@pytest.mark.parametrize("other", [{"weights": "untrained:1"}, {"pooling": "max"}])
+@pytest.mark.parametrize("which", ["content", "style"])
+def test_another_network_is_refused(run, content, style, other, which):
+    wired = {"content": content, "style": style}
+    text = refused(run, OPTIMIZE, f"^{which}: made with", vgg19=run(LOAD, **other)[0], **{which: wired[which]})
+    assert "untrained:0 (average pooling" in text and "extract it again" in text
+
+
+@pytest.mark.parametrize(
+    ("node", "widgets", "message"),
+    [
+        (STYLE, {f"conv{block}_1": 0.0 for block in range(1, 6)}, "at least one layer with a weight above 0"),
+        (CONTENT, {"layers": "conv4_2=0"}, "at least one layer with a weight above 0"),
+        (CONTENT, {"layers": ""}, "layers?.*at least one layer"),
+        (CONTENT, {"layers": " , "}, "layers?.*at least one layer"),
+        (CONTENT, {"layers": "conv9_9"}, "unknown layer 'conv9_9': expected one of conv1_1"),
+        (STYLE, {"more_layers": "conv1_3"}, "unknown layer 'conv1_3': expected one of conv1_1"),
+        (CONTENT, {"layers": "conv4_2=much"}, "layers: expected names like conv4_2"),
+        (STYLE, {"more_layers": "conv2_2=1=2"}, "more_layers: expected names like conv4_2"),
+        (CONTENT, {"layers": "conv4_2, conv4_2=2"}, "conv4_2 is named twice"),
+        (CONTENT, {"layers": "conv4_2, relu4_2"}, "conv4_2 is named twice"),
+        (CONTENT, {"layers": "conv4_2=nan"}, "finite weight"),
+        (CONTENT, {"layers": "conv4_2=-1"}, "at least 0"),
+        (STYLE, {"conv1_1": float("nan")}, "finite weight"),
+        (STYLE, {"style_scale": float("nan")}, "style_scale"),
+        (CONTENT, {"levels": 9}, "levels: 9 levels make this content image of 40 x 48"),
+        (STYLE, {"mask": torch.zeros(1, 48, 40)}, "style mask: .*0 everywhere"),
+        (CONTENT, {"mask": torch.zeros(1, 48, 40)}, "content mask: .*0 everywhere"),
+        (CONTENT, {"mask": torch.full((1, 48, 40), float("nan"))}, "content mask: .*NaN"),
+        (CONTENT, {"mask": torch.ones(3, 48, 40)}, "content mask: expected 1 or 1 masks"),
+        (CONTENT, {"image": picture(1, channels=2)}, "image: expected an IMAGE of shape"),
+        (STYLE, {"image": picture(1)[0]}, "image: expected an IMAGE of shape"),
+        (CONTENT, {"image": picture(1, count=0)}, "content image: expected at least one picture"),
+        (CONTENT, {"image": torch.full((1, 48, 40, 3), float("nan"))}, "content image: .*NaN"),
+        (STYLE, {"image": torch.full((1, 48, 40, 3), float("inf"))}, "style image: .*infinite"),
+    ],
+)
+def test_bad_input_of_the_extraction_is_named(run, vgg19, node, widgets, message):
+    refused(run, node, message, **{"vgg19": vgg19, "image": picture(1)} | widgets)
+
+
+@pytest.mark.parametrize(
+    ("widgets", "message"),
+    [
+        ({"content": None, "style": None}, "content, style: expected at least one target, got none"),
+        ({"content": None, "init": "content"}, "init: 'content' needs a content target"),
+        ({"init_image": picture(3, count=2)}, "init_image: expected 1 or 1 pictures for 1 content pictures, got 2"),
+        ({"init_image": torch.full((1, 48, 40, 3), float("nan"))}, "NaN or infinite"),
+        ({"init_image": picture(3, count=0)}, "init"),
+        ({"init_image": picture(3, channels=2)}, "expected an IMAGE of shape"),
+        ({"optimizer": "sgd"}, "optimizer: expected one of lbfgs, adam"),  # the server does not check combos
+        ({"init": "white"}, "init: expected auto, content, noise"),
+        ({"learning_rate": float("nan")}, "learning_rate: expected a finite number"),  # nor NaN against min and max
+        ({"style_weight": float("nan")}, "style_weight: expected a finite number"),
+        ({"steps": 0}, "steps: expected at least 1"),
+    ],
+)
+def test_bad_input_of_the_optimiser_is_named(run, vgg19, content, style, widgets, message):
+    inputs = {"vgg19": vgg19, "content": content, "style": style, "steps": STEPS} | widgets
+    refused(run, OPTIMIZE, message, **{name: value for name, value in inputs.items() if value is not None})
+
+
+def test_levels_that_do_not_fit_are_named(run, vgg19, content):
+    painting = run(STYLE, vgg19=vgg19, image=picture(2), levels=2)[0]
+    scene = run(CONTENT, vgg19=vgg19, image=picture(1), levels=1)[0]
+    refused(run, OPTIMIZE, "content was extracted with 1 and style with 2", vgg19=vgg19, content=scene, style=painting)
+    refused(run, OPTIMIZE, "at least 1 for each of 2 levels", vgg19=vgg19, style=painting, steps=1)
+
+
+@pytest.mark.parametrize("name", ["nothing.safetensors", "../secret.pth", ""])
+def test_missing_weights_name_the_folder(standin, run, tmp_path, name):
+    (Path(standin.folder_paths.models_dir) / "secret.pth").touch()  # beside the folder: must not be found
+    text = refused(run, LOAD, re.escape(repr(name)), weights=name)
+    assert str(Path(standin.folder_paths.models_dir) / "vgg19") in text
+
+
+# weights from the model folder
+
+
+@pytest.fixture(scope="module")
+def weights_file(standin, net):
+    """The untrained filters as a file that the node finds."""
+    file = Path(standin.folder_paths.models_dir) / "vgg19" / "own.safetensors"
+    save_file({key: value.contiguous() for key, value in net.state_dict().items()}, file)
+    yield file
+    file.unlink()
+
+
+def test_a_file_in_the_model_folder_is_loaded(run, net, weights_file):
+    loaded = run(LOAD, weights=weights_file.name)[0].net
+    assert loaded.tag.fingerprint == net.tag.fingerprint and loaded.tag.weights == weights_file.name
+    assert not any(tensor.is_inference() for tensor in (*loaded.parameters(), *loaded.buffers()))
+
+
+def test_a_changed_file_is_loaded_again(standin, weights_file):
+    fingerprint = standin.nodes[LOAD].fingerprint_inputs
+    before = fingerprint(weights=weights_file.name, pooling="average")
+    assert before == fingerprint(weights=weights_file.name, pooling="average")
+    weights_file.touch()
+    assert before != fingerprint(weights=weights_file.name, pooling="average")
+    assert fingerprint(weights="untrained", pooling="max") == fingerprint(weights="untrained", pooling="max")
+
+
+def test_kept_imagenet_weights_are_not_fetched_again(run, net, weights_file):
+    kept = weights_file.rename(weights_file.with_name("vgg19-imagenet1k-v1-conv.safetensors"))
+    try:
+        loaded = run(LOAD, weights="imagenet")[0].net
+    finally:
+        kept.rename(weights_file)
+    assert loaded.tag.fingerprint == net.tag.fingerprint and loaded.tag.weights == "imagenet"
+
+
+def test_a_download_goes_into_the_model_folder_and_can_be_cancelled(standin, run, monkeypatch, hook, net):
+    asked, shown = {}, []
+
+    def load(weights, pooling, *, folder, progress):
+        asked.update(weights=weights, folder=folder)
+        progress(1, 10)
+        standin.mm.interrupt_current_processing()
+        progress(2, 10)
+        return net
+
+    monkeypatch.setitem(standin.nodes[LOAD].execute.__func__.__globals__, "load_vgg19", load)
+    hook(lambda value, total, preview, node_id=None: shown.append((value, total)))
+    with pytest.raises(standin.mm.InterruptProcessingException):
+        run(LOAD, weights="imagenet")
+    assert asked == {"weights": "imagenet", "folder": Path(standin.folder_paths.models_dir) / "vgg19"}
+    assert shown == [(1, 10)]
+
+
+def test_model_folders_named_by_the_user_stay_first(standin, tmp_path):
+    known = standin.folder_paths.folder_names_and_paths
+    before = known.pop("vgg19")
+    try:
+        standin.folder_paths.add_model_folder_path("vgg19", str(tmp_path))  # as extra_model_paths.yaml does, earlier
+        standin.host.register_model_folder()
+        assert known["vgg19"][0] == [str(tmp_path), *before[0]]
+        assert ".safetensors" in known["vgg19"][1]
+        assert standin.host.model_folder() == tmp_path
+    finally:
+        known["vgg19"] = before
+
+
+# cancelling, progress, previews
+
+
+@contextmanager
+def counted_evaluations(standin):
+    objective = standin.gatys.Objective
+    terms, count = objective.terms, SimpleNamespace(value=0)
+
+    def counting(self, *arguments):
+        count.value += 1
+        return terms(self, *arguments)
+
+    objective.terms = counting
+    try:
+        yield count
+    finally:
+        objective.terms = terms
+
+
+@pytest.mark.parametrize("by", ["flag", "hook"])
+def test_cancel_ends_within_one_evaluation_and_leaves_all_intact(standin, run, vgg19, content, style, hook, by):
+    wired = {"vgg19": vgg19, "content": content, "style": style, "steps": 8}
+    before = run(OPTIMIZE, **wired)[0]
+
+    def cancel(value, total, preview, node_id=None):
+        if value == 3:
+            standin.mm.interrupt_current_processing()
+            if by == "hook":  # as the server's own hook
+                standin.mm.throw_exception_if_processing_interrupted()
+
+    hook(cancel)
+    with counted_evaluations(standin) as count, pytest.raises(standin.mm.InterruptProcessingException):
+        run(OPTIMIZE, **wired)
+    assert count.value == (3 if by == "hook" else 4)
+    assert not standin.mm.processing_interrupted()  # raising it answers it
+    hook(None)
+    assert torch.equal(before, run(OPTIMIZE, **wired)[0])
+
+
+def test_progress_counts_every_evaluation_of_every_picture(run, vgg19, style, hook):
+    film = run(CONTENT, vgg19=vgg19, image=picture(1, count=2))[0]
+    shown = []
+    hook(lambda value, total, preview, node_id=None: shown.append((value, total)))
+    run(OPTIMIZE, vgg19=vgg19, content=film, style=style, steps=4)
+    assert shown == [(step, 8) for step in range(1, 9)]
+
+
+def test_previews_are_throttled_and_end_with_the_result(standin, run, vgg19, content, style, hook, monkeypatch):
+    times = iter(range(1000))
+    clock = SimpleNamespace(monotonic=lambda: next(times) * standin.host.PREVIEW_INTERVAL / 3)
+    monkeypatch.setattr(standin.host, "time", clock)
+    previews = {}
+    hook(lambda value, total, preview, node_id=None: previews.update({value: preview} if preview else {}))
+    image, _ = run(OPTIMIZE, vgg19=vgg19, content=content, style=style, steps=9)
+    assert list(previews) == [1, 4, 7, 9]
+    for kind, shown, edge in previews.values():
+        assert kind == "JPEG" and isinstance(shown, Image.Image) and shown.mode == "RGB" and shown.size == (40, 48)
+        assert edge == standin.latent_preview.MAX_PREVIEW_RESOLUTION
+    pixels = torch.tensor(list(previews[9][1].tobytes())).view(48, 40, 3)
+    assert torch.equal(pixels, (image[0] * 255).round().long())
+    # the server encodes them later, on another thread
+    first = torch.tensor(list(previews[1][1].tobytes())).view(48, 40, 3)
+    assert torch.equal(first, (picture(1)[0] * 255).round().long())
+
+
+def test_preview_of_a_coarse_level_has_its_size(run, vgg19, hook):
+    scene = run(CONTENT, vgg19=vgg19, image=picture(1), levels=2)[0]
+    sizes = []
+    hook(lambda value, total, preview, node_id=None: sizes.append(preview and preview[1].size))
+    run(OPTIMIZE, vgg19=vgg19, content=scene, init="noise", steps=2)
+    assert sizes[0] == (20, 24) and sizes[-1] == (40, 48)
+
+
+# what the host does to weights and targets between nodes
+
+
+def test_weights_moved_in_inference_mode_are_mended(run, content, style, vgg19):
+    wired = {"content": content, "style": style, "steps": STEPS}
+    wanted = run(OPTIMIZE, vgg19=vgg19, **wired)[0]
+    own = run(LOAD)[0]
+    poison(own)
+    scene = run(CONTENT, vgg19=own, image=picture(1))[0]
+    poison(own)
+    image = run(OPTIMIZE, vgg19=own, content=scene, style=style, steps=STEPS)[0]
+    assert torch.equal(image, wanted)
+    assert not any(p.is_inference() for p in own.net.parameters())
+
+
+def test_targets_between_nodes_are_ordinary_tensors(content, style):
+    tensors = [content.target.image, *content.target.features[0].values(), *style.grams[0].values()]
+    assert not any(tensor.is_inference() or tensor.requires_grad or tensor.grad_fn for tensor in tensors)
+
+
+def test_memory_is_asked_for_and_grows_with_the_picture(standin, run, vgg19, style):
+    asked = []
+    for edge in (32, 64):
+        scene = run(CONTENT, vgg19=vgg19, image=picture(1, edge, edge))[0]
+        extraction = standin.mm.requested[-1]
+        run(OPTIMIZE, vgg19=vgg19, content=scene, style=style, steps=1)
+        asked.append((extraction, standin.mm.requested[-1]))
+    (small_extraction, small), (large_extraction, large) = asked
+    assert 3.5 < large_extraction / small_extraction <= 4.5 and 3.5 < large / small <= 4.5
+    assert small > small_extraction > 32 * 32 * 64 * 4
+
+
+@pytest.mark.parametrize("moved_before", [False, True])
+@pytest.mark.parametrize("budget", [0.1, 40e6, None])
+def test_network_left_half_loaded_is_whole_while_in_use(standin, run, host_state, net, budget, moved_before):
+    # The meta device stands for a card: what the host leaves in main memory must be on it during work, and must be
+    # in main memory with its values afterwards.
+    host_state.load_device, host_state.weight_budget = META, budget
+    network = run(LOAD)[0]
+    if moved_before:
+        poison(network)
+    with torch.inference_mode(), standin.host.working(network) as working:
+        assert {t.device.type for t in (*working.parameters(), *working.buffers())} == {"meta"}
+        assert not any(t.is_inference() for t in (*working.parameters(), *working.buffers()))
+        assert not torch.is_inference_mode_enabled() and torch.is_grad_enabled()
+        features = working(torch.rand(1, 3, 32, 32, device=META, requires_grad=True), ["conv5_1"])["conv5_1"]
+        assert features.requires_grad and features.device.type == "meta"
+    state, wanted = network.net.state_dict(), net.state_dict()
+    behind = [key for key, value in state.items() if value.device.type == "cpu"]
+    assert all(torch.equal(state[key], wanted[key]) for key in behind)
+    assert len(behind) == {0.1: len(state), None: 0}.get(budget, len(behind))
+    assert budget != 40e6 or 0 < len(behind) < len(state)
+    assert not any(state[key].is_inference() for key in behind)
+    assert isinstance(network.net.conv1_1.weight, nn.Parameter)
+    assert not isinstance(network.net.mean, nn.Parameter)  # a buffer stays a buffer
+
+
+def test_what_was_left_behind_is_put_back_after_an_error(standin, run, host_state, net):
+    host_state.load_device, host_state.weight_budget = META, 0.1
+    network = run(LOAD)[0]
+    with pytest.raises(RuntimeError, match="from within"), standin.host.working(network):
+        assert network.net.conv1_1.weight.is_meta
+        raise RuntimeError("from within")
+    assert torch.equal(network.net.conv1_1.weight, net.conv1_1.weight)
+
+
+def test_results_wait_where_the_host_wants_them(run, host_state, vgg19, content, style):
+    host_state.storage_device = META
+    assert run(CONTENT, vgg19=vgg19, image=picture(1))[0].target.features[0]["conv4_2"].is_meta
+    assert run(STYLE, vgg19=vgg19, image=picture(2))[0].grams[0]["conv1_1"].is_meta
+    assert run(OPTIMIZE, vgg19=vgg19, content=content, style=style, steps=1)[0].is_meta
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("budget", [0.1, 40e6, None])
+def test_half_loaded_on_a_card_gives_the_same_picture(run, host_state, content, style, vgg19, budget):
+    wanted = run(OPTIMIZE, vgg19=vgg19, content=content, style=style, steps=1, init="noise")[1][0][0]
+    host_state.load_device, host_state.weight_budget = torch.device("cuda", torch.cuda.current_device()), budget
+    own = run(LOAD)[0]
+    image, history = run(OPTIMIZE, vgg19=own, content=content, style=style, steps=2, init="noise")
+    assert is_picture(image, (1, 48, 40, 3))
+    assert history[0][0].total == pytest.approx(wanted.total, rel=0.02)
