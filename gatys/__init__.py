@@ -2,7 +2,9 @@
 
 from .objective import Objective
 from .optimize import Progress, Record, Result, optimize
+from .regions import RegionalStyle, regional_style
 from .targets import ContentTarget, StyleTarget, extract_content, extract_style
+from .terms import TemporalTarget
 from .vgg import LAYERS, VGG19
 from .weights import WeightsError, load_vgg19
 
@@ -13,11 +15,14 @@ __all__ = [
     "Objective",
     "Progress",
     "Record",
+    "RegionalStyle",
     "Result",
     "StyleTarget",
+    "TemporalTarget",
     "WeightsError",
     "extract_content",
     "extract_style",
     "load_vgg19",
     "optimize",
+    "regional_style",
 ]

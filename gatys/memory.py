@@ -18,7 +18,8 @@ def evaluation_bytes(
 
     With a gradient, autograd keeps the output of every convolution (the rectifier works in place) and of every
     pooling; on the way back the largest layer is there three times more: the gradient that comes in, the one that
-    goes out and the convolution's workspace. Without one, only neighbouring layers are alive together.
+    goes out and the convolution's workspace. Without one, only what was asked for is kept,
+    and one more of the largest layer.
 
     Args:
         size: (height, width) of the pictures.
@@ -40,7 +41,7 @@ def evaluation_bytes(
         width = layer.channels
         if layer.name == deepest:
             break
-    return batch * bytes_per_value * (kept + 3 * max(outputs))
+    return batch * bytes_per_value * (kept + (3 if gradient else 1) * max(outputs))
 
 
 def optimization_bytes(

@@ -14,47 +14,24 @@ exact, whatever the tiles. With one tile the features of pass 1 are kept and the
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from .gram import accumulation_dtype, gram_sum, gram_sum_gradient
+from .gram import accumulation_dtype
 from .pyramid import level_size
+from .regions import RegionalStyle, every_style
 from .targets import ContentTarget, StyleTarget, check_network, common_levels
+from .terms import ContentTerm, StyleTerm, TemporalTarget, TemporalTerm, total_variation
 from .tiles import Tile, tiles
 from .vgg import LAYERS, VGG19, check_image
 
 CONTENT_WEIGHT = 0.01
 STYLE_WEIGHT = 1.0
 TV_WEIGHT = 0.0
-
-_TINY = 1e-12
-"""Floor of a normaliser, for targets that are constant or zero."""
-
-
-def total_variation(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Smoothness of pictures: squared differences of neighbours, summed and divided by the number of values.
-
-    (Mahendran and Vedaldi, CVPR 2015, with exponent 2.)
-
-    Args:
-        image: (N, 3, H, W).
-
-    Returns:
-        The value of each picture, (N,), and its gradient, (N, 3, H, W).
-    """
-    count = image[0].numel()
-    gradient = torch.zeros_like(image)
-    value = image.new_zeros(image.shape[0])
-    for axis in (-2, -1):
-        step = image.diff(dim=axis)
-        value = value + step.square().sum(dim=(1, 2, 3)) / count
-        step = step * (2 / count)
-        length = image.shape[axis]
-        gradient.narrow(axis, 1, length - 1).add_(step)
-        gradient.narrow(axis, 0, length - 1).sub_(step)
-    return value, gradient
+TEMPORAL_WEIGHT = 1.0
 
 
 @dataclass(frozen=True)
@@ -77,10 +54,12 @@ class Objective:
     Args:
         net: the network that the targets were extracted with.
         content: what should be seen; None leaves it out (texture synthesis).
-        style: how it should be painted; None leaves it out (reconstruction of the content).
+        style: how it should be painted, everywhere or by regions; None leaves it out (reconstruction of the content).
+        temporal: a picture to stay near; None leaves it out. Its term is part of the total only.
         content_weight: alpha, factor of the content term.
-        style_weight: beta, factor of the style term.
+        style_weight: beta, factor of the style term; of each region's, if there are regions.
         tv_weight: factor of the smoothness term.
+        temporal_weight: factor of the temporal term.
         level: which level of the targets to work on; 0 is full size.
 
     Raises:
@@ -93,20 +72,24 @@ class Objective:
         net: VGG19,
         *,
         content: ContentTarget | None = None,
-        style: StyleTarget | None = None,
+        style: StyleTarget | RegionalStyle | None = None,
+        temporal: TemporalTarget | None = None,
         content_weight: float = CONTENT_WEIGHT,
         style_weight: float = STYLE_WEIGHT,
         tv_weight: float = TV_WEIGHT,
+        temporal_weight: float = TEMPORAL_WEIGHT,
         level: int = 0,
     ):
         levels = common_levels(content, style)
         if not 0 <= level < levels:
             raise ValueError(f"level: expected 0 to {levels - 1}, got {level}")
-        for name, weight in (
-            ("content_weight", content_weight),
-            ("style_weight", style_weight),
-            ("tv_weight", tv_weight),
-        ):
+        weights = {
+            "content_weight": content_weight,
+            "style_weight": style_weight,
+            "tv_weight": tv_weight,
+            "temporal_weight": temporal_weight,
+        }
+        for name, weight in weights.items():
             if not 0 <= weight < float("inf"):
                 raise ValueError(f"{name}: expected a finite number of at least 0, got {weight!r}")
         for target, what in ((content, "content"), (style, "style")):
@@ -114,25 +97,16 @@ class Objective:
                 check_network(net, target, what)
         self.net = net
         self.content_weight, self.style_weight, self.tv_weight = content_weight, style_weight, tv_weight
+        self.temporal_weight = temporal_weight
         self.size = None if content is None else level_size(content.size, level)
         self.count = None if content is None else content.image.shape[0]
-        self.content_layers = {} if content is None else content.layers
-        self.style_layers = {} if style is None else style.layers
-        self.layers = [name for name in LAYERS if name in self.content_layers or name in self.style_layers]
-        self._features = {} if content is None else content.features[level]
-        self._guides = None if content is None or content.guides is None else content.guides[level]
-        self._grams, self._gram_scale, self._content_scale = {}, {}, {}
-        wide = accumulation_dtype(net.mean.dtype)
-        for name in self.style_layers:
-            gram = style.grams[level][name].to(net.mean.device, wide)
-            self._grams[name] = gram
-            mean_square = gram.square().mean(dim=(1, 2)).clamp_(min=_TINY) if style.normalize else gram.new_ones(1)
-            self._gram_scale[name] = self.style_layers[name] / (4 * gram.shape[-1] ** 2 * mean_square)
-        for name, target in self._features.items():
-            variance = torch.ones(1, dtype=wide)
-            if content.normalize:
-                variance = target.to(wide).var(dim=(2, 3), correction=0).mean(dim=1).clamp_(min=_TINY)
-            self._content_scale[name] = (self.content_layers[name] / variance).to(net.mean.device)
+        self._content = None if content is None else ContentTerm(content, level, net.mean)
+        self._styles = [StyleTerm(region, level, net.mean) for region in every_style(style)]
+        self._temporal = None if temporal is None else TemporalTerm(temporal)
+        style_layers = {name for term in self._styles for name in term.layers}
+        content_layers = set() if self._content is None else set(self._content.layers)
+        self._style_layers = [name for name in LAYERS if name in style_layers]
+        self.layers = [name for name in LAYERS if name in style_layers | content_layers]
 
     def evaluate(self, image: Tensor, tile: int | None = None) -> tuple[dict[str, float], Tensor]:
         """Losses and gradient of `image` at this level.
@@ -159,65 +133,72 @@ class Objective:
         size = tuple(image.shape[-2:])
         if self.size is not None and size != self.size:
             raise ValueError(
-                f"image: {size[1]} x {size[0]} pixels, but the content target is {self.size[1]} x {self.size[0]}; resize one of them"
+                f"image: {size[1]} x {size[0]} pixels, but the content target is {self.size[1]} x {self.size[0]}; "
+                "resize one of them"
             )
         if self.count not in (None, 1, image.shape[0]):
             raise ValueError(
-                f"image: {image.shape[0]} pictures, but the content target has {self.count}; give as many, or take one of them"
+                f"image: {image.shape[0]} pictures, but the content target has {self.count}; "
+                "give as many, or take one of them"
             )
-        value, gradient = total_variation(image)
+        for term in self._styles:
+            term.prepare(size)
+        tv, gradient = total_variation(image)
         gradient *= self.tv_weight
+        content = torch.zeros(image.shape[0], device=image.device, dtype=accumulation_dtype(image.dtype))
         parts = tiles(size, tile, self.layers)
         if len(parts) == 1:
-            window = image.requires_grad_()
-            with torch.enable_grad():
-                features = self.net(window, self.layers)
-            style, pulls = self._penalty({name: gram_sum(features[name].detach()) for name in self.style_layers}, size)
-            content = self._pull_back(window, features, parts[0], pulls, size, gradient)
+            window, features = self._forward(image, parts[0])
+            style, pulls = self._penalty([features], parts, content)
+            content = content + self._pull_back(window, features, parts[0], pulls, gradient)
         else:
-            style, pulls = self._penalty(self._gram_sums(image, parts), size)
-            content = value.new_zeros(value.shape, dtype=accumulation_dtype(value.dtype))
+            style, pulls = self._penalty(self._features(image, parts), parts, content)
             for part in parts:
-                window = image[(..., *part.window)].detach().requires_grad_()
-                with torch.enable_grad():
-                    features = self.net(window, self.layers)
-                content = content + self._pull_back(window, features, part, pulls, size, gradient)
-        total = self.content_weight * content + self.style_weight * style + self.tv_weight * value
-        return Terms(total, content, style, value), gradient
+                window, features = self._forward(image, part)
+                content = content + self._pull_back(window, features, part, pulls, gradient)
+        total = self.content_weight * content + self.style_weight * style + self.tv_weight * tv
+        if self._temporal is not None:
+            value, pull = self._temporal(image)
+            total = total + self.temporal_weight * value
+            gradient += self.temporal_weight * pull
+        return Terms(total, content, style, tv), gradient
 
-    @torch.no_grad()
-    def _gram_sums(self, image: Tensor, parts: list[Tile]) -> dict[str, Tensor]:
-        """Pass 1: the Gram sums of the whole picture, added up over the tiles' cores."""
-        sums: dict[str, Tensor] = {}
-        if not self.style_layers:
-            return sums
+    def _forward(self, image: Tensor, part: Tile) -> tuple[Tensor, dict[str, Tensor]]:
+        """A tile's window as a leaf, and its features with their graph."""
+        window = image[(..., *part.window)].detach().requires_grad_()
+        with torch.enable_grad():
+            return window, self.net(window, self.layers)
+
+    def _features(self, image: Tensor, parts: list[Tile]) -> Iterator[dict[str, Tensor]]:
+        """Pass 1: each tile's features, one at a time."""
         for part in parts:
-            features = self.net(image[(..., *part.window)], self.style_layers)
-            for name, f in features.items():
-                gram = gram_sum(part.crop(f, name))
-                sums[name] = sums[name].add_(gram) if name in sums else gram
-        return sums
+            with torch.no_grad():
+                found = self.net(image[(..., *part.window)], self._style_layers)
+            yield found
 
-    def _penalty(self, sums: dict[str, Tensor], size: tuple[int, int]) -> tuple[Tensor, dict[str, Tensor]]:
-        """The style term of each picture, (N,), and the weighted derivative in each layer's Gram sum, (N, C, C)."""
-        value = self.net.mean.new_zeros(1, dtype=accumulation_dtype(self.net.mean.dtype))
-        pulls = {}
-        for name in self.style_layers:
-            stride = LAYERS[name].stride
-            positions = (size[0] // stride) * (size[1] // stride)
-            difference = sums[name] / positions - self._grams[name]
-            scale = self._gram_scale[name]
-            value = value + scale * difference.square().sum(dim=(1, 2))
-            pulls[name] = difference * (2 * self.style_weight / positions * scale).reshape(-1, 1, 1)
-        return value, pulls
+    def _penalty(
+        self, features: Iterable[dict[str, Tensor]], parts: list[Tile], zero: Tensor
+    ) -> tuple[Tensor, list[dict[str, Tensor]]]:
+        """The style term of each picture, (N,), and of each style the weighted derivative in its Gram sums."""
+        if not self._styles:
+            return zero, []
+        sums: list[dict[str, Tensor]] = [{} for _ in self._styles]
+        for found, part in zip(features, parts, strict=True):
+            for term, total in zip(self._styles, sums, strict=True):
+                term.add(total, found, part)
+        style, pulls = zero, []
+        for term, total in zip(self._styles, sums, strict=True):
+            value, derivative = term.penalty(total)
+            style = style + value
+            pulls.append({name: self.style_weight * pull for name, pull in derivative.items()})
+        return style, pulls
 
     def _pull_back(
         self,
         window: Tensor,
         features: dict[str, Tensor],
         part: Tile,
-        pulls: dict[str, Tensor],
-        size: tuple[int, int],
+        pulls: list[dict[str, Tensor]],
         gradient: Tensor,
     ) -> Tensor:
         """Pass 2 for one tile: add its gradient in place; return its part of the content term of each picture."""
@@ -225,29 +206,16 @@ class Objective:
         outputs, cotangents = [], []
         for name in self.layers:
             core = part.crop(features[name], name)
-            f = core.detach()
-            cotangent = gram_sum_gradient(f, pulls[name]) if name in pulls else None
-            if name in self.content_layers:
-                term, pull = self._content(name, f, part, size)
-                content = content + term
-                cotangent = pull if cotangent is None else cotangent.add_(pull)
+            own = core.detach()
+            found = [
+                term.pull(name, own, pull, part) for term, pull in zip(self._styles, pulls, strict=True) if name in pull
+            ]
+            if self._content is not None and name in self._content.layers:
+                value, pull = self._content.pull(name, own, part)
+                content = content + value
+                found.append(pull.mul_(self.content_weight))
             outputs.append(core)
-            cotangents.append(cotangent)
-        if outputs:
-            (pulled,) = torch.autograd.grad(outputs, window, cotangents)
-            gradient[(..., *part.window)] += pulled
+            cotangents.append(sum(found[1:], start=found[0]))
+        (pulled,) = torch.autograd.grad(outputs, window, cotangents)
+        gradient[(..., *part.window)] += pulled
         return content
-
-    def _content(self, name: str, f: Tensor, part: Tile, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """A tile's part of one layer's content term, (N,), and its weighted derivative in the features."""
-        stride = LAYERS[name].stride
-        values = f.shape[1] * (size[0] // stride) * (size[1] // stride)
-        owned = (..., *part.owned(name))
-        difference = f - self._features[name][owned].to(f)
-        pull = difference
-        if self._guides is not None:
-            pull = difference * self._guides[name][owned].to(f)
-        scale = self._content_scale[name] / values
-        wide = accumulation_dtype(f.dtype)
-        term = scale * torch.linalg.vecdot(pull.flatten(1).to(wide), difference.flatten(1).to(wide))
-        return term, pull * (2 * self.content_weight * scale.reshape(-1, 1, 1, 1)).to(f)

@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from .descent import LBFGS, Adam, Descent
-from .objective import CONTENT_WEIGHT, STYLE_WEIGHT, TV_WEIGHT, Objective
+from .objective import CONTENT_WEIGHT, STYLE_WEIGHT, TEMPORAL_WEIGHT, TV_WEIGHT, Objective
 from .pyramid import level_size, resize
+from .regions import RegionalStyle
 from .targets import ContentTarget, StyleTarget, common_levels
+from .terms import TemporalTarget
 from .vgg import VGG19, check_image
 
 log = logging.getLogger(__name__)
@@ -106,15 +108,17 @@ def optimize(
     net: VGG19,
     *,
     content: ContentTarget | None = None,
-    style: StyleTarget | None = None,
+    style: StyleTarget | RegionalStyle | None = None,
+    temporal: TemporalTarget | None = None,
     init: str | Tensor = "auto",
     size: tuple[int, int] | None = None,
-    steps: int | Sequence[int] = 300,
+    steps: int | Sequence[int] = 200,
     optimizer: str = "lbfgs",
     learning_rate: float | None = None,
     content_weight: float = CONTENT_WEIGHT,
     style_weight: float = STYLE_WEIGHT,
     tv_weight: float = TV_WEIGHT,
+    temporal_weight: float = TEMPORAL_WEIGHT,
     seed: int = 0,
     tile: int | str | None = "auto",
     history_size: int = 10,
@@ -127,7 +131,8 @@ def optimize(
     Args:
         net: the network that the targets were extracted with, on the device and in the dtype to work in.
         content: None for texture synthesis.
-        style: None for a reconstruction of the content.
+        style: one style for all of the picture or one for each region; None for a reconstruction of the content.
+        temporal: a picture to stay near, such as the last frame's result; None for none.
         init: where to start: "content", "noise", or a picture (1 or N, 3, H, W), which is resized where needed.
             "auto" is the content where there is one, and noise otherwise.
         size: (height, width) of the result when there is no content; default that of `init` or of the style picture.
@@ -137,6 +142,7 @@ def optimize(
         content_weight: alpha. The default is made for normalised targets.
         style_weight: beta.
         tv_weight: weight of smoothness; 0 for none.
+        temporal_weight: weight of staying near `temporal`.
         seed: seed of the noise.
         tile: edge in pixels of the tiles that each evaluation is cut into, None for whole pictures. "auto" takes
             whole pictures.
@@ -164,12 +170,17 @@ def optimize(
     full = _full_size(content, style, init, size)
     start = _start(net, content, init, full, seed)
     from_noise = not isinstance(init, Tensor) and (init == "noise" or content is None)
-    weights = {"content_weight": content_weight, "style_weight": style_weight, "tv_weight": tv_weight}
+    weights = {
+        "content_weight": content_weight,
+        "style_weight": style_weight,
+        "tv_weight": tv_weight,
+        "temporal_weight": temporal_weight,
+    }
     history: list[Record] = []
     notes: list[str] = []
     picture: Tensor | None = None
     for level in reversed(range(levels)):
-        objective = Objective(net, content=content, style=style, level=level, **weights)
+        objective = Objective(net, content=content, style=style, temporal=temporal, level=level, **weights)
         here = level_size(full, level)
         picture = _begin(start, picture, here, detail=not from_noise)
         descent: Descent = (
@@ -220,7 +231,10 @@ def _begin(start: Tensor, coarser: Tensor | None, size: tuple[int, int], *, deta
 
 
 def _full_size(
-    content: ContentTarget | None, style: StyleTarget | None, init: str | Tensor, size: tuple[int, int] | None
+    content: ContentTarget | None,
+    style: StyleTarget | RegionalStyle | None,
+    init: str | Tensor,
+    size: tuple[int, int] | None,
 ) -> tuple[int, int]:
     if content is not None:
         if size is not None and tuple(size) != content.size:

@@ -12,7 +12,7 @@ from torch import Tensor
 from .vgg import minimum_size
 
 AUTOMATIC_EDGE = 128
-"""`levels="auto"` goes down until the short edge would fall below this many pixels."""
+"""`levels="auto"` goes down to the level whose short edge is nearest to this many pixels, between 91 and 181."""
 
 Levels = int | str
 
@@ -48,16 +48,18 @@ def resolve_levels(levels: Levels, size: tuple[int, int], layers: Iterable[str],
     """
     short, need = min(size), minimum_size(layers)
     if levels == "auto":
-        return max(1, 1 + math.floor(math.log2(max(short, 1) / max(AUTOMATIC_EDGE, need))))
+        levels = 1 + max(0, round(math.log2(short / AUTOMATIC_EDGE)))
     if isinstance(levels, bool) or not isinstance(levels, int) or levels < 1:
         raise ValueError(f"levels: expected a positive whole number or 'auto', got {levels!r}")
+    if short < need:
+        raise ValueError(
+            f"{what}: {size[1]} x {size[0]} pixels is too small for these layers, which need at least {need} x {need}"
+        )
     if min(level_size(size, levels - 1)) < need:
-        most = max((n for n in range(1, levels) if min(level_size(size, n - 1)) >= need), default=0)
+        most = max(n for n in range(1, levels) if min(level_size(size, n - 1)) >= need)
         raise ValueError(
             f"levels: {levels} levels make this {what} of {size[1]} x {size[0]} pixels smaller than the {need} pixels "
             f"that its layers need; use at most {most}"
-            if most
-            else f"{what}: {size[1]} x {size[0]} pixels is too small for these layers, which need at least {need} x {need}"
         )
     return levels
 

@@ -86,6 +86,14 @@ def _own_tensors(module: nn.Module) -> Iterator[tuple[dict, str, Tensor]]:
                     yield table, name, tensor
 
 
+def _normal(tensor: Tensor, device: torch.device) -> Tensor:
+    """A weight on `device` that is not an inference tensor."""
+    if tensor.device == device and not tensor.is_inference():
+        return tensor
+    whole = tensor.detach().to(device, copy=True)
+    return nn.Parameter(whole, requires_grad=False) if isinstance(tensor, nn.Parameter) else whole
+
+
 def _make_whole(net: nn.Module, device: torch.device) -> list[tuple[dict, str, Tensor]]:
     """Bring every weight to `device` as a tensor that autograd accepts; return those that the host had left elsewhere.
 
@@ -96,8 +104,7 @@ def _make_whole(net: nn.Module, device: torch.device) -> list[tuple[dict, str, T
     for table, name, tensor in list(_own_tensors(net)):
         away = tensor.device != device
         if away or tensor.is_inference():
-            whole = tensor.detach().to(device, copy=True)
-            table[name] = nn.Parameter(whole, requires_grad=False) if isinstance(tensor, nn.Parameter) else whole
+            table[name] = _normal(tensor, device)
         if away:
             strays.append((table, name, tensor))
     return strays
@@ -114,7 +121,7 @@ def working(network: Network, memory_required: int = 0) -> Iterator[VGG19]:
             yield network.net
         finally:
             for table, name, tensor in strays:  # the host's books say they are not on the device
-                table[name] = tensor if not tensor.is_inference() else nn.Parameter(tensor.clone(), requires_grad=False)
+                table[name] = _normal(tensor, tensor.device)
             mm.soft_empty_cache()
 
 

@@ -1,5 +1,7 @@
 """The descent methods on problems whose answer is known another way."""
 
+import itertools
+
 import pytest
 import scipy.optimize
 import torch
@@ -62,7 +64,7 @@ def test_lbfgs_direction_is_that_of_dense_bfgs():
     for _ in range(12):
         x = method.ask()
         if len(points) >= 2 and (0 < x).all() and (x < 1).all():
-            (x0, g0), pairs = points[-1], list(zip(points, points[1:], strict=False))[-4:]
+            (x0, g0), pairs = points[-1], list(itertools.pairwise(points))[-4:]
             h = None
             for (a, ga), (b, gb) in pairs:
                 s, y = b - a, gb - ga

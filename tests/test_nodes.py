@@ -237,7 +237,7 @@ def test_style_batch_is_averaged(run, vgg19):
 def test_alpha_of_the_content_is_carried_through(run, vgg19, style, count):
     frames = picture(1, channels=4, count=count)
     film = run(CONTENT, vgg19=vgg19, image=frames)[0]
-    assert film.alpha.untyped_storage().nbytes() == film.alpha.nbytes  # a view would keep the whole picture in the cache
+    assert film.alpha.untyped_storage().nbytes() == film.alpha.nbytes  # a view would pin the picture
     image, _ = run(OPTIMIZE, vgg19=vgg19, content=film, style=style, steps=2)
     assert is_picture(image, (count, 48, 40, 4))
     assert torch.equal(image[..., 3], frames[..., 3])

@@ -6,7 +6,7 @@ import torch
 
 import gatys
 from gatys.gram import gram_matrix, gram_sum, gram_sum_gradient
-from gatys.objective import total_variation
+from gatys.terms import total_variation
 
 CONTENT = {"conv4_2": 1.0, "conv2_2": 0.3}
 STYLE = {"conv1_1": 0.2, "conv2_1": 0.3, "conv3_1": 0.2, "conv4_1": 0.2, "conv5_1": 0.1}

@@ -142,9 +142,10 @@ def test_levels(net):
 
 
 def test_automatic_levels():
-    assert resolve_levels("auto", (512, 700), ["conv5_1"]) == 3
-    assert resolve_levels("auto", (511, 700), ["conv5_1"]) == 2
-    assert resolve_levels("auto", (20, 700), ["conv5_1"]) == 1
+    for short, levels in ((512, 3), (384, 3), (256, 2), (192, 2), (180, 1), (128, 1), (20, 1)):
+        assert resolve_levels("auto", (short, 700), ["conv5_1"]) == levels
+    with pytest.raises(ValueError, match="image: 15 x 700 pixels is too small for these layers, which need at least 16"):
+        resolve_levels("auto", (700, 15), ["conv5_1"])
     with pytest.raises(ValueError, match=r"levels: 4 levels make this image of 64 x 64 .* at most 3"):
         resolve_levels(4, (64, 64), ["conv5_1"])
     for levels in (0, -1, 1.5, "many", True):

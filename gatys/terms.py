@@ -1,0 +1,162 @@
+"""The terms of the objective, each as sums over positions that can be taken tile by tile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .gram import accumulation_dtype, gram_sum, gram_sum_gradient
+from .pyramid import resize
+from .regions import Region, region_weights
+from .targets import ContentTarget
+from .tiles import Tile
+from .vgg import LAYERS
+
+_TINY = 1e-12
+"""Floor of a normaliser, for targets that are constant or zero."""
+
+
+def total_variation(image: Tensor) -> tuple[Tensor, Tensor]:
+    """Smoothness of pictures: squared differences of neighbours, summed and divided by the number of values.
+
+    (Mahendran and Vedaldi, CVPR 2015, with exponent 2.)
+
+    Args:
+        image: (N, 3, H, W).
+
+    Returns:
+        The value of each picture, (N,), and its gradient, (N, 3, H, W).
+    """
+    count = image[0].numel()
+    gradient = torch.zeros_like(image)
+    value = image.new_zeros(image.shape[0])
+    for axis in (-2, -1):
+        step = image.diff(dim=axis)
+        value = value + step.square().sum(dim=(1, 2, 3)) / count
+        step = step * (2 / count)
+        length = image.shape[axis]
+        gradient.narrow(axis, 1, length - 1).add_(step)
+        gradient.narrow(axis, 0, length - 1).sub_(step)
+    return value, gradient
+
+
+@dataclass(frozen=True, eq=False)
+class TemporalTarget:
+    """A picture to stay near, such as the last frame's result moved along with the scene.
+
+    (Ruder, Dosovitskiy and Brox, *Artistic style transfer for videos*, 2016, equation 7.)
+    """
+
+    image: Tensor
+    """(1 or N, 3, H, W), sRGB in [0, 1], resized to each level."""
+    mask: Tensor | None = None
+    """(1 or N, 1, H, W) in [0, 1], resized likewise: 1 where `image` can be trusted, 0 where nothing is known."""
+
+
+class TemporalTerm:
+    """mean(mask * (x - image)^2) over pixels and channels, at the size of the picture."""
+
+    def __init__(self, target: TemporalTarget):
+        self._target = target
+        self._at: dict[tuple[int, int], tuple[Tensor, Tensor | None]] = {}
+
+    def __call__(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """The value of each picture, (N,), and its gradient, (N, 3, H, W)."""
+        size = tuple(image.shape[-2:])
+        if size not in self._at:
+            mask = self._target.mask
+            small = None if mask is None else resize(mask, size).to(image)
+            self._at = {size: (resize(self._target.image, size).to(image), small)}
+        near, mask = self._at[size]
+        difference = image - near
+        pull = difference if mask is None else difference * mask
+        count = image[0].numel()
+        return (pull * difference).sum(dim=(1, 2, 3)) / count, pull * (2 / count)
+
+
+class StyleTerm:
+    """sum_l s_l |G_l - A_l|^2 / (4 N_l^2) of one region, or of the whole picture.
+
+    With `normalize`, each layer's part is divided by the mean square of A_l.
+    """
+
+    def __init__(self, region: Region, level: int, like: Tensor):
+        style = region.style
+        wide = accumulation_dtype(like.dtype)
+        self.layers = list(style.layers)
+        self._region = region
+        self._grams = {name: style.grams[level][name].to(like.device, wide) for name in self.layers}
+        self._scale: dict[str, Tensor] = {}
+        for name, gram in self._grams.items():
+            mean_square = gram.square().mean(dim=(1, 2)).clamp_(min=_TINY) if style.normalize else gram.new_ones(1)
+            self._scale[name] = style.layers[name] / (4 * gram.shape[-1] ** 2 * mean_square)
+        self._size: tuple[int, int] | None = None
+
+    def prepare(self, size: tuple[int, int]) -> None:
+        """Bring the region's guide to a picture of `size` (height, width)."""
+        if size == self._size:
+            return
+        like = next(iter(self._grams.values()))
+        self._weights = region_weights(self._region, size, like)
+        self._mass = {
+            name: (size[0] // LAYERS[name].stride) * (size[1] // LAYERS[name].stride)
+            if self._weights is None
+            else self._weights[name].sum(dim=(2, 3))[..., None]
+            for name in self.layers
+        }
+        self._size = size
+
+    def _weight(self, name: str, part: Tile) -> Tensor | None:
+        return None if self._weights is None else self._weights[name][(..., *part.owned(name))]
+
+    def add(self, sums: dict[str, Tensor], features: Mapping[str, Tensor], part: Tile) -> None:
+        """Add a tile's Gram sums to those of the picture."""
+        for name in self.layers:
+            gram = gram_sum(part.crop(features[name], name).detach(), self._weight(name, part))
+            sums[name] = sums[name].add_(gram) if name in sums else gram
+
+    def penalty(self, sums: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The term of each picture, (N,), and its derivative in each layer's Gram sum, (N, C, C)."""
+        value, pulls = 0.0, {}
+        for name in self.layers:
+            difference = sums[name] / self._mass[name] - self._grams[name]
+            scale = self._scale[name].reshape(-1, 1, 1)
+            value = value + (scale * difference.square()).sum(dim=(1, 2))
+            pulls[name] = difference * (2 * scale / self._mass[name])
+        return value, pulls
+
+    def pull(self, name: str, core: Tensor, pulls: Mapping[str, Tensor], part: Tile) -> Tensor:
+        """The derivative in a tile's own features of one layer."""
+        return gram_sum_gradient(core, pulls[name], self._weight(name, part))
+
+
+class ContentTerm:
+    """sum_l c_l mean(t_l (F_l - P_l)^2), t_l = 1 without a mask.
+
+    With `normalize`, each layer's part is divided by the spatial variance of P_l.
+    """
+
+    def __init__(self, content: ContentTarget, level: int, like: Tensor):
+        wide = accumulation_dtype(like.dtype)
+        self.layers = list(content.layers)
+        self._features = content.features[level]
+        self._guides = None if content.guides is None else content.guides[level]
+        self._scale: dict[str, Tensor] = {}
+        for name, target in self._features.items():
+            variance = torch.ones(1, dtype=wide)
+            if content.normalize:
+                variance = target.to(wide).var(dim=(2, 3), correction=0).mean(dim=1).clamp_(min=_TINY)
+            values = target.shape[1] * target.shape[2] * target.shape[3]
+            self._scale[name] = (content.layers[name] / values / variance).to(like.device)
+
+    def pull(self, name: str, core: Tensor, part: Tile) -> tuple[Tensor, Tensor]:
+        """A tile's part of one layer's term, (N,), and the derivative in the tile's own features."""
+        owned = (..., *part.owned(name))
+        difference = core - self._features[name][owned].to(core)  # only the tile's part comes to the device
+        pull = difference if self._guides is None else difference * self._guides[name][owned].to(core)
+        scale, wide = self._scale[name], accumulation_dtype(core.dtype)
+        value = scale * torch.linalg.vecdot(pull.flatten(1).to(wide), difference.flatten(1).to(wide))
+        return value, pull * (2 * scale).reshape(-1, 1, 1, 1).to(core)
