@@ -21,10 +21,10 @@ from torch import Tensor
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import gatys  # noqa: E402
-from gatys.frames import optimize_frames  # noqa: E402
-from gatys.images import load_image  # noqa: E402
-from gatys.objective import TEMPORAL_WEIGHT  # noqa: E402
+import gatys
+from gatys.frames import optimize_frames
+from gatys.images import load_image
+from gatys.objective import TEMPORAL_WEIGHT
 
 PAN = 4
 """Pixels a frame."""
@@ -81,8 +81,8 @@ def main() -> None:
     if args.frames < 2:
         parser.error(f"--frames: expected at least 2, got {args.frames}")
     net = gatys.load_vgg19(args.weights).to(args.device)
-    picture = load_image(args.content, args.size + PAN * (args.frames - 1)).colour
-    style = gatys.extract_style(net, load_image(args.style, args.size).colour, levels="auto", normalize=True)
+    picture = load_image(args.content, args.size + PAN * (args.frames - 1)).pixels
+    style = gatys.extract_style(net, load_image(args.style, args.size).pixels, levels="auto", normalize=True)
     for name, film, pan in (
         ("static view with noise", static_film(picture, args.frames), 0),
         (f"pan of {PAN} px a frame", panned_film(picture, args.frames), PAN),

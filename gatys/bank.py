@@ -1,28 +1,28 @@
-"""A bank of styles: blending them, and keeping each one as a small file.
+"""A bank of styles: each one as a small file that is safe to open, whoever made it.
 
 A style file is a .safetensors with a float32 Gram matrix (C, C) for each level and layer, named `level0.conv1_1`, perhaps
-a `thumbnail` (H, W, 3) of bytes, and metadata that says which network, layers and sizes they belong to. Nothing in it is
-ever run, and whatever does not fit together is refused before it reaches the optimiser: files from strangers are safe.
+a `thumbnail` (H, W, 3) of bytes, and metadata: `format`, `style` (JSON: network, layers, levels, size, normalize,
+automatic) and `description`. Nothing in it is run, and a file that has anything else, or that does not fit together, is
+refused as a whole.
 """
 
 from __future__ import annotations
 
 import json
-import logging
-import math
 import os
 import re
 import stat
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import safetensors.torch
 import torch
 from torch import Tensor
 
+from .blend import check_whole
 from .pyramid import resize, resolve_levels
 from .targets import StyleTarget, check_layers
 from .vgg import LAYERS, POOLINGS, NetworkTag, check_image
@@ -31,14 +31,16 @@ SUFFIX = ".safetensors"
 FORMAT = "gatys style 1"
 THUMBNAIL_EDGE = 256
 MAX_BYTES = 256 << 20
-"""Sixteen layers at twelve levels, the most that there can be, take 116 MB."""
+"""Sixteen layers at twelve levels take 116 MB."""
 MAX_HEADER = 1 << 20
 MAX_DESCRIPTION = 10_000
-MAX_EDGE = 1 << 17  # of the size that a file may claim, which a texture is made at
-_ASYMMETRY = 1e-4  # of the largest entry: far above the rounding of a matrix product
+MAX_EDGE = 1 << 17
+"""Pixels of the largest edge that a file may claim; a texture without content gets this size."""
+_ASYMMETRY = 1e-4  # of the largest entry, far above the rounding of a matrix product
 _FIELDS = {"network", "layers", "levels", "size", "normalize", "automatic"}
-_RESERVED = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"} | {f"{p}{d}" for p in ("COM", "LPT") for d in "0123456789¹²³"}
-_log = logging.getLogger(__name__)
+_DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"} | {
+    f"{p}{d}" for p in ("COM", "LPT") for d in "0123456789¹²³"
+}
 
 
 class StyleFileError(ValueError, OSError):
@@ -57,94 +59,6 @@ class StyleInfo:
     description: str
     thumbnail: Tensor | None
     """(1, 3, H, W), sRGB in [0, 1], the longer edge at most 256 pixels."""
-
-
-def blend_styles(styles: Iterable[tuple[StyleTarget, float]]) -> StyleTarget:
-    """One style between several, whose loss is the weighted sum of theirs, up to a constant.
-
-    For each layer, sum_i w_i s_i |G - A_i|^2 = S |G - sum_i (w_i s_i / S) A_i|^2 + const with S = sum_i w_i s_i, where
-    w_i are the weights divided by their sum over the styles that have the layer, and s_i its coefficients in them. So
-    Grams of equal coefficient are averaged by weight, and layers that only one style has are taken from it as they are:
-    the fine texture of one and the coarse forms of another mix by extracting each with layers of its own. Normalised
-    styles are averaged in the same way, and normalised by the average.
-
-    Args:
-        styles: pairs of a style and its weight. Only the ratios of the weights count; a style of weight 0 is left out.
-            A negative weight leads away from a style, past the others; this is logged, since the Grams may then belong
-            to no picture (not positive semidefinite), which the optimiser approaches as far as it can.
-
-    Returns:
-        A style on the device of the first, its size that of the largest, its levels the fewest.
-
-    Raises:
-        ValueError: for styles of different networks, of different numbers of levels if these were not automatic, of
-            which some are normalised and some not; for weights that are not finite or do not sum to more than 0, over
-            all styles or over those that have a layer.
-    """
-    pairs = [(style, float(weight)) for style, weight in styles]
-    for index, (style, weight) in enumerate(pairs, start=1):
-        _check_style(style, f"style {index}")
-        if not math.isfinite(weight):
-            raise ValueError(f"weight of style {index}: expected a finite number, got {weight!r}")
-    weights = [weight for _, weight in pairs]
-    if not _is_positive(weights):
-        raise ValueError(f"weights: expected them to sum to more than 0, got {weights or 'no styles'}; raise one of them")
-    pairs = [(style, weight) for style, weight in pairs if weight]
-    if min(weights) < 0:
-        shares = ", ".join(f"{weight / math.fsum(weights):g}" for weight in weights)
-        _log.info("blend_styles: shares of %s extrapolate beyond the styles", shares)
-    first, levels = pairs[0][0], min(style.levels for style, _ in pairs)
-    for style, _ in pairs:
-        _check_alike(first, style, levels)
-    layers: dict[str, float] = {}
-    grams: tuple[dict[str, Tensor], ...] = tuple({} for _ in range(levels))
-    for name in LAYERS:
-        having = [(style, weight, weight * style.layers[name]) for style, weight in pairs if name in style.layers]
-        if not having:
-            continue
-        if not all(_is_positive(values) for values in ([w for _, w, _ in having], [p for _, _, p in having])):
-            raise ValueError(
-                f"weights: the styles that have {name} count for less than nothing together; extrapolate only between "
-                "styles that were extracted with the same layers"
-            )
-        total = math.fsum(pull for _, _, pull in having)
-        layers[name] = total / math.fsum(weight for _, weight, _ in having)
-        for level, blended in enumerate(grams):
-            blended[name] = sum(s.grams[level][name].to(first.grams[0][next(iter(first.layers))].device) * (pull / total) for s, _, pull in having)
-    return StyleTarget(
-        network=first.network,
-        layers=layers,
-        grams=grams,
-        size=max((style.size for style, _ in pairs), key=min),  # large enough for every layer and level
-        normalize=first.normalize,
-        automatic=all(style.automatic for style, _ in pairs),
-    )
-
-
-def _is_positive(values: list[float]) -> bool:
-    """Whether the sum is above 0 by more than rounding."""
-    return math.fsum(values) > 1e-6 * math.fsum(map(abs, values))
-
-
-def _check_style(style: Any, what: str) -> None:
-    if not isinstance(style, StyleTarget):
-        raise ValueError(
-            f"{what}: expected one style for the whole picture, got {type(style).__name__}; "
-            "take the style of each region before it is given its place"
-        )
-
-
-def _check_alike(first: StyleTarget, other: StyleTarget, levels: int) -> None:
-    a, b = first.network, other.network
-    if (a.fingerprint, a.pooling) != (b.fingerprint, b.pooling):
-        raise ValueError(f"styles: one was made with {a}, another with {b}; extract both with the same network")
-    if first.normalize != other.normalize:
-        raise ValueError("styles: one was extracted with normalize and another without; extract both in the same way")
-    if other.levels != levels and not other.automatic:
-        raise ValueError(
-            f"styles: one has {levels} levels and another was extracted with {other.levels}; "
-            "extract all with the same number, or with 'auto'"
-        )
 
 
 def save_style(
@@ -166,28 +80,29 @@ def save_style(
 
     Raises:
         StyleFileError: if the file is there already, or cannot be written.
-        ValueError: for a style, thumbnail or description that a style file cannot hold.
+        ValueError, TypeError: for a style, thumbnail or description that a style file cannot hold.
     """
-    _check_style(style, "style")
     path = Path(path)
+    check_whole(style, "style")
     if thumbnail is not None:
         check_image(thumbnail, what="thumbnail")
+    if not isinstance(description, str) or len(description) > MAX_DESCRIPTION:
+        got = f"{len(description)} characters" if isinstance(description, str) else type(description).__name__
+        raise ValueError(f"description: expected a text of at most {MAX_DESCRIPTION} characters, got {got}; shorten it")
     data = _encode(style, thumbnail, description)
     try:
-        _decode(data)  # what is written can be read
+        _decode(data)  # what is written can be read again
     except _Unfit as problem:
-        raise ValueError(f"style: it cannot be saved, because {problem}") from None
-    if path.is_dir():
-        raise StyleFileError(f"{str(path)!r} is a folder; give the path of a file to write")
-    if not path.parent.is_dir():
-        raise StyleFileError(f"there is no folder {str(path.parent)!r} to write {path.name!r} to; create it first")
+        raise ValueError(f"style: it cannot be saved, because {problem}; extract it again") from None
+    if path.is_dir() or not path.parent.is_dir():
+        raise StyleFileError(f"{str(path)!r} is a folder or in a folder that is not there; give the path of a file")
     temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")  # same folder, so that replacing is one step
     try:
         with temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        there = not overwrite and os.path.lexists(path)
+        there = os.path.lexists(path) and not overwrite
         if not there:
             os.replace(temporary, path)
     except OSError as problem:
@@ -200,57 +115,48 @@ def save_style(
 
 
 def load_style(path: str | os.PathLike, *, device: torch.device | str = "cpu") -> StyleTarget:
-    """The style of a file that `save_style` wrote, exactly as it was, its Grams float32 on `device`.
+    """The style of a file that `save_style` wrote, as it was, its Grams float32 on `device`.
 
     Raises:
         StyleFileError: if there is no such file, or it is anything else than a whole and sound style.
     """
-    with torch.inference_mode(False):  # ComfyUI calls nodes in inference mode, whose tensors autograd refuses
-        return _read(Path(path), device)[0]
+    return _read(Path(path), device)[0]
 
 
 def read_style_info(path: str | os.PathLike) -> StyleInfo:
-    """What a style file says about its style; it is checked as `load_style` does, with the same errors."""
-    with torch.inference_mode(False):
-        return _read(Path(path), "cpu")[1]
+    """What a style file says about its style; the file is checked as `load_style` does, with the same errors."""
+    return _read(Path(path))[1]
 
 
 def style_path(folder: str | os.PathLike, name: str) -> Path:
-    """The path of the style called `name` in a bank's folder: always inside of it, on every system.
+    """The path of the style called `name` in the folder of a bank: always inside of it, on every system.
 
     Args:
-        folder: the bank.
-        name: may contain sub-folders, separated by / or \\; .safetensors is added where it is missing.
+        folder: the bank. Links inside of it are followed: only its owner can have put them there.
+        name: may have sub-folders, separated by / or \\; .safetensors is added where it is missing.
 
     Raises:
-        ValueError: for a name that is empty or absolute, contains `..` or what a file name may not contain on some
-            system, or is too long. Links inside the folder are followed: only its owner can have put them there.
+        ValueError: for a name that is empty, absolute or too long, has `..` in it, or is no file name on some system.
     """
-    parts = name.strip().replace("\\", "/").split("/")
+    parts = [part.strip() for part in name.replace("\\", "/").split("/")]
     if not parts[-1].lower().endswith(SUFFIX):
-        parts[-1] += SUFFIX if parts[-1] else ""
+        parts[-1] += SUFFIX
     for part in parts:
-        problem = ""
-        if not part or part == SUFFIX:
-            problem = "is empty or has an empty part" if name.strip(" /\\") else "is empty"
-        elif part[0] in ". " or part[-1] in ". ":
-            problem = f"has a part {part!r} that begins or ends with a dot or a space"
+        problem = None
+        if part.lower() in ("", SUFFIX):
+            problem = "an empty part"
+        elif part.startswith(".") or part.endswith("."):
+            problem = f"{part!r}, which begins or ends with a dot"
         elif re.search(r'[<>:"|?*\x00-\x1f\x7f\ud800-\udfff]', part):
-            problem = f"has a part {part!r} with one of < > : \" | ? * or a control character"
-        elif part.split(".")[0].rstrip().upper() in _RESERVED:
-            problem = f"has a part {part!r} that is the name of a device on Windows"
+            problem = 'a control character or one of < > : " | ? *'
+        elif part.split(".")[0].rstrip().upper() in _DEVICES:
+            problem = f"{part!r}, which is a device on Windows"
         elif len(part.encode()) > 255:
-            problem = "is longer than file systems allow (255 bytes a part)"
+            problem = "a part of more than 255 bytes"
         if problem:
-            raise ValueError(
-                f"name: expected a name like 'starry night' or 'paintings/starry night', got {name[:300]!r}, which {problem}; "
-                "choose another name"
-            )
+            expected = "a name like 'starry night' or 'paintings/starry night'"
+            raise ValueError(f"name: expected {expected}, got {name[:99]!r} with {problem}; choose another name")
     return Path(folder, *parts)
-
-
-class _Unfit(Exception):
-    """Says what keeps bytes from being a style file."""
 
 
 def _encode(style: StyleTarget, thumbnail: Tensor | None, description: str) -> bytes:
@@ -266,30 +172,128 @@ def _encode(style: StyleTarget, thumbnail: Tensor | None, description: str) -> b
         tensors["thumbnail"] = picture[0].movedim(0, -1).clamp(0, 1).mul(255).round().to(torch.uint8).contiguous()
     record = {name: getattr(style, name) for name in ("levels", "size", "normalize", "automatic")}
     record |= {"network": asdict(style.network), "layers": dict(style.layers)}
-    metadata = {"format": FORMAT, "style": json.dumps(record), "description": description}
-    return safetensors.torch.save(tensors, metadata)
+    return safetensors.torch.save(tensors, {"format": FORMAT, "style": json.dumps(record), "description": description})
 
 
-def _read(path: Path, device: torch.device | str) -> tuple[StyleTarget, StyleInfo]:
+def _read(path: Path, device: torch.device | str = "cpu") -> tuple[StyleTarget, StyleInfo]:
     name = str(path)
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # a pipe would never end
-            raise StyleFileError(f"{name!r} is a folder or a device, not a style file; give the path of one file")
+            raise _Unfit("it is a folder or a device")
         if status.st_size > MAX_BYTES:
-            raise StyleFileError(
-                f"{name!r} has {status.st_size} bytes, and no style has more than {MAX_BYTES}; choose a file that was "
-                "saved as a style"
-            )
+            raise _Unfit(f"it has {status.st_size} bytes, more than any style ({MAX_BYTES})")
         with path.open("rb") as file:
             data = file.read(MAX_BYTES)
+        with torch.inference_mode(False):  # ComfyUI calls nodes in inference mode, whose tensors autograd refuses
+            return _decode(data, device)
+    except _Unfit as problem:
+        hint = "choose a file that was saved as a style, or fetch it again"
+        raise StyleFileError(f"{name!r} is no sound style file: {problem}; {hint}") from None
     except FileNotFoundError:
         raise StyleFileError(f"there is no file {name!r}; check the path") from None
-    except (OSError, ValueError) as problem:
-        if isinstance(problem, StyleFileError):
-            raise
+    except OSError as problem:
         raise StyleFileError(f"{name!r} cannot be read ({problem}); check the path and its permissions") from problem
+
+
+class _Unfit(Exception):
+    """Says what keeps a file from being a style."""
+
+
+def _need(fits: bool, problem: str) -> None:
+    if not fits:
+        raise _Unfit(problem)
+
+
+def _decode(data: bytes, device: torch.device | str = "cpu") -> tuple[StyleTarget, StyleInfo]:
+    names, metadata = _header(data)
+    record = _json(metadata["style"], "its style record")
+    _need(record.keys() == _FIELDS, f"its style record has {sorted(record)[:9]} instead of {sorted(_FIELDS)}")
+    network = _network(record["network"])
+    layers, levels, size = _layers(record["layers"]), record["levels"], record["size"]
+    sound = isinstance(size, list) and len(size) == 2 and all(type(n) is int and 1 <= n <= MAX_EDGE for n in size)
+    _need(sound, f"its size is {size!r}, no height and width in pixels"[:200])
+    _need(type(levels) is int and 1 <= levels <= 64, f"its number of levels is {levels!r}"[:200])  # a bool is no number
+    flags = (record["normalize"], record["automatic"])
+    _need(all(isinstance(flag, bool) for flag in flags), "its flags are neither true nor false")
     try:
-        return _decode(data, device)
-    except _Unfit as problem:
-        raise StyleFileError(f"{name!r} is no sound style file: {problem}; fetch it again or save the style anew") from None
+        resolve_levels(levels, tuple(size), layers, "style")
+    except ValueError as problem:
+        raise _Unfit(str(problem)) from None
+    wanted = {f"level{level}.{name}" for level in range(levels) for name in layers}
+    strange = sorted(wanted ^ (names - {"thumbnail"}))
+    _need(not strange, f"{len(strange)} tensors are missing or do not belong there, first {strange[:1]}"[:300])
+    try:
+        tensors = safetensors.torch.load(data)
+    except Exception as problem:  # SafetensorError and whatever an unknown type of numbers leads to
+        raise _Unfit(f"it is cut off or damaged ({problem})"[:300]) from problem
+    grams = tuple({n: _gram(tensors, f"level{level}.{n}").to(device)[None] for n in layers} for level in range(levels))
+    style = StyleTarget(network, layers, grams, tuple(size), *flags)
+    return style, StyleInfo(network, layers, levels, style.size, metadata["description"], _thumbnail(tensors))
+
+
+def _header(data: bytes) -> tuple[set[str], dict[str, str]]:
+    """The names of the tensors, and the metadata: exactly the three texts of this format."""
+    length = int.from_bytes(data[:8], "little")
+    _need(8 <= len(data) and 2 <= length <= min(MAX_HEADER, len(data) - 8), "it is cut off, or no .safetensors at all")
+    header = _json(data[8 : 8 + length], "its header")
+    metadata = header.pop("__metadata__", None)
+    form = metadata.get("format") if isinstance(metadata, dict) else None
+    _need(form == FORMAT, f"its format is {form!r} instead of {FORMAT!r}"[:200])
+    texts = metadata.keys() == {"format", "style", "description"} and all(isinstance(v, str) for v in metadata.values())
+    _need(texts, f"its metadata has {sorted(metadata)[:9]}"[:200])
+    _need(
+        len(metadata["description"]) <= MAX_DESCRIPTION, f"its description is longer than {MAX_DESCRIPTION} characters"
+    )
+    return set(header), metadata
+
+
+def _json(text: str | bytes, what: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        raise _Unfit(f"{what} cannot be read") from None
+    _need(isinstance(found, dict), f"{what} is no JSON object")
+    return found
+
+
+def _network(record: Any) -> NetworkTag:
+    fits = isinstance(record, dict) and record.keys() == {"weights", "pooling", "fingerprint"}
+    _need(fits and all(isinstance(value, str) for value in record.values()), "its network is not named")
+    tag = NetworkTag(**record)
+    named = len(tag.weights) <= 1000 and not re.search(r"[\x00-\x1f\x7f]", tag.weights) and tag.pooling in POOLINGS
+    _need(
+        named and re.fullmatch("[0-9a-f]{16}", tag.fingerprint) is not None,
+        "its network has no sound name and fingerprint",
+    )
+    return tag
+
+
+def _layers(record: Any) -> dict[str, float]:
+    numbers = isinstance(record, dict) and all(type(value) in (int, float) for value in record.values())
+    _need(numbers, "its layers have no weights")
+    try:
+        layers = check_layers(record, "layers")
+    except (ValueError, OverflowError) as problem:
+        raise _Unfit(str(problem)[:300]) from None
+    _need(layers.keys() == record.keys(), "its layers are not named as 'conv1_1', or have a weight of 0")
+    return layers
+
+
+def _gram(tensors: Mapping[str, Tensor], key: str) -> Tensor:
+    gram, channels = tensors[key], LAYERS[key.partition(".")[2]].channels
+    fits = gram.dtype == torch.float32 and tuple(gram.shape) == (channels, channels)
+    _need(fits, f"{key} is {gram.dtype} {tuple(gram.shape)} instead of torch.float32 {(channels, channels)}")
+    _need(bool(torch.isfinite(gram).all()), f"{key} has NaN or infinite values")
+    _need(bool((gram - gram.T).abs().max() <= _ASYMMETRY * gram.abs().max()), f"{key} is not symmetric")
+    return gram
+
+
+def _thumbnail(tensors: Mapping[str, Tensor]) -> Tensor | None:
+    picture = tensors.get("thumbnail")
+    if picture is None:
+        return None
+    fits = picture.dtype == torch.uint8 and picture.ndim == 3 and picture.shape[2] == 3
+    fits = fits and all(1 <= edge <= THUMBNAIL_EDGE for edge in picture.shape[:2])
+    _need(fits, f"its thumbnail is {picture.dtype} {tuple(picture.shape)}")
+    return picture.movedim(-1, 0)[None].float().div(255).contiguous()

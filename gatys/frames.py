@@ -1,19 +1,19 @@
 """A film, picture by picture: each frame starts from the last one's result and is held to it.
 
-(Ruder, Dosovitskiy and Brox, *Artistic style transfer for videos*, 2016, sections 4.1 and 4.2.) Every frame on its own
-comes to another of the many pictures that fit the style equally well, which flickers. Starting where the last frame
-ended keeps to one of them; the temporal term, mean(trust * (x - w)^2) with w the last result moved along with the scene
-(their equation 7), holds it there, and `trust` is 0 where the scene was hidden before.
+(Ruder, Dosovitskiy and Brox, *Artistic style transfer for videos*, 2016, sections 4.1 and 4.2.) Frames made on their
+own come each to another of the many pictures that fit the style equally well, and the film flickers. Starting where
+the last frame ended keeps to one of them, and the temporal term holds it there: mean(trust * (x - w)^2), their
+equation 7, with w the last result moved along with the scene and `trust` 0 where that says nothing.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .objective import TEMPORAL_WEIGHT
@@ -24,10 +24,10 @@ from .targets import ContentTarget, StyleTarget, common_levels
 from .terms import TemporalTarget
 from .vgg import VGG19, check_image
 
-log = logging.getLogger(__name__)
-
 LATER_STEPS = 0.25
-"""Default of `later_steps`, as a share of `steps`. They are all spent at full size; see `optimize_frames`."""
+"""Default of `later_steps`, as a share of `steps`."""
+SAME, DIFFERENT = 5 / 255, 15 / 255
+"""Frames that differ by less show the same, by more another thing."""
 
 Warped = Callable[[int, Tensor], Tensor | None] | Sequence[Tensor | None] | Tensor
 Masks = Callable[[int], Tensor | None] | Sequence[Tensor | None] | Tensor
@@ -65,10 +65,12 @@ def optimize_frames(
 ) -> FramesResult:
     """Descend to one picture for each frame of a film, in order.
 
-    A frame with a past (a picture in `warped`, or else the last frame's result) is held to it by the temporal term
-    and, with `warm_start`, starts from it with `later_steps`. Those are spent at full size; coarser levels only see
-    the start, since what they have to give is there already. A frame without a past is made as `optimize` makes any
-    picture, with `steps` over all levels: the first one, every `anchor_every`-th, and one after a cut.
+    A frame's past is its picture in `warped`, or else the last frame's result. The temporal term holds the frame to
+    it, and with `warm_start` the frame starts from it with `later_steps`, all spent at full size: coarser levels only
+    look at the start, since what they have to give is there already (measured: the same loss and flicker as with
+    steps on all levels, or lower). Where the past is not to be trusted, nothing holds the frame and it starts from its own
+    content. A frame with less than half of its area to trust starts like one without a past, as `optimize` makes any
+    picture, with `steps` over all levels.
 
     Memory is that of one frame beside the results: `contents` may be a generator that extracts as it goes.
 
@@ -77,27 +79,24 @@ def optimize_frames(
         contents: a target for each frame, or one for a batch; all of one size.
         style: how to paint; the same for all frames.
         init: where a frame without a past starts: "auto", "content", "noise" (the same for every frame), or a picture
-            (1, 3, H, W) for the first frame, such as the last result of the film's previous part; anchors and cuts
-            then start from their content.
+            (1, 3, H, W) for the first frame, such as the last result of the film's previous part; later frames
+            without a past then start from their content.
         steps: evaluations of a frame without a past; see `optimize`.
         later_steps: evaluations of a frame that starts from its past; default a quarter of `steps`.
         warm_start: False starts every frame as the first one, held together by the temporal term alone.
         warped: the last frame's result moved along with the scene. A function of the frame's index (from 1) and that
-            result, (1, 3, H, W) in [0, 1]; or pictures made beforehand, one for each frame, or for each but the first.
-            Pictures may be of any size, and None where there is none. Without it the last result is taken as it is,
-            which is right where the camera stands still.
-        occlusion: where `warped` is wrong since the scene was hidden before: 1 there, 0 elsewhere, (H, W) or
-            (1, 1, H, W), of any size. A function of the frame's index, or masks like the pictures of `warped`, or a
-            single one for all. The frame starts from its own content there, and nothing holds it. 1 everywhere is a cut.
+            result, (1, 3, H, W) in [0, 1]; or pictures made beforehand, one for each frame, or for each but the
+            first. They may be of any size, and None where there is none: then the last result is taken as it is, and
+            trusted where the frames themselves agree (`agreement`). That is right where the camera stands still.
+        occlusion: where the past is wrong, since the scene was hidden before or has changed: 1 there, 0 elsewhere,
+            (H, W) or (1, 1, H, W), of any size. A function of the frame's index, or masks like the pictures of
+            `warped`, or a single one for all frames. It takes the place of `agreement`.
         temporal_weight: weight of the temporal term; 0 leaves it out.
         anchor_every: forget the past at every such frame, against drift (artistic-videos, issue 59), at the price of
             a visible change there; 0 is never.
         callback: called with a `Progress` and the frame's index after each evaluation. StopIteration ends the film
             early; what is there so far is returned. Any other exception is passed on.
         **options: further arguments of `optimize`: optimizer, learning_rate, the other weights, seed, tile, ...
-
-    Returns:
-        A `FramesResult`.
 
     Raises:
         ValueError: without frames, for frames of several sizes, for pictures and masks that do not fit the frames,
@@ -107,15 +106,14 @@ def optimize_frames(
         raise ValueError(f"anchor_every: expected a whole number of at least 0, got {anchor_every!r}")
     later = _later_steps(steps, later_steps)
     count = contents.image.shape[0] if isinstance(contents, ContentTarget) else None
-    warp, hide = _warper(warped, count), _hider(occlusion, count)
+    warp, hide = _by_index(warped, count, "warped"), _by_index(occlusion, count, "occlusion")
     images: list[Tensor] = []
     histories, notes = [], []
+    before: Tensor | None = None
     stopped = False
 
     def report(progress: Progress) -> None:
         nonlocal stopped
-        if callback is None:
-            return
         try:
             callback(progress, len(images))
         except StopIteration:
@@ -123,37 +121,54 @@ def optimize_frames(
             raise
 
     for index, content in enumerate(_each(contents)):
-        if images and content.size != tuple(images[0].shape[-2:]):
-            height, width = images[0].shape[-2:]
+        if before is not None and content.image.shape != before.shape:
             raise ValueError(
-                f"contents: frame {index} is {content.size[1]} x {content.size[0]} pixels, but the first is "
-                f"{width} x {height}; resize them to one size"
+                f"contents: frame {index} is {content.size[1]} x {content.size[0]} pixels, but those before are "
+                f"{before.shape[-1]} x {before.shape[-2]}; resize them to one size"
             )
-        anchor = bool(images and anchor_every and index % anchor_every == 0)
-        past = None if anchor else _past(warp, hide, images, content, index)
-        first = init if index == 0 or isinstance(init, str) else "content"
-        chosen = {"init": first, "steps": steps}
-        if past is not None and warm_start and not (index == 0 and first != "auto"):
-            chosen = {"init": past.start(content), "steps": _at_full_size(later, common_levels(content, style))}
+        past = None
+        if not (index and anchor_every and index % anchor_every == 0):
+            past = _past(index, content, before, images[-1] if images else None, warp, hide)
+        own_start = init if index == 0 or isinstance(init, str) else "content"
+        how = {"init": own_start, "steps": steps}
+        if warm_start and past is not None and past.share >= 0.5 and (index or own_start == "auto"):
+            how = {"init": past.start(content.image), "steps": _at_full_size(later, common_levels(content, style))}
         if past is not None and temporal_weight > 0:
-            chosen["temporal"] = TemporalTarget(past.image, past.trust)
+            how["temporal"] = TemporalTarget(past.image, past.trust)
         result = optimize(
             net,
             content=content,
             style=style,
             temporal_weight=temporal_weight,
-            callback=report,
-            **chosen,
+            callback=None if callback is None else report,
+            **how,
             **options,
         )
         images.append(result.image.to(content.image.device))
         histories.append(result.history)
         notes += [f"frame {index}, {note}" for note in result.notes]
+        before = content.image
         if stopped:
             break
     if not images:
-        raise ValueError("contents: expected at least one frame, got none")
+        raise ValueError("contents: expected at least one frame, got none; give a ContentTarget for each frame")
     return FramesResult(torch.cat(images), tuple(histories), tuple(notes), stopped)
+
+
+def agreement(frame: Tensor, other: Tensor) -> Tensor:
+    """Where two frames show the same: 1 there, 0 where they differ, between in between.
+
+    The mean absolute difference over a window of 5 x 5 pixels, so that the noise of a camera does not count.
+
+    Args:
+        frame, other: (N, 3, H, W) in [0, 1].
+
+    Returns:
+        (N, 1, H, W) in [0, 1].
+    """
+    difference = (frame - other).abs().mean(dim=1, keepdim=True)
+    difference = F.avg_pool2d(difference, 5, stride=1, padding=2, count_include_pad=False)
+    return ((DIFFERENT - difference) / (DIFFERENT - SAME)).clamp(0, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,27 +178,34 @@ class _Past:
     image: Tensor
     """(1, 3, H, W)"""
     trust: Tensor | None
-    """(1, 1, H, W), 0 where the scene was hidden before; None is 1 everywhere."""
+    """(1, 1, H, W); None is 1 everywhere."""
 
-    def start(self, content: ContentTarget) -> Tensor:
-        if self.trust is None:
-            return self.image
-        return self.trust * self.image + (1 - self.trust) * content.image.to(self.image)
+    @property
+    def share(self) -> float:
+        return 1.0 if self.trust is None else float(self.trust.mean())
+
+    def start(self, content: Tensor) -> Tensor:
+        return self.image if self.trust is None else torch.lerp(content, self.image, self.trust)
 
 
-def _past(warp: Callable, hide: Callable, images: list[Tensor], content: ContentTarget, index: int) -> _Past | None:
-    image = warp(index, images)
+def _past(
+    index: int, content: ContentTarget, before: Tensor | None, last: Tensor | None, warp: Callable, hide: Callable
+) -> _Past | None:
+    image = warp(index, last)
+    mask = None if image is None and last is None else hide(index)
+    trust = None if mask is None else 1 - torch.as_tensor(mask).to(content.image)
     if image is None:
-        return None
+        if last is None:
+            return None
+        image = last
+        trust = agreement(content.image, before) if trust is None else trust
     image = image[None] if isinstance(image, Tensor) and image.ndim == 3 else image
     check_image(image, what=f"warped, frame {index}")
     if image.shape[0] != 1:
-        raise ValueError(f"warped, frame {index}: expected one picture, got {image.shape[0]}; give one a frame")
+        raise ValueError(f"warped, frame {index}: expected one picture, got {image.shape[0]}; give one for each frame")
     image = resize(image.detach().to(content.image).clamp(0, 1), content.size)
-    mask = hide(index)
-    if mask is None:
+    if trust is None:
         return _Past(image, None)
-    trust = 1 - torch.as_tensor(mask).to(image)
     if trust.numel() and (trust <= 0).all():
         return None  # a cut
     return _Past(image, check_mask(trust, image, f"occlusion, frame {index}"))
@@ -192,49 +214,26 @@ def _past(warp: Callable, hide: Callable, images: list[Tensor], content: Content
 def _each(contents: ContentTarget | Iterable[ContentTarget]) -> Iterator[ContentTarget]:
     for target in [contents] if isinstance(contents, ContentTarget) else contents:
         if not isinstance(target, ContentTarget):
-            raise ValueError(f"contents: expected a ContentTarget for each frame, got {type(target).__name__}")
+            raise TypeError(f"contents: expected a ContentTarget for each frame, got {type(target).__name__}")
         yield from target.pictures()
 
 
-def _warper(warped: Warped | None, count: int | None) -> Callable[[int, list[Tensor]], Tensor | None]:
-    """The past of a frame, from its index and the results so far."""
-    if callable(warped):
-        return lambda index, images: warped(index, images[-1]) if images else None
-    at = _by_index(warped, count, "warped")
-
-    def warp(index: int, images: list[Tensor]) -> Tensor | None:
-        given = at(index)
-        return given if given is not None or not images else images[-1]
-
-    return warp
-
-
-def _hider(occlusion: Masks | None, count: int | None) -> Callable[[int], Tensor | None]:
-    """The occlusion of a frame, from its index."""
-    if callable(occlusion):
-        return occlusion
-    if isinstance(occlusion, Tensor) and occlusion.ndim == 2:
-        occlusion = occlusion[None]
-    if occlusion is not None and len(occlusion) == 1:
-        only = occlusion[0]
-        return lambda index: only
-    return _by_index(occlusion, count, "occlusion")
-
-
-def _by_index(given: Sequence | Tensor | None, count: int | None, what: str) -> Callable[[int], Tensor | None]:
-    """What belongs to a frame, of things given for each frame or for each but the first."""
+def _by_index(given: Warped | Masks | None, count: int | None, what: str) -> Callable[..., Tensor | None]:
+    """A function of the frame's index, and for pictures of the last result, from any form that users may give."""
     if given is None:
-        return lambda index: None
+        return lambda index, *last: None
+    if callable(given):
+        return lambda index, *last: given(index, *last) if index else None
+    if what == "occlusion" and (len(given) == 1 or (isinstance(given, Tensor) and given.ndim == 2)):
+        return lambda index, *last: given if isinstance(given, Tensor) else given[0]
     number = len(given)
     if count is not None and number not in (count - 1, count):
-        raise ValueError(
-            f"{what}: expected one picture for each of {count} frames, or for each but the first, got {number}"
-        )
+        raise ValueError(f"{what}: expected one for each of {count} frames, or for each but the first, got {number}")
     skipped = 0 if count is None else count - number
 
-    def at(index: int) -> Tensor | None:
+    def at(index: int, *last: Tensor | None) -> Tensor | None:
         if index - skipped >= number:
-            raise ValueError(f"{what}: expected one picture for each frame, got {number}, and there is a frame {index}")
+            raise ValueError(f"{what}: expected one for each frame, got {number}, and there is a frame {index}")
         return None if index < skipped else given[index - skipped]
 
     return at

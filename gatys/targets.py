@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import MappingProxyType
 
 import torch
@@ -82,6 +83,21 @@ class StyleTarget:
     def levels(self) -> int:
         return len(self.grams)
 
+    def save(
+        self, path: Path | str, *, overwrite: bool = False, thumbnail: Tensor | None = None, description: str = ""
+    ) -> Path:
+        """Write the style as one file; see `bank.save_style`."""
+        from .bank import save_style  # files are above targets; these two methods are for people's comfort
+
+        return save_style(self, path, overwrite=overwrite, thumbnail=thumbnail, description=description)
+
+    @staticmethod
+    def load(path: Path | str, *, device: torch.device | str = "cpu") -> StyleTarget:
+        """The style of a file that `save` wrote; see `bank.load_style`."""
+        from .bank import load_style
+
+        return load_style(path, device=device)
+
 
 def check_layers(layers: Mapping[str, float] | Iterable[str], what: str) -> dict[str, float]:
     """Layer coefficients by canonical name, those of 0 left out; a plain list of names means 1 each.
@@ -119,9 +135,7 @@ def parse_layers(text: str, what: str) -> dict[str, float]:
         try:
             value = float(weight) if equals else 1.0
         except ValueError:
-            raise ValueError(
-                f"{what}: expected names like conv4_2 or conv4_2=0.5, separated by commas, got {part!r}"
-            ) from None
+            raise ValueError(f"{what}: expected names like conv4_2 or conv4_2=0.5, with commas, got {part!r}") from None
         if name in layers:
             raise ValueError(f"{what}: {name} is named twice; name each layer once")
         layers[name] = value
@@ -219,9 +233,7 @@ def extract_style(
     if not batches:
         raise ValueError("style image: expected at least one picture, got an empty list")
     if mask is not None and len(batches) > 1:
-        raise ValueError(
-            f"style mask: expected one batch of style pictures with it, got a list of {len(batches)}; blend the styles instead"
-        )
+        raise ValueError(f"style mask: expected one batch of style pictures, got {len(batches)}; blend styles instead")
     for image in batches:
         check_image(image, layers, "style image")
     count = min(resolve_levels(levels, tuple(image.shape[-2:]), layers, "style image") for image in batches)
@@ -267,9 +279,7 @@ def common_levels(content: ContentTarget | None, style: StyleTarget | None) -> i
         ValueError: if neither target is there, or both were given different numbers of levels.
     """
     if content is None and style is None:
-        raise ValueError(
-            "content, style: expected at least one target, got none; extract content features or style Grams first"
-        )
+        raise ValueError("content, style: expected at least one target, got none; extract content or style first")
     if content is None or style is None:
         return (content or style).levels
     fewer, more = sorted((content, style), key=lambda target: target.levels)

@@ -3,17 +3,35 @@
 from comfy_api.latest import ComfyExtension, io
 
 from . import host
+from .blend_styles import BlendStyles
 from .extract_content import ExtractContentFeatures
 from .extract_style import ExtractStyleGrams
+from .keep_luminance import KeepLuminance
+from .load_style import LoadStyle
 from .load_vgg19 import LoadVGG19
+from .match_colors import MatchColors
 from .optimize import GatysOptimize
+from .save_style import SaveStyle
+from .style_region import StyleRegion
 
 
 class GatysExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [LoadVGG19, ExtractContentFeatures, ExtractStyleGrams, GatysOptimize]
+        return [
+            LoadVGG19,
+            ExtractContentFeatures,
+            ExtractStyleGrams,
+            GatysOptimize,
+            StyleRegion,
+            BlendStyles,
+            SaveStyle,
+            LoadStyle,
+            MatchColors,
+            KeepLuminance,
+        ]
 
 
 async def comfy_entrypoint() -> ComfyExtension:
-    host.register_model_folder()
+    for key in host.MODEL_SUFFIXES:
+        host.register_model_folder(key)
     return GatysExtension()

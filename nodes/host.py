@@ -27,8 +27,8 @@ from ..gatys import VGG19, Progress
 
 log = logging.getLogger(__name__)
 
-MODEL_FOLDER = "vgg19"
-MODEL_SUFFIXES = {".safetensors", ".pth", ".pt"}
+VGG19_FOLDER, STYLE_FOLDER = "vgg19", "gatys_styles"
+MODEL_SUFFIXES = {VGG19_FOLDER: {".safetensors", ".pth", ".pt"}, STYLE_FOLDER: {".safetensors"}}
 PREVIEW_INTERVAL = 0.3
 """Seconds between previews at least: the server encodes each of them, and its queue has no end."""
 
@@ -36,30 +36,30 @@ PREVIEW_INTERVAL = 0.3
 # folders
 
 
-def register_model_folder() -> None:
-    """Make `models/vgg19` known to the host, beside the folders that `extra_model_paths.yaml` may name."""
-    own = os.path.join(folder_paths.models_dir, MODEL_FOLDER)
-    folder_paths.add_model_folder_path(MODEL_FOLDER, own, is_default=False)
-    paths, _ = folder_paths.folder_names_and_paths[MODEL_FOLDER]
-    folder_paths.folder_names_and_paths[MODEL_FOLDER] = (paths, set(MODEL_SUFFIXES))  # a new key would list every file
+def register_model_folder(key: str = VGG19_FOLDER) -> None:
+    """Make `models/<key>` known to the host, beside the folders that `extra_model_paths.yaml` may name."""
+    own = os.path.join(folder_paths.models_dir, key)
+    folder_paths.add_model_folder_path(key, own, is_default=False)
+    paths, _ = folder_paths.folder_names_and_paths[key]
+    folder_paths.folder_names_and_paths[key] = (paths, set(MODEL_SUFFIXES[key]))  # a new key would list every file
     try:
         os.makedirs(own, exist_ok=True)  # so that people see where files go
     except OSError as error:
         log.warning("Gatys Style Transfer: cannot make the folder %s (%s)", own, error)
 
 
-def model_files() -> list[str]:
-    return folder_paths.get_filename_list(MODEL_FOLDER)
+def model_files(key: str = VGG19_FOLDER) -> list[str]:
+    return folder_paths.get_filename_list(key)
 
 
-def model_folder() -> Path:
-    """Where downloads go: the folder that the host looks into first."""
-    return Path(folder_paths.get_folder_paths(MODEL_FOLDER)[0])
+def model_folder(key: str = VGG19_FOLDER) -> Path:
+    """Where new files go: the folder that the host looks into first."""
+    return Path(folder_paths.get_folder_paths(key)[0])
 
 
-def find_model(name: str) -> Path | None:
+def find_model(name: str, key: str = VGG19_FOLDER) -> Path | None:
     """The file of that name in any of the model folders."""
-    path = folder_paths.get_full_path(MODEL_FOLDER, name)
+    path = folder_paths.get_full_path(key, name)
     return None if path is None else Path(path)
 
 

@@ -257,6 +257,7 @@ def test_every_argument_has_an_option():
     """An argument added to a function must get an option, or be named here."""
     options = vars(cli.build_parser().parse_args(["c", "s"]))
     not_options = {"net", "content", "size", "callback", "folder", "progress", "path", "image", "alpha"}
+    not_options |= {"temporal", "temporal_weight"}  # for frames, which the command line does not do
     arguments = {name for parameters in signatures().values() for name in parameters}
     assert arguments - not_options - options.keys() == set()
     assert set(GIVEN) == arguments - not_options - {"style"}

@@ -1,0 +1,55 @@
+"""Style Region: which part of the picture gets a style."""
+
+from __future__ import annotations
+
+import torch
+from comfy_api.latest import io
+
+from ..gatys.regions import PROPAGATIONS, regional_style
+from . import host
+from .sockets import StyleSocket, schema
+
+
+class StyleRegion(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="GatysStyleRegion",
+            display_name="Style Region",
+            search_aliases=["style transfer", "mask", "regional style", "guided gram matrix", "spatial control"],
+            description="Paints a style into a part of the picture only. Chain several for several styles; where no region "
+            "reaches, the content stays.",
+            inputs=[
+                StyleSocket.Input("style", tooltip="The style of this region, from Extract Style Grams."),
+                io.Mask.Input(
+                    "mask",
+                    tooltip="Where in the picture being made the style goes: white in full, black not at all, grey in part. "
+                    "Any size; it is stretched over the picture. One mask, or one for each content picture.",
+                ),
+                StyleSocket.Input(
+                    "others",
+                    optional=True,
+                    tooltip="Further regions, from another Style Region, or a style for the whole picture beneath this one. "
+                    "Where regions overlap, both styles act.",
+                ),
+                io.Combo.Input(
+                    "propagation",
+                    options=list(PROPAGATIONS),
+                    default=PROPAGATIONS[0],
+                    tooltip="How the mask comes to the deep layers. average: soft edges, works for any region. inside: no style "
+                    "crosses the edge, but a region must be larger than what a deep layer sees (156 pixels for conv5_1).",
+                ),
+            ],
+            outputs=[StyleSocket.Output(display_name="style", tooltip="All regions together, for Gatys Optimize.")],
+        )
+
+    @classmethod
+    def execute(cls, style, mask, propagation, others=None) -> io.NodeOutput:
+        with torch.inference_mode(False):
+            painted = host.mask_or_none(mask)
+            if painted is None:
+                raise ValueError("mask: expected some area above 0, got a mask that is 0 everywhere; paint a region")
+            region = regional_style([(style, painted)], propagation=propagation)
+            if others is not None:
+                region = regional_style([(others, None), (region, None)])
+            return io.NodeOutput(region)
