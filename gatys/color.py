@@ -46,7 +46,7 @@ def match_colors(
     rotation. `root` chooses it, S being the covariance of the style and C that of the content:
     - "symmetric": S^-1/2 (S^1/2 C S^1/2)^1/2 S^-1/2, the map that moves the colours least (Pitie and Kokaram, *The
       Linear Monge-Kantorovitch Linear Colour Mapping for Example-Based Colour Transfer*, 2007);
-    - "pca": C^1/2 S^-1/2, the 2016 paper's choice, after *Image Analogies* (Hertzmann et al., 2001);
+    - "pca": C^1/2 S^-1/2, of *Image Analogies* (Hertzmann et al., 2001); what Gatys' own notebook uses;
     - "cholesky": L_C L_S^-1 with the lower triangular factors, in the order R, G, B, on which it depends; also in the
       2016 paper.
     "histogram" matches each channel for itself: every value becomes the mean of those content values that hold its
@@ -61,10 +61,11 @@ def match_colors(
 
     Returns:
         (N, 3, H, W) clamped to [0, 1], like `style_image` in device and type. A style picture of one colour gets the
-        content's mean colour, a grey content makes it grey.
+        content's mean colour. A grey content makes it grey; by histogram, which knows no other channel, only nearly.
 
     Raises:
-        ValueError: for pictures of another shape or kind or with NaN, numbers of them that do not fit, an unknown method or root, or a strength outside 0 .. 1.
+        ValueError: for pictures of another shape or kind or with NaN, numbers of them that do not fit, an unknown
+            method or root, or a strength outside 0 .. 1.
     """
     _check_choice(method, METHODS, "method")
     _check_choice(root, ROOTS, "root")

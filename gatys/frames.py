@@ -26,6 +26,8 @@ from .vgg import VGG19, check_image
 
 LATER_STEPS = 0.25
 """Default of `later_steps`, as a share of `steps`."""
+ENOUGH = 0.5
+"""Share of a frame's area that its past must cover, or it is made anew."""
 SAME, DIFFERENT = 5 / 255, 15 / 255
 """Frames that differ by less show the same, by more another thing."""
 
@@ -109,7 +111,7 @@ def optimize_frames(
     warp, hide = _by_index(warped, count, "warped"), _by_index(occlusion, count, "occlusion")
     images: list[Tensor] = []
     histories, notes = [], []
-    before: Tensor | None = None
+    last: _Frame | None = None
     stopped = False
 
     def report(progress: Progress) -> None:
@@ -121,18 +123,18 @@ def optimize_frames(
             raise
 
     for index, content in enumerate(_each(contents)):
-        if before is not None and content.image.shape != before.shape:
+        if last is not None and content.image.shape != last.content.shape:
             raise ValueError(
                 f"contents: frame {index} is {content.size[1]} x {content.size[0]} pixels, but those before are "
-                f"{before.shape[-1]} x {before.shape[-2]}; resize them to one size"
+                f"{last.content.shape[-1]} x {last.content.shape[-2]}; resize them to one size"
             )
-        past = None
-        if not (index and anchor_every and index % anchor_every == 0):
-            past = _past(index, content, before, images[-1] if images else None, warp, hide)
+        anchor = index > 0 and anchor_every > 0 and index % anchor_every == 0
+        past = None if anchor else _past(index, content, last, warp, hide)
         own_start = init if index == 0 or isinstance(init, str) else "content"
         how = {"init": own_start, "steps": steps}
-        if warm_start and past is not None and past.share >= 0.5 and (index or own_start == "auto"):
-            how = {"init": past.start(content.image), "steps": _at_full_size(later, common_levels(content, style))}
+        if warm_start and past is not None and past.share >= ENOUGH and (index > 0 or own_start == "auto"):
+            full_size = _at_full_size(later, common_levels(content, style))
+            how = {"init": past.start(content.image, last), "steps": full_size}
         if past is not None and temporal_weight > 0:
             how["temporal"] = TemporalTarget(past.image, past.trust)
         result = optimize(
@@ -144,10 +146,10 @@ def optimize_frames(
             **how,
             **options,
         )
-        images.append(result.image.to(content.image.device))
+        last = _Frame(content.image, result.image.to(content.image.device))
+        images.append(last.result)
         histories.append(result.history)
         notes += [f"frame {index}, {note}" for note in result.notes]
-        before = content.image
         if stopped:
             break
     if not images:
@@ -172,6 +174,14 @@ def agreement(frame: Tensor, other: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
+class _Frame:
+    """A finished frame: the content picture and the result, each (1, 3, H, W)."""
+
+    content: Tensor
+    result: Tensor
+
+
+@dataclass(frozen=True, eq=False)
 class _Past:
     """What a frame inherits."""
 
@@ -184,21 +194,23 @@ class _Past:
     def share(self) -> float:
         return 1.0 if self.trust is None else float(self.trust.mean())
 
-    def start(self, content: Tensor) -> Tensor:
-        return self.image if self.trust is None else torch.lerp(content, self.image, self.trust)
+    def start(self, content: Tensor, last: _Frame | None) -> Tensor:
+        """The past where it is to be trusted; elsewhere the frame's own content, changed as the last frame's was."""
+        if self.trust is None:
+            return self.image
+        change = 0 if last is None else last.result - last.content
+        return torch.lerp((content + change).clamp(0, 1), self.image, self.trust)
 
 
-def _past(
-    index: int, content: ContentTarget, before: Tensor | None, last: Tensor | None, warp: Callable, hide: Callable
-) -> _Past | None:
-    image = warp(index, last)
-    mask = None if image is None and last is None else hide(index)
+def _past(index: int, content: ContentTarget, last: _Frame | None, warp: Callable, hide: Callable) -> _Past | None:
+    image = warp(index, None if last is None else last.result)
+    if image is None and last is None:
+        return None
+    mask = hide(index)
     trust = None if mask is None else 1 - torch.as_tensor(mask).to(content.image)
     if image is None:
-        if last is None:
-            return None
-        image = last
-        trust = agreement(content.image, before) if trust is None else trust
+        image = last.result
+        trust = agreement(content.image, last.content) if trust is None else trust
     image = image[None] if isinstance(image, Tensor) and image.ndim == 3 else image
     check_image(image, what=f"warped, frame {index}")
     if image.shape[0] != 1:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
-
 import torch
 from comfy_api.latest import io
 
 from ..gatys import optimize
 from ..gatys.memory import optimization_bytes
-from ..gatys.optimize import INITS, OPTIMIZERS
+from ..gatys.optimize import INITS
 from . import host
 from .sockets import ContentSocket, HistorySocket, StyleSocket, Vgg19Socket, schema
-
-_DEFAULT = {name: parameter.default for name, parameter in inspect.signature(optimize).parameters.items()}
+from .widgets import OPTIMIZE_DEFAULTS, descent_inputs, seed_input
 
 
 class GatysOptimize(io.ComfyNode):
@@ -44,70 +41,21 @@ class GatysOptimize(io.ComfyNode):
                 ),
                 io.Int.Input(
                     "steps",
-                    default=_DEFAULT["steps"],
+                    default=OPTIMIZE_DEFAULTS["steps"],
                     min=1,
                     max=100000,
                     tooltip="Evaluations of loss and gradient, over all levels. 50 show where it goes, 200 are enough for "
                     "most pictures, beyond 500 little changes.",
                 ),
-                io.Combo.Input(
-                    "optimizer",
-                    options=list(OPTIMIZERS),
-                    default=_DEFAULT["optimizer"],
-                    tooltip="lbfgs: the paper's, lowest loss for the steps. adam: less memory, more even.",
-                ),
-                io.Float.Input(
-                    "learning_rate",
-                    default=0.0,
-                    min=0.0,
-                    max=100.0,
-                    step=0.01,
-                    round=0.0001,
-                    tooltip="0 takes the optimiser's own: 0.02 for adam, in units of the pixel range, and 1 for lbfgs, where "
-                    "it only scales the first step of each level. Larger is faster and rougher, smaller slower and safer.",
-                ),
-                io.Float.Input(
-                    "content_weight",
-                    default=_DEFAULT["content_weight"],
-                    min=0.0,
-                    max=1e12,
-                    step=0.001,
-                    round=0.000001,
-                    tooltip="alpha: how strongly the content is held. Towards 0 it dissolves into the style, ten times the "
-                    "default hardly changes the photograph. The default is made for normalised extraction.",
-                ),
-                io.Float.Input(
-                    "style_weight",
-                    default=_DEFAULT["style_weight"],
-                    min=0.0,
-                    max=1e12,
-                    step=0.1,
-                    round=0.000001,
-                    tooltip="beta: how strongly the style is followed. Only its ratio to content_weight matters.",
-                ),
-                io.Float.Input(
-                    "tv_weight",
-                    default=_DEFAULT["tv_weight"],
-                    min=0.0,
-                    max=1e12,
-                    step=0.001,
-                    round=0.000001,
-                    tooltip="Smoothness: 0 leaves all grain, 0.01 calms it, 1 blurs the picture.",
-                ),
+                *descent_inputs(),
                 io.Combo.Input(
                     "init",
                     options=list(INITS),
-                    default=_DEFAULT["init"],
+                    default=OPTIMIZE_DEFAULTS["init"],
                     tooltip="Where to start. auto: from init_image if wired, else from the content, else from noise. content: "
                     "keeps the arrangement. noise: the paper's white noise; needs more steps and more content weight.",
                 ),
-                io.Int.Input(
-                    "seed",
-                    default=_DEFAULT["seed"],
-                    min=0,
-                    max=2**63 - 1,
-                    tooltip="Seed of the noise; without noise it changes nothing.",
-                ),
+                seed_input(),
             ],
             outputs=[
                 io.Image.Output(

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+
 from comfy_api.latest import io
+
+from ..gatys import optimize
+from ..gatys.optimize import OPTIMIZERS
+
+OPTIMIZE_DEFAULTS = {name: parameter.default for name, parameter in inspect.signature(optimize).parameters.items()}
 
 
 def levels_input(what: str) -> io.Int.Input:
@@ -27,4 +34,65 @@ def normalize_input(by: str) -> io.Boolean.Input:
         default=True,
         tooltip=f"On: each layer's term is divided by {by}, so that the same weights mean the same for every network and "
         "picture. Off: the plain sums of the paper and of published settings, whose weights depend on the network.",
+    )
+
+
+def descent_inputs() -> list[io.Combo.Input | io.Float.Input]:
+    """How to descend, and the weights of the terms: arguments of `gatys.optimize` by the same names."""
+    return [
+        io.Combo.Input(
+            "optimizer",
+            options=list(OPTIMIZERS),
+            default=OPTIMIZE_DEFAULTS["optimizer"],
+            tooltip="lbfgs: the paper's, lowest loss for the steps. adam: less memory, more even.",
+        ),
+        io.Float.Input(
+            "learning_rate",
+            default=0.0,
+            min=0.0,
+            max=100.0,
+            step=0.01,
+            round=0.0001,
+            tooltip="0 takes the optimiser's own: 0.02 for adam, in units of the pixel range, and 1 for lbfgs, where "
+            "it only scales the first step of each level. Larger is faster and rougher, smaller slower and safer.",
+        ),
+        io.Float.Input(
+            "content_weight",
+            default=OPTIMIZE_DEFAULTS["content_weight"],
+            min=0.0,
+            max=1e12,
+            step=0.001,
+            round=0.000001,
+            tooltip="alpha: how strongly the content is held. Towards 0 it dissolves into the style, ten times the "
+            "default hardly changes the photograph. The default is made for normalised extraction.",
+        ),
+        io.Float.Input(
+            "style_weight",
+            default=OPTIMIZE_DEFAULTS["style_weight"],
+            min=0.0,
+            max=1e12,
+            step=0.1,
+            round=0.000001,
+            tooltip="beta: how strongly the style is followed. Only its ratio to content_weight matters.",
+        ),
+        io.Float.Input(
+            "tv_weight",
+            default=OPTIMIZE_DEFAULTS["tv_weight"],
+            min=0.0,
+            max=1e12,
+            step=0.001,
+            round=0.000001,
+            tooltip="Smoothness: 0 leaves all grain, 0.01 calms it, 1 blurs the picture.",
+        ),
+    ]
+
+
+def seed_input() -> io.Int.Input:
+    return io.Int.Input(
+        "seed",
+        default=OPTIMIZE_DEFAULTS["seed"],
+        min=0,
+        max=2**63 - 1,
+        control_after_generate=False,  # the page would draw a new seed, and paint anew, at every run
+        tooltip="Seed of the noise; without noise it changes nothing.",
     )

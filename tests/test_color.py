@@ -185,11 +185,11 @@ def test_grey_style_is_finite_and_takes_the_mean(how):
 def test_noise_on_a_grey_style_stays_faint(root):
     content = coloured(1)
     clean = (grey(2, (64, 64)) * 255).round()
-    noisy = (clean + (noise(1, 3, 64, 64, seed=3) - 0.5)).round() / 255  # half a step of 8 bits
+    noisy = (clean + 2 * (noise(1, 3, 64, 64, seed=3) - 0.5)).round() / 255  # up to one step of 8 bits
     images = [match_colors(style, content, root=root) for style in (clean / 255, noisy)]
     chroma = moments(content[0])[1]
     stretched = np.sqrt(np.linalg.eigvalsh(chroma)[:2].sum() / 3)  # what a bare inverse makes of the noise
-    assert (images[0] - images[1]).std() < 0.2 * stretched
+    assert 0 < (images[0] - images[1]).std() < 0.5 * stretched
 
 
 @pytest.mark.parametrize("how", ALL)

@@ -1,0 +1,191 @@
+"""Gatys Optimize Frames: a batch as a film, each frame from the last one's result."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from comfy_api.latest import io
+
+from ..gatys.frames import optimize_frames
+from ..gatys.memory import optimization_bytes
+from ..gatys.objective import TEMPORAL_WEIGHT
+from ..gatys.optimize import INITS
+from . import host
+from .sockets import ContentSocket, HistorySocket, StyleSocket, Vgg19Socket, schema
+from .widgets import OPTIMIZE_DEFAULTS, descent_inputs, seed_input
+
+_cancelled: list[str] = []
+"""One entry for each film that was cut short and kept. The host caches what it got for finished; see the fingerprint."""
+
+
+class GatysOptimizeFrames(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            node_id="GatysOptimizeFrames",
+            display_name="Gatys Optimize Frames",
+            search_aliases=["style transfer", "neural style", "gatys", "video", "temporal consistency", "flicker"],
+            description="Paints a film: a batch of content frames, one after the other, each starting from the last result "
+            "and held to it, so that the strokes stay where they are instead of flickering.",
+            inputs=[
+                Vgg19Socket.Input("vgg19", tooltip="The network that content and style were extracted with."),
+                ContentSocket.Input("content", tooltip="The film: Extract Content Features of a batch, in order."),
+                StyleSocket.Input("style", tooltip="How to paint; the same for all frames."),
+                io.Image.Input(
+                    "init_image",
+                    optional=True,
+                    tooltip="One picture to start the first frame from, such as the last result of the film's previous part; "
+                    "resized to the content. Used when init is auto.",
+                ),
+                io.Image.Input(
+                    "warped",
+                    optional=True,
+                    tooltip="For each frame, the previous frame's result moved along with the scene, by optical flow: as many "
+                    "as frames, or one less, the first frame having none. Without it the last result is taken as it is, and "
+                    "only where the frames themselves agree: right for a camera that stands still.",
+                ),
+                io.Mask.Input(
+                    "occlusion",
+                    optional=True,
+                    tooltip="White where the last result tells nothing, since the scene was hidden before or has changed: the "
+                    "frame is painted anew there. One for each frame, one less, or one for all. A frame that is mostly "
+                    "white starts anew as a whole, with all its steps.",
+                ),
+                io.Int.Input(
+                    "steps",
+                    default=OPTIMIZE_DEFAULTS["steps"],
+                    min=1,
+                    max=100000,
+                    tooltip="Evaluations of loss and gradient for the first frame, and for others that start anew, over all "
+                    "levels.",
+                ),
+                io.Int.Input(
+                    "later_steps",
+                    default=50,
+                    min=1,
+                    max=100000,
+                    tooltip="Evaluations for a frame that starts from the last result, all at full size. 20 to 50 are enough "
+                    "for a calm film; more where much moves.",
+                ),
+                io.Boolean.Input(
+                    "warm_start",
+                    default=True,
+                    tooltip="On: a frame starts from the last result, with later_steps. Off: each starts anew, with all its "
+                    "steps, and only temporal_weight holds them together: slower, and it flickers more.",
+                ),
+                io.Float.Input(
+                    "temporal_weight",
+                    default=TEMPORAL_WEIGHT,
+                    min=0.0,
+                    max=1e12,
+                    step=0.1,
+                    round=0.000001,
+                    tooltip="How strongly a frame is held to the last one. 0: not at all, flickers. 1: calm. 10: strokes hardly "
+                    "move, and what is missing in the first frame comes slowly. Made for normalised extraction.",
+                ),
+                io.Int.Input(
+                    "anchor_every",
+                    default=0,
+                    min=0,
+                    max=100000,
+                    tooltip="Start anew at every such frame, against slow drift of colours in a long film; the film jumps "
+                    "there. 0 is never.",
+                ),
+                io.Boolean.Input(
+                    "keep_on_cancel",
+                    default=False,
+                    tooltip="On: Cancel ends the film where it is, and the frames made so far go on through the graph, the "
+                    "last of them unfinished. Cancel once more to stop the rest of the graph. Off: Cancel stops everything.",
+                ),
+                *descent_inputs(),
+                io.Combo.Input(
+                    "init",
+                    options=list(INITS),
+                    default=OPTIMIZE_DEFAULTS["init"],
+                    tooltip="Where the first frame starts, and others that start anew. auto: the first from init_image if "
+                    "wired, else from the content. noise: the same noise for every frame.",
+                ),
+                seed_input(),
+            ],
+            outputs=[
+                io.Image.Output(
+                    display_name="image",
+                    tooltip="The painted film: one picture for each frame, with its alpha; fewer after a kept cancel.",
+                ),
+                HistorySocket.Output(display_name="history", tooltip="The losses of every step of every frame."),
+            ],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, keep_on_cancel, **inputs) -> int:
+        """Make a film again that was cut short: the host would give the part it has as the whole."""
+        return len(_cancelled) if keep_on_cancel else 0
+
+    @classmethod
+    def execute(
+        cls,
+        vgg19,
+        content,
+        style,
+        steps,
+        later_steps,
+        warm_start,
+        temporal_weight,
+        anchor_every,
+        keep_on_cancel,
+        optimizer,
+        learning_rate,
+        content_weight,
+        style_weight,
+        tv_weight,
+        init,
+        seed,
+        init_image=None,
+        warped=None,
+        occlusion=None,
+    ) -> io.NodeOutput:
+        count = content.target.image.shape[0]
+        start = init if init_image is None or init != "auto" else host.split_alpha(init_image)[0]
+        if not isinstance(start, str) and start.shape[0] != 1:
+            raise ValueError(
+                f"init_image: expected one picture, to start the first frame from, got {start.shape[0]}; take one of them"
+            )
+        report = host.ProgressReport(steps * count)
+
+        def show(progress, frame):
+            # whether a frame will start anew is known when it starts, so that each takes an equal part of the bar
+            done = progress.step * steps // progress.steps
+            try:
+                report.step(replace(progress, step=done), offset=frame * steps)
+            except host.mm.InterruptProcessingException:
+                if not keep_on_cancel:
+                    raise
+                raise StopIteration from None  # the host has forgotten the cancel by raising it
+
+        need = optimization_bytes(content.target, style, optimizer)
+        with host.working(vgg19, need) as net:
+            result = optimize_frames(
+                net,
+                content.target,
+                style=style,
+                init=start,
+                steps=steps,
+                later_steps=later_steps,
+                warm_start=warm_start,
+                warped=None if warped is None else host.split_alpha(warped)[0],
+                occlusion=host.mask_or_none(occlusion),
+                temporal_weight=temporal_weight,
+                anchor_every=anchor_every,
+                optimizer=optimizer,
+                learning_rate=learning_rate or None,
+                content_weight=content_weight,
+                style_weight=style_weight,
+                tv_weight=tv_weight,
+                seed=seed,
+                callback=show,
+            )
+        if result.stopped:
+            _cancelled.append(f"{len(result.images)} of {count}")
+            host.log.warning("Gatys Optimize Frames: cancelled; keeping %d of %d frames", len(result.images), count)
+        alpha = None if content.alpha is None else content.alpha[: len(result.images)]
+        return io.NodeOutput(host.join_alpha(result.images, alpha), list(result.histories))
