@@ -1,6 +1,6 @@
 """How much a film flickers: frames on their own, each from the last result, and held by the temporal term.
 
-    python benchmarks/flicker.py [--content FILE] [--style FILE] [--size 112] [--frames 4]
+    python benchmarks/flicker.py [--content FILE] [--style FILE] [--size 96] [--frames 4]
 
 Two films are made of the content picture: the same view again and again with the noise of a camera (a standard
 deviation of 2/255), and a pan of 4 px a frame. Flicker is the mean absolute difference of consecutive results, in
@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("--content", default=ROOT / "examples/content.jpg")
     parser.add_argument("--style", default=ROOT / "examples/style.jpg")
     parser.add_argument("--weights", default="untrained", help="untrained, imagenet or a file")
-    parser.add_argument("--size", type=int, default=112, help="longer edge of a frame in pixels")
+    parser.add_argument("--size", type=int, default=96, help="longer edge of a frame in pixels")
     parser.add_argument("--frames", type=int, default=4)
     parser.add_argument("--steps", type=int, default=30, help="of a frame without a past")
     parser.add_argument("--later-steps", type=int, default=12)
@@ -89,7 +89,7 @@ def main() -> None:
     ):
         height, width = film.shape[-2:]
         print(f"{name}, {args.frames} frames of {width} x {height}; the frames themselves: {flicker(film, pan):.2f}")
-        print(f"  {'':24}{'flicker':>9}{'loss':>9}{'seconds':>9}")
+        print(f"  {'':24}{'flicker':>9}{'loss':>9}{'steps':>7}{'seconds':>9}")
         content = gatys.extract_content(net, film, levels="auto", normalize=True)
         later = (args.steps, args.later_steps, args.temporal_weight, pan > 0, (height, width))
         for method, options in methods(*later).items():
@@ -98,7 +98,8 @@ def main() -> None:
             seconds = time.perf_counter() - begun
             objective = gatys.Objective(net, content=content.pictures()[-1], style=style)
             loss = objective.evaluate(result.images[-1:].to(args.device))[0]["total"]
-            print(f"  {method:24}{flicker(result.images, pan):9.2f}{loss:9.4f}{seconds:9.1f}", flush=True)
+            spent = sum(len(history) for history in result.histories)
+            print(f"  {method:24}{flicker(result.images, pan):9.2f}{loss:9.4f}{spent:7}{seconds:9.1f}", flush=True)
 
 
 if __name__ == "__main__":

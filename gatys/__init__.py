@@ -1,5 +1,10 @@
 """Neural style transfer as Gatys, Ecker and Bethge defined it (CVPR 2016)."""
 
+from .bank import StyleFileError, StyleInfo, read_style_info
+from .blend import blend_styles
+from .color import keep_luminance, match_colors
+from .diagnostics import gradient_shares, plot_history
+from .frames import FramesResult, optimize_frames
 from .objective import Objective
 from .optimize import Progress, Record, Result, optimize
 from .regions import RegionalStyle, regional_style
@@ -12,17 +17,27 @@ __all__ = [
     "LAYERS",
     "VGG19",
     "ContentTarget",
+    "FramesResult",
     "Objective",
     "Progress",
     "Record",
     "RegionalStyle",
     "Result",
+    "StyleFileError",
+    "StyleInfo",
     "StyleTarget",
     "TemporalTarget",
     "WeightsError",
+    "blend_styles",
     "extract_content",
     "extract_style",
+    "gradient_shares",
+    "keep_luminance",
     "load_vgg19",
+    "match_colors",
     "optimize",
+    "optimize_frames",
+    "plot_history",
+    "read_style_info",
     "regional_style",
 ]

@@ -2,6 +2,9 @@
 
     python -m gatys CONTENT STYLE [STYLE ...] -o OUT
 
+Options of which there is one for each style, such as --style-mask and --blend, are repeated: one that took several
+values would swallow the pictures that come after it.
+
 Standard output carries one line, about the result; everything else goes to standard error. Exit codes: 0 done; 1 out
 of memory; 2 something given is wrong, said in one sentence; 130 ended by Ctrl-C, the first of which stops the descent
 and saves the best picture so far (so that `gatys ... && next` does not go on), the second of which saves nothing.
@@ -28,13 +31,12 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from .images import ImageError, Picture, check_output, fit, load_image, save_image
-from .optimize import INITS, Progress, Record, Result, optimize, split_steps
+from .color import keep_luminance
+from .images import check_output, save_image
+from .inputs import load_inputs, make_style
+from .optimize import Progress, Record, Result, optimize
 from .options import NO_CONTENT, build_parser, check_options
-from .pyramid import resize, resolve_levels
-from .targets import extract_content, extract_style
-from .tiles import tiles
-from .vgg import check_image
+from .targets import extract_content
 from .weights import load_vgg19
 
 log = logging.getLogger(__name__)
@@ -84,8 +86,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.out is not None:
         check_output(options.out, options.depth)
     device = find_device(options.device)
-    content, styles, start, size = _load_pictures(options)
-    _check_pictures(options, content, styles, size)
+    given = load_inputs(options, device)
+    content, size = given.content, given.size
     out = options.out or _free_path(_default_name(options))
     check_output(out, options.depth)
 
@@ -96,20 +98,25 @@ def _run(options: argparse.Namespace) -> int:
         log.info(UNTRAINED)
     net = net.to(device)
     began = time.monotonic()
-    how = {"levels": options.levels, "normalize": options.normalize}
-    targets: dict[str, Any] = {"content": None, "style": None}
+    style = make_style(net, given, options)
+    if options.save_style is not None:  # before the descent, so that what fails here has cost no time
+        style.save(options.save_style, overwrite=options.overwrite_style, thumbnail=given.thumbnail)
+        log.info("saved the style as %s", options.save_style)
+    targets: dict[str, Any] = {"content": None, "style": style}
     if content is not None:
+        how = {"levels": options.levels, "normalize": options.normalize}
         targets["content"] = extract_content(net, content.pixels, options.content_layers, **how)
-    if styles:
-        targets["style"] = extract_style(net, styles, options.style_layers, **how)
-    result, interrupted = _descend(net, targets, start, size if content is None else None, options)
+    result, interrupted = _descend(net, targets, given.start, size if content is None else None, options)
 
     for note in result.notes:
         log.warning(note)
     if options.out is None:
         out = _free_path(out)  # another run may have taken it meanwhile
     alpha = None if content is None else content.alpha
-    save_image(out, result.image.clamp(0, 1), alpha=alpha, depth=options.depth, quality=options.quality)
+    image = result.image.clamp(0, 1)
+    if options.keep_luminance:
+        image = keep_luminance(image, content.pixels)
+    save_image(out, image, alpha=alpha, depth=options.depth, quality=options.quality)
     done = len(result.history)
     steps = f"interrupted after {done} of {options.steps} steps" if interrupted else f"{done} steps"
     losses = _losses(min(result.history, key=_worth))
@@ -163,56 +170,11 @@ def find_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _load_pictures(options: argparse.Namespace) -> tuple[Picture | None, list[Tensor], str | Tensor, tuple[int, int]]:
-    """Content, styles, what to start from, and the (height, width) of the result.
-
-    The result has the shape of the content or, without one, of the picture to start from or of the first style.
-    """
-    start: str | Tensor = options.init
-    if start not in INITS:
-        try:
-            start = load_image(start).pixels
-        except ImageError as problem:
-            raise ImageError(f"--init: expected {', '.join(INITS)} or a picture file: {problem}") from problem
-    content = None if options.content == NO_CONTENT else load_image(options.content, options.size or None)
-    shape = content.pixels.shape if content is not None else start.shape if isinstance(start, Tensor) else None
-    styles = []
-    for path in options.style:
-        picture = load_image(path)
-        if picture.alpha is not None and bool((picture.alpha < 1).any()):
-            log.warning("style %r: its transparency is ignored, the colours underneath count", path)
-        shape = picture.pixels.shape if shape is None else shape
-        edge = max(1, round((options.size or max(shape[-2:])) * options.style_scale))
-        width, height = fit(picture.pixels.shape[-1], picture.pixels.shape[-2], edge)
-        log.debug("style %r: %d x %d", path, width, height)
-        styles.append(resize(picture.pixels, (height, width)))
-    width, height = fit(shape[-1], shape[-2], options.size or max(shape[-2:]))
-    return content, styles, start, (height, width)
-
-
-def _check_pictures(
-    options: argparse.Namespace, content: Picture | None, styles: list[Tensor], size: tuple[int, int]
-) -> None:
-    """That each picture is large enough for the layers, levels and tiles, and that the steps suffice for the levels."""
-    chosen = [] if content is None else [("content", options.content, content.pixels, options.content_layers)]
-    chosen += [
-        ("style", path, pixels, options.style_layers) for path, pixels in zip(options.style, styles, strict=True)
-    ]
-    levels, layers = [], []
-    for kind, path, pixels, names in chosen:
-        check_image(pixels, names, f"{kind} {path!r}")
-        levels.append(resolve_levels(options.levels, tuple(pixels.shape[-2:]), names, f"{kind} {path!r}"))
-        layers += names
-    log.debug("result: %d x %d, %d levels", size[1], size[0], min(levels))
-    resolve_levels(min(levels), size, layers, "result")
-    split_steps(options.steps, min(levels))
-    tiles(size, None if options.tile == "auto" else options.tile, layers)
-
-
 def _default_name(options: argparse.Namespace) -> Path:
     """`content_style.png`, `style_texture.png` or `content_reconstruction.png`."""
-    names = [Path(path).stem for path in [options.content, *options.style] if path != NO_CONTENT]
-    names += ["texture"] if options.content == NO_CONTENT else [] if options.style else ["reconstruction"]
+    styles = [*options.style, *options.load_style]
+    names = [Path(path).stem for path in [options.content, *styles] if path != NO_CONTENT]
+    names += ["texture"] if options.content == NO_CONTENT else [] if styles else ["reconstruction"]
     return Path(
         os.fsencode("_".join(names))[:200].decode(errors="ignore") + ".png"
     )  # file systems allow about 255 bytes

@@ -59,7 +59,7 @@ def gradient_shares(objective: Objective, image: Tensor) -> dict[str, float]:
     Raises:
         ValueError: for a picture that does not fit the objective.
     """
-    lengths = {name: float(part.double().norm()) for name, part in gradient_parts(objective, image)}
+    lengths = {name: float(part.norm()) for name, part in gradient_parts(objective, image)}
     whole = sum(lengths.values())
     return {name: length / whole if whole else 0.0 for name, length in lengths.items()}
 
@@ -95,7 +95,7 @@ def plot_history(
 
     Args:
         histories: `Result.history`, or one for each picture, which are drawn one after the other.
-        width, height: of the plot in pixels, at least 160 x 120.
+        width, height: of the plot in pixels, at least 320 x 240.
         log_scale: whether the axis of the losses is logarithmic; terms that are 0 throughout are not drawn.
 
     Returns:
@@ -108,8 +108,8 @@ def plot_history(
     histories = [histories] if histories and isinstance(histories[0], Record) else list(histories)
     if not any(len(history) for history in histories):
         raise ValueError("history: expected at least one record of a step, got none; run the optimiser first")
-    if min(width - 160, height - 120) < 0:
-        raise ValueError(f"width, height: expected at least 160 x 120 pixels, got {width} x {height}; enlarge the plot")
+    if width < 320 or height < 240:
+        raise ValueError(f"width, height: expected at least 320 x 240 pixels, got {width} x {height}; enlarge the plot")
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -154,7 +154,7 @@ def _draw(figure, axes, histories: list[list[Record]]) -> None:
         for term, colour in TERMS.items():
             values = [record[term] if record[term] > 0 else float("nan") for record in history]
             if any(value > 0 for value in values):
-                label = None if term in labelled else term if term == "total" else f"{term}, unweighted"
+                label = None if term in labelled else "total (weighted)" if term == "total" else term
                 labelled.add(term)
                 thick, marker = (1.8 if term == "total" else 1.2), ("." if len(history) == 1 else None)
                 steps = range(begin + 1, begin + len(history) + 1)
@@ -164,7 +164,10 @@ def _draw(figure, axes, histories: list[list[Record]]) -> None:
     axes.margins(y=0.12)  # room for the levels' names
     if axes.get_yscale() == "linear":
         axes.set_ylim(bottom=0)
-    figure.legend(loc="outside lower center", ncols=len(labelled), fontsize="small", frameon=False)
+    columns = int(figure.bbox.width) // 110  # of names that fit side by side
+    figure.legend(
+        loc="outside lower center", ncols=min(columns, len(labelled)), handlelength=1.2, fontsize="small", frameon=False
+    )
 
 
 def _bands(history: list[Record]) -> list[tuple[int, int, int]]:

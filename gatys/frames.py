@@ -69,8 +69,8 @@ def optimize_frames(
 
     A frame's past is its picture in `warped`, or else the last frame's result. The temporal term holds the frame to
     it, and with `warm_start` the frame starts from it with `later_steps`, all spent at full size: coarser levels only
-    look at the start, since what they have to give is there already (measured: the same loss and flicker as with
-    steps on all levels, or lower). Where the past is not to be trusted, nothing holds the frame and it starts from its own
+    look at the start, since what they have to give is there already (at equal cost the loss is lower than with steps on
+    all levels; without a temporal term it flickers slightly more). Where the past is not to be trusted, nothing holds the frame and it starts from its own
     content. A frame with less than half of its area to trust starts like one without a past, as `optimize` makes any
     picture, with `steps` over all levels.
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import math
 import os
 from collections.abc import Callable, Mapping
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
+from .bank import SUFFIX
+from .color import METHODS, ROOTS
 from .images import save_image
 from .optimize import LEARNING_RATES, OPTIMIZERS, optimize
+from .regions import PROPAGATIONS, regional_style
 from .targets import CONTENT_LAYERS, STYLE_LAYERS, parse_layers
 from .vgg import POOLINGS
 from .weights import LAYOUTS, load_vgg19
@@ -46,18 +51,21 @@ def _whole(least: int, most: int | None = None, **words: Any) -> Callable[[str],
     return parse
 
 
-def _number(above_zero: bool) -> Callable[[str], float]:
+def _number(limits: str = "", fits: Callable[[float], bool] = math.isfinite) -> Callable[[str], float]:
     def parse(text: str) -> float:
         try:
             value = float(text)
         except ValueError:
             value = float("nan")
-        if not (0 < value if above_zero else 0 <= value) or value == float("inf"):
-            limits = "above 0" if above_zero else "of at least 0"
-            raise argparse.ArgumentTypeError(f"expected a finite number {limits}, got {text!r}")
+        if not (math.isfinite(value) and fits(value)):
+            raise argparse.ArgumentTypeError(f"expected a finite number{limits}, got {text!r}")
         return value
 
     return parse
+
+
+_ABOVE_0 = _number(" above 0", lambda value: value > 0)
+_AT_LEAST_0 = _number(" of at least 0", lambda value: value >= 0)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -68,7 +76,7 @@ class _Parser(argparse.ArgumentParser):
 # Defaults come from the functions that use them, so that these and the command line cannot drift apart.
 _DEFAULTS = {
     name: parameter.default
-    for function in (save_image, load_vgg19, optimize)
+    for function in (save_image, load_vgg19, optimize, regional_style)
     for name, parameter in inspect.signature(function).parameters.items()
     if parameter.default is not parameter.empty
 }
@@ -81,12 +89,26 @@ def _text(layers: Mapping[str, float]) -> str:
 _RATES = ", ".join(f"{rate:g} for {name}" for name, rate in LEARNING_RATES.items())
 _HELP = {
     "content": "picture file of what is to be seen; - for none: a texture of the style",
-    "style": "picture file of how it is to be painted; several are averaged; none, with --style-weight 0, reconstructs "
-    "the content",
+    "style": "picture file of how it is to be painted; several are averaged, or see --blend and --style-mask; none, with "
+    "--style-weight 0, reconstructs the content",
     "out": "file to write, .png, .jpg, .webp or .tif, replaced if it exists (default: CONTENT_STYLE.png in the current "
     "folder, numbered if it exists)",
     "size": "longer edge of the result in pixels, to which CONTENT is enlarged or reduced; 0 keeps its own",
     "style_scale": "longer edge of each STYLE as a factor of the result's; below 1 makes finer strokes, above coarser",
+    "load_style": "style file that --save-style or the Save Style node wrote, a further style after all STYLEs, with the "
+    "size, layers, levels and colours that it was saved with; once for each file (default: none)",
+    "blend": "share of a style in a mixture, any finite number, of which the ratios count; below 0 leads away from a "
+    "style; once for each STYLE, then for each --load-style, in their order (default: equal shares)",
+    "style_mask": "picture file whose luminance is where in the result a style goes, white in full, black not at all, "
+    "stretched to the result; once for each STYLE, then for each --load-style, in their order (default: everywhere)",
+    "propagation": "how a --style-mask comes to the layers: average (soft edges, for any region) or inside (no style "
+    f"crosses the edge, for large regions) (default: {_DEFAULTS['propagation']})",
+    "save_style": f"file to keep the style in, averaged or blended, for --load-style; ends in {SUFFIX} (default: not kept)",
+    "overwrite_style": "let --save-style replace a file that exists (default: it is left alone, and nothing is done)",
+    "match_colors": "give each STYLE the colours of CONTENT first: linear, whose matrix root is symmetric (moves colours "
+    "least) unless pca or cholesky (the paper's) is given instead, or histogram (each channel) (default: its own colours)",
+    "keep_luminance": "give the result the colours of CONTENT at last, so that only its luminance is painted (default: "
+    "the result's own colours)",
     "depth": "bits a channel of OUT; 16 needs .png or .tif (default: 8)",
     "quality": "of .jpg and .webp, in percent, 1 to 100",
     "weights": "filters of VGG-19: imagenet (trained, the paper's; 548 MB are downloaded once), untrained or "
@@ -128,7 +150,7 @@ def build_parser() -> argparse.ArgumentParser:
     def add(name: str, **how: Any) -> None:
         default = how.setdefault("default", _DEFAULTS.get(name))
         shown = _text(default) if isinstance(default, Mapping) else default
-        text = _HELP[name] if shown is None or "(default" in _HELP[name] else f"{_HELP[name]} (default: {shown})"
+        text = _HELP[name] if shown is None or "(default:" in _HELP[name] else f"{_HELP[name]} (default: {shown})"
         group.add_argument("--" + name.replace("_", "-"), help=text, **how)
 
     group = parser.add_argument_group("pictures")
@@ -136,9 +158,18 @@ def build_parser() -> argparse.ArgumentParser:
     group.add_argument("style", metavar="STYLE", nargs="*", help=_HELP["style"])
     group.add_argument("-o", "--out", metavar="OUT", help=_HELP["out"])
     add("size", type=_whole(0), default=SIZE, metavar="PIXELS")
-    add("style_scale", type=_number(above_zero=True), default=1.0, metavar="FACTOR")
+    add("style_scale", type=_ABOVE_0, default=1.0, metavar="FACTOR")
     add("depth", type=_whole(8), choices=(8, 16))
     add("quality", type=_whole(1, 100), metavar="PERCENT")
+    group = parser.add_argument_group("styles and colours")
+    add("load_style", action="append", default=[], metavar="FILE")
+    add("blend", action="append", type=_number(), default=[], metavar="WEIGHT")
+    add("style_mask", action="append", default=[], metavar="MASK")
+    add("propagation", choices=PROPAGATIONS, default=None)  # None: whether it was given is checked
+    add("save_style", metavar="FILE")
+    add("overwrite_style", action="store_true", default=False)
+    add("match_colors", choices=(*METHODS, *ROOTS))
+    add("keep_luminance", action="store_true", default=False)
     group = parser.add_argument_group("network")
     add("weights")
     add("layout", choices=LAYOUTS)
@@ -147,16 +178,16 @@ def build_parser() -> argparse.ArgumentParser:
     group = parser.add_argument_group("objective")
     add("content_layers", type=_layers, default=CONTENT_LAYERS, metavar="LAYER[=WEIGHT],...")
     add("style_layers", type=_layers, default=STYLE_LAYERS, metavar="LAYER[=WEIGHT],...")
-    add("content_weight", type=_number(above_zero=False), metavar="FACTOR")
-    add("style_weight", type=_number(above_zero=False), metavar="FACTOR")
-    add("tv_weight", type=_number(above_zero=False), metavar="FACTOR")
+    add("content_weight", type=_AT_LEAST_0, metavar="FACTOR")
+    add("style_weight", type=_AT_LEAST_0, metavar="FACTOR")
+    add("tv_weight", type=_AT_LEAST_0, metavar="FACTOR")
     add("normalize", action=argparse.BooleanOptionalAction, default=True)
     group = parser.add_argument_group("descent")
     add("init")
     add("steps", type=_whole(1), metavar="COUNT")
     add("levels", type=_whole(1, auto="auto"), default="auto", metavar="COUNT")
     add("optimizer", choices=OPTIMIZERS)
-    add("learning_rate", type=_number(above_zero=True), metavar="RATE")
+    add("learning_rate", type=_ABOVE_0, metavar="RATE")
     add("history_size", type=_whole(1), metavar="COUNT")
     add("seed", type=_whole(0))
     add("tile", type=_whole(1, auto="auto", none=None), metavar="PIXELS")
@@ -173,23 +204,77 @@ def build_parser() -> argparse.ArgumentParser:
 
 def check_options(options: argparse.Namespace) -> None:
     """Raise ValueError where options do not go together; no file is opened."""
-    if not options.style and options.style_weight:
+    styles, no_content = [*options.style, *options.load_style], options.content == NO_CONTENT
+    if not styles and options.style_weight:
         raise ValueError(
             "STYLE: expected at least one picture, got none; give one, or --style-weight 0 to reconstruct CONTENT"
         )
-    if options.content == NO_CONTENT and (not options.style or options.init == "content"):
+    if no_content and (not styles or options.init == "content"):
         raise ValueError(
             f"CONTENT: expected a picture for --init content or --style-weight 0, got {NO_CONTENT!r}; give one"
         )
     weights = (options.content_weight, options.style_weight, options.tv_weight)
-    if not any(weights[options.content == NO_CONTENT :]):
+    if not any(weights[no_content:]):
         raise ValueError(
             "--content-weight, --style-weight, --tv-weight: expected one above 0, got 0 for all that apply"
         )
-    if options.out is not None:
-        for path in (options.content, *options.style):
-            if os.path.exists(options.out) and os.path.exists(path) and os.path.samefile(options.out, path):
-                raise ValueError(f"--out: {options.out!r} is also an input, which would be lost; give another path")
+    _check_styles(options, styles)
+    for option, given in (("--match-colors", options.match_colors), ("--keep-luminance", options.keep_luminance)):
+        if given and no_content:
+            raise ValueError(
+                f"{option}: expected a CONTENT picture, whose colours it takes, got {NO_CONTENT!r}; give one"
+            )
+    if options.match_colors and not options.style:
+        raise ValueError("--match-colors: expected a STYLE picture, whose colours it changes, got none; give one")
+    inputs = (options.content, *options.style, *options.style_mask)
+    if options.out is not None and any(_same_file(options.out, path) for path in inputs):
+        raise ValueError(f"--out: {options.out!r} is also an input, which would be lost; give another path")
+    _check_save_style(options, styles)
+
+
+def _check_styles(options: argparse.Namespace, styles: list[str]) -> None:
+    if options.blend and options.style_mask:
+        raise ValueError(
+            "--blend, --style-mask: styles are mixed everywhere or have a region each; give one of the two"
+        )
+    for option, given in (("--blend", options.blend), ("--style-mask", options.style_mask)):
+        if given and len(given) != len(styles):
+            raise ValueError(
+                f"{option}: expected one for each of the {len(styles)} styles {', '.join(map(repr, styles))}, got "
+                f"{len(given)}; repeat {option} once for each, in this order"
+            )
+    if options.blend and math.fsum(options.blend) <= 0:  # blend_styles says so too, but only once the network is there
+        got = ", ".join(f"{weight:g}" for weight in options.blend)
+        raise ValueError(f"--blend: expected weights that sum to more than 0, got {got}; raise one of them")
+    if options.propagation is not None and not options.style_mask:
+        raise ValueError("--propagation: expected a --style-mask that it is for, got none; give one for each style")
+
+
+def _check_save_style(options: argparse.Namespace, styles: list[str]) -> None:
+    """That `--save-style` will be able to write its file, as far as can be seen before the style is there."""
+    if options.save_style is None:
+        if options.overwrite_style:
+            raise ValueError("--overwrite-style: expected --save-style FILE with it, got none; give it, or neither")
+        return
+    path, name = Path(options.save_style), repr(options.save_style)
+    if not styles:
+        raise ValueError("--save-style: expected a STYLE or --load-style to save, got none; give one")
+    if options.style_mask:
+        raise ValueError(
+            "--save-style: a file holds one style, without regions; leave out --style-mask or --save-style"
+        )
+    if path.suffix.lower() != SUFFIX:
+        raise ValueError(f"--save-style: {name} has the suffix {path.suffix!r}; give it {SUFFIX}")
+    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
+        raise ValueError(f"--save-style: {name} is a folder, or in none that can be written to; give a file's path")
+    if _same_file(path, options.weights):
+        raise ValueError(f"--save-style: {name} is also the --weights file, which would be lost; give another path")
+    if os.path.lexists(path) and not options.overwrite_style:
+        raise ValueError(f"--save-style: {name} exists already; give another path, or --overwrite-style too")
+
+
+def _same_file(one: str | os.PathLike, other: str | os.PathLike) -> bool:
+    return os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
 
 
 def _version() -> str:

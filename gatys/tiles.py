@@ -75,9 +75,7 @@ def cut(length: int, tile: int | None, layers: Iterable[str]) -> list[Span]:
     units = length // stride  # the last core also takes the pixels that the poolings leave over
     count = 1 if tile is None else max(1, min(units, -(-length // tile)))
     edges = [units * k // count * stride for k in range(count)] + [length]
-    return [
-        Span(start, stop, max(0, start - before), min(length, stop + after)) for start, stop in pairwise(edges)
-    ]
+    return [Span(start, stop, max(0, start - before), min(length, stop + after)) for start, stop in pairwise(edges)]
 
 
 def tiles(size: tuple[int, int], tile: int | None, layers: Iterable[str]) -> list[Tile]:

@@ -11,6 +11,8 @@ from .load_style import LoadStyle
 from .load_vgg19 import LoadVGG19
 from .match_colors import MatchColors
 from .optimize import GatysOptimize
+from .optimize_frames import GatysOptimizeFrames
+from .plot_history import PlotHistory
 from .save_style import SaveStyle
 from .style_region import StyleRegion
 
@@ -22,12 +24,14 @@ class GatysExtension(ComfyExtension):
             ExtractContentFeatures,
             ExtractStyleGrams,
             GatysOptimize,
+            GatysOptimizeFrames,
             StyleRegion,
             BlendStyles,
             SaveStyle,
             LoadStyle,
             MatchColors,
             KeepLuminance,
+            PlotHistory,
         ]
 
 

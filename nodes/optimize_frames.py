@@ -71,7 +71,7 @@ class GatysOptimizeFrames(io.ComfyNode):
                     "warm_start",
                     default=True,
                     tooltip="On: a frame starts from the last result, with later_steps. Off: each starts anew, with all its "
-                    "steps, and only temporal_weight holds them together: slower, and it flickers more.",
+                    "steps, and only temporal_weight holds them together: slower.",
                 ),
                 io.Float.Input(
                     "temporal_weight",

@@ -23,16 +23,16 @@ class PlotHistory(io.ComfyNode):
                 io.Int.Input(
                     "width",
                     default=960,
-                    min=160,
+                    min=320,
                     max=8192,
                     tooltip="Width of the plot in pixels; 480 fits a small preview, 1920 a film of many frames.",
                 ),
                 io.Int.Input(
                     "height",
                     default=540,
-                    min=120,
+                    min=240,
                     max=8192,
-                    tooltip="Height of the plot in pixels; below 300 the legend takes much of it.",
+                    tooltip="Height of the plot in pixels; below 300 the legend takes a good part of it.",
                 ),
                 io.Boolean.Input(
                     "log_scale",

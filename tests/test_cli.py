@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gatys import cli, load_vgg19, optimize
+from gatys import cli, extract_content, extract_style, load_vgg19, optimize
 from gatys import weights as weights_module
 from gatys.images import load_image, save_image
 from gatys.weights import Source
@@ -80,8 +80,8 @@ def test_default_run_prints_one_line_and_warns_of_the_untrained_network(capsys):
 def test_result_is_what_the_functions_give(loaded, net):
     argv = ["content.png", "style.png", "-o", "x.png", "--depth", "16", *QUICK, "--style-scale", "0.5", "--steps", "3"]
     assert cli.main(argv) == 0
-    content = cli.extract_content(net, load_image("content.png", 64).pixels, {"conv2_2": 1.0}, 1, normalize=True)
-    style = cli.extract_style(
+    content = extract_content(net, load_image("content.png", 64).pixels, {"conv2_2": 1.0}, 1, normalize=True)
+    style = extract_style(
         net, [load_image("style.png", 32).pixels], {"conv1_1": 1.0, "conv2_1": 1.0}, 1, normalize=True
     )
     expected = optimize(net, content=content, style=style, steps=3).image

@@ -144,7 +144,9 @@ def test_levels(net):
 def test_automatic_levels():
     for short, levels in ((512, 3), (384, 3), (256, 2), (192, 2), (180, 1), (128, 1), (20, 1)):
         assert resolve_levels("auto", (short, 700), ["conv5_1"]) == levels
-    with pytest.raises(ValueError, match="image: 15 x 700 pixels is too small for these layers, which need at least 16"):
+    with pytest.raises(
+        ValueError, match="image: 15 x 700 pixels is too small for these layers, which need at least 16"
+    ):
         resolve_levels("auto", (700, 15), ["conv5_1"])
     with pytest.raises(ValueError, match=r"levels: 4 levels make this image of 64 x 64 .* at most 3"):
         resolve_levels(4, (64, 64), ["conv5_1"])
