@@ -102,7 +102,7 @@ def _average(grams: list[tuple[Tensor, float]], like: StyleTarget) -> Tensor:
 
 def _check_alike(first: StyleTarget, other: StyleTarget, levels: int) -> None:
     a, b = first.network, other.network
-    if (a.fingerprint, a.pooling) != (b.fingerprint, b.pooling):
+    if not a.fits(b):
         raise ValueError(f"styles: one was made with {a}, another with {b}; extract both with the same network")
     if first.normalize != other.normalize:
         raise ValueError("styles: one was extracted with normalize, another without; extract both in the same way")

@@ -96,7 +96,7 @@ def regional_style(
         raise ValueError("regions: expected at least one pair of a style and a mask, got none")
     first = found[0].style
     for region in found[1:]:
-        if region.style.network != first.network:
+        if not region.style.network.fits(first.network):
             raise ValueError(
                 f"regions: styles made with {first.network} and with {region.style.network} do not go together; "
                 "extract both with the same network"

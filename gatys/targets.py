@@ -293,7 +293,7 @@ def common_levels(content: ContentTarget | None, style: StyleTarget | None) -> i
 
 def check_network(net: VGG19, target: ContentTarget | StyleTarget, what: str) -> None:
     """Raise ValueError unless `target` was made with the filters and pooling of `net`."""
-    if target.network.fingerprint != net.tag.fingerprint or target.network.pooling != net.tag.pooling:
+    if not target.network.fits(net.tag):
         raise ValueError(
             f"{what}: made with {target.network}, but the network given is {net.tag}; extract it again with that network"
         )

@@ -106,6 +106,10 @@ class NetworkTag:
     fingerprint: str
     """First 16 hexadecimal digits of the SHA-256 of the filters and the preprocessing."""
 
+    def fits(self, other: NetworkTag) -> bool:
+        """Whether both have the same filters under the same pooling, whatever their files are called."""
+        return (self.fingerprint, self.pooling) == (other.fingerprint, other.pooling)
+
     def __str__(self) -> str:
         return f"{self.weights} ({self.pooling} pooling, {self.fingerprint[:8]})"
 

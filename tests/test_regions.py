@@ -1,5 +1,7 @@
 """Regions and the temporal term against plain autograd."""
 
+from dataclasses import replace
+
 import oracle
 import pytest
 import torch
@@ -168,6 +170,12 @@ def test_regions_that_are_refused(net, regions, message):
     style, other = gatys.extract_style(net, p, LEFT), gatys.extract_style(gatys.load_vgg19("untrained:4"), p, LEFT)
     with pytest.raises(ValueError, match=message):
         gatys.regional_style(regions(style, other))
+
+
+def test_the_same_filters_under_another_name_go_together(net):
+    style = gatys.extract_style(net, pictures(1, 3, 32, 32), LEFT)
+    renamed = replace(style, network=replace(style.network, weights="other name.pth"))
+    assert len(gatys.regional_style([(style, None), (renamed, None)]).regions) == 2
 
 
 def test_other_refusals(net):
