@@ -11,20 +11,18 @@ last frame, without the temporal term: what steadiness costs.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
 import gatys
 from gatys.frames import optimize_frames
 from gatys.images import load_image
 from gatys.objective import TEMPORAL_WEIGHT
+
+ROOT = Path(__file__).resolve().parent.parent
 
 PAN = 4
 """Pixels a frame."""
