@@ -16,6 +16,8 @@ from .vgg import check_image
 
 TERMS = {"total": "black", "content": "tab:blue", "style": "tab:red", "tv": "tab:green"}
 """The terms of a `Record` and their colours."""
+DASHES = ((0, (1, 1)), (0, (3, 1)), (0, (5, 2)), (0, (8, 2)), (0, (3, 1, 1, 1)), (0, (8, 2, 1, 2)))
+"""Lines of the layers, in turn; their colour is the term's."""
 DPI = 100
 
 
@@ -88,6 +90,7 @@ def plot_history(
     width: int = 960,
     height: int = 540,
     log_scale: bool = True,
+    layers: bool = False,
 ) -> Tensor:
     """Losses against steps, as a picture: the weighted total, and the terms before weighting.
 
@@ -97,6 +100,7 @@ def plot_history(
         histories: `Result.history`, or one for each picture, which are drawn one after the other.
         width, height: of the plot in pixels, at least 320 x 240.
         log_scale: whether the axis of the losses is logarithmic; terms that are 0 throughout are not drawn.
+        layers: whether to draw what each layer adds to its term, too, in thin lines.
 
     Returns:
         (1, 3, height, width) in [0, 1].
@@ -122,13 +126,13 @@ def plot_history(
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, layout="constrained")
     canvas = FigureCanvasAgg(figure)  # not pyplot, whose figures and backend belong to the whole process
     axes = figure.add_subplot(xlabel="step", ylabel="loss", yscale="log" if log_scale else "linear")
-    _draw(figure, axes, [list(history) for history in histories if len(history)])
+    _draw(figure, axes, [list(history) for history in histories if len(history)], layers)
     canvas.draw()
     pixels = torch.frombuffer(bytearray(canvas.buffer_rgba()), dtype=torch.uint8).reshape(height, width, 4)
     return pixels[None, ..., :3].movedim(-1, 1).float().div(255).contiguous()
 
 
-def _draw(figure, axes, histories: list[list[Record]]) -> None:
+def _draw(figure, axes, histories: list[list[Record]], layers: bool) -> None:
     coarsest = max(record.level for history in histories for record in history)
     begin, labelled = 0, set()
     for number, history in enumerate(histories):
@@ -151,14 +155,12 @@ def _draw(figure, axes, histories: list[list[Record]]) -> None:
                         fontsize="small",
                         color="0.4",
                     )
-        for term, colour in TERMS.items():
-            values = [record[term] if record[term] > 0 else float("nan") for record in history]
-            if any(value > 0 for value in values):
-                label = None if term in labelled else "total (weighted)" if term == "total" else term
-                labelled.add(term)
-                thick, marker = (1.8 if term == "total" else 1.2), ("." if len(history) == 1 else None)
-                steps = range(begin + 1, begin + len(history) + 1)
-                axes.plot(steps, values, color=colour, label=label, linewidth=thick, marker=marker)
+        marker = "." if len(history) == 1 else None
+        steps = range(begin + 1, begin + len(history) + 1)
+        for name, values, look in _curves(history, layers):
+            label = None if name in labelled else name
+            labelled.add(name)
+            axes.plot(steps, values, label=label, marker=marker, **look)
         begin += len(history)
     axes.set_xlim(0.5, begin + 0.5)
     axes.margins(y=0.12)  # room for the levels' names
@@ -168,6 +170,19 @@ def _draw(figure, axes, histories: list[list[Record]]) -> None:
     figure.legend(
         loc="outside lower center", ncols=min(columns, len(labelled)), handlelength=1.2, fontsize="small", frameon=False
     )
+
+
+def _curves(history: list[Record], layers: bool) -> Iterator[tuple[str, list[float], dict]]:
+    """Name, values (NaN where not above 0) and look of each line that has something to show."""
+    lines = [(term, [record[term] for record in history], {"color": TERMS[term]}) for term in TERMS]
+    for _, _, look in lines:
+        look["linewidth"] = 1.8 if look["color"] == TERMS["total"] else 1.2
+    for index, name in enumerate(history[-1].layers if layers else ()):
+        look = {"color": TERMS[name.split()[0]], "linewidth": 0.8, "linestyle": DASHES[index % len(DASHES)]}
+        lines.append((name, [record.layers.get(name, 0.0) for record in history], look))
+    for name, values, look in lines:
+        if any(value > 0 for value in values):
+            yield name, [value if value > 0 else float("nan") for value in values], look
 
 
 def _bands(history: list[Record]) -> list[tuple[int, int, int]]:

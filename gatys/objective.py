@@ -14,7 +14,7 @@ exact, whatever the tiles. With one tile the features of pass 1 are kept and the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -42,10 +42,25 @@ class Terms:
     content: Tensor
     style: Tensor
     tv: Tensor
+    layers: Mapping[str, Tensor]
+    """What each layer adds to its term: "content conv4_2", "style conv1_1", ..."""
 
     def sums(self) -> dict[str, float]:
         """Each term summed over the batch."""
-        return {name: float(getattr(self, name).sum()) for name in ("total", "content", "style", "tv")}
+        return self._read({name: getattr(self, name) for name in ("total", "content", "style", "tv")})
+
+    def layer_sums(self) -> dict[str, float]:
+        """Each layer's part summed over the batch."""
+        return self._read(self.layers)
+
+    @staticmethod
+    def _read(values: Mapping[str, Tensor]) -> dict[str, float]:
+        if not values:
+            return {}
+        sums = torch.stack(
+            [value.sum().to(torch.promote_types(value.dtype, torch.float32)) for value in values.values()]
+        )
+        return dict(zip(values, sums.tolist(), strict=True))  # one wait for the device, not one for each
 
 
 class Objective:
@@ -145,23 +160,26 @@ class Objective:
             term.prepare(size)
         tv, gradient = total_variation(image)
         gradient *= self.tv_weight
-        content = torch.zeros(image.shape[0], device=image.device, dtype=accumulation_dtype(image.dtype))
+        layers: dict[str, Tensor] = {}
         parts = tiles(size, tile, self.layers)
         if len(parts) == 1:
             window, features = self._forward(image, parts[0])
-            style, pulls = self._penalty([features], parts, content)
-            content = content + self._pull_back(window, features, parts[0], pulls, gradient)
+            pulls = self._penalty([features], parts, layers)
+            self._pull_back(window, features, parts[0], pulls, gradient, layers)
         else:
-            style, pulls = self._penalty(self._features(image, parts), parts, content)
+            pulls = self._penalty(self._features(image, parts), parts, layers)
             for part in parts:
                 window, features = self._forward(image, part)
-                content = content + self._pull_back(window, features, part, pulls, gradient)
+                self._pull_back(window, features, part, pulls, gradient, layers)
+        zero = torch.zeros(image.shape[0], device=image.device, dtype=accumulation_dtype(image.dtype))
+        content = sum((value for name, value in layers.items() if name.startswith("content")), start=zero)
+        style = sum((value for name, value in layers.items() if name.startswith("style")), start=zero)
         total = self.content_weight * content + self.style_weight * style + self.tv_weight * tv
         if self._temporal is not None:
             value, pull = self._temporal(image)
             total = total + self.temporal_weight * value
             gradient += self.temporal_weight * pull
-        return Terms(total, content, style, tv), gradient
+        return Terms(total, content, style, tv, layers), gradient
 
     def _forward(self, image: Tensor, part: Tile) -> tuple[Tensor, dict[str, Tensor]]:
         """A tile's window as a leaf, and its features with their graph."""
@@ -177,21 +195,22 @@ class Objective:
             yield found
 
     def _penalty(
-        self, features: Iterable[dict[str, Tensor]], parts: list[Tile], zero: Tensor
-    ) -> tuple[Tensor, list[dict[str, Tensor]]]:
-        """The style term of each picture, (N,), and of each style the weighted derivative in its Gram sums."""
+        self, features: Iterable[dict[str, Tensor]], parts: list[Tile], layers: dict[str, Tensor]
+    ) -> list[dict[str, Tensor]]:
+        """Of each style the weighted derivative in its Gram sums; what its layers add is added to `layers`."""
         if not self._styles:
-            return zero, []
+            return []
         sums: list[dict[str, Tensor]] = [{} for _ in self._styles]
         for found, part in zip(features, parts, strict=True):
             for term, total in zip(self._styles, sums, strict=True):
                 term.add(total, found, part)
-        style, pulls = zero, []
+        pulls = []
         for term, total in zip(self._styles, sums, strict=True):
-            value, derivative = term.penalty(total)
-            style = style + value
-            pulls.append({name: self.style_weight * pull for name, pull in derivative.items()})
-        return style, pulls
+            values, derivatives = term.penalty(total)
+            for name, value in values.items():
+                _add(layers, f"style {name}", value)
+            pulls.append({name: self.style_weight * derivative for name, derivative in derivatives.items()})
+        return pulls
 
     def _pull_back(
         self,
@@ -200,9 +219,9 @@ class Objective:
         part: Tile,
         pulls: list[dict[str, Tensor]],
         gradient: Tensor,
-    ) -> Tensor:
-        """Pass 2 for one tile: add its gradient in place; return its part of the content term of each picture."""
-        content = torch.zeros(window.shape[0], device=window.device, dtype=accumulation_dtype(window.dtype))
+        layers: dict[str, Tensor],
+    ) -> None:
+        """Pass 2 for one tile: add its gradient, and its part of the content term to `layers`."""
         outputs, cotangents = [], []
         for name in self.layers:
             core = part.crop(features[name], name)
@@ -212,10 +231,13 @@ class Objective:
             ]
             if self._content is not None and name in self._content.layers:
                 value, pull = self._content.pull(name, own, part)
-                content = content + value
+                _add(layers, f"content {name}", value)
                 found.append(pull.mul_(self.content_weight))
             outputs.append(core)
             cotangents.append(sum(found[1:], start=found[0]))
         (pulled,) = torch.autograd.grad(outputs, window, cotangents)
         gradient[(..., *part.window)] += pulled
-        return content
+
+
+def _add(sums: dict[str, Tensor], name: str, value: Tensor) -> None:
+    sums[name] = sums[name] + value if name in sums else value

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -39,12 +39,15 @@ class Record:
     content: float
     style: float
     tv: float
+    layers: Mapping[str, float] = field(default_factory=dict)
+    """What each layer adds to its term, by names like "content conv4_2" and "style conv1_1"."""
 
     def __getitem__(self, name: str) -> float:
         return self.asdict()[name]
 
     def asdict(self) -> dict[str, float]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        """Step, level and the terms by name."""
+        return {name: getattr(self, name) for name in ("step", "level", "total", "content", "style", "tv")}
 
 
 @dataclass(frozen=True)
@@ -193,7 +196,7 @@ def optimize(
         for _ in range(schedule[level]):
             terms, gradient = objective.terms(descent.ask(), None if tile == "auto" else tile)
             descent.tell(terms.total, gradient)
-            record = Record(len(history) + 1, level, **terms.sums())
+            record = Record(len(history) + 1, level, **terms.sums(), layers=terms.layer_sums())
             history.append(record)
             if descent.setbacks > seen:
                 seen = descent.setbacks

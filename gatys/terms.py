@@ -118,15 +118,15 @@ class StyleTerm:
             gram = gram_sum(part.crop(features[name], name).detach(), self._weight(name, part))
             sums[name] = sums[name].add_(gram) if name in sums else gram
 
-    def penalty(self, sums: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """The term of each picture, (N,), and its derivative in each layer's Gram sum, (N, C, C)."""
-        value, pulls = 0.0, {}
+    def penalty(self, sums: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Each layer's part of the term of each picture, (N,), and its derivative in the Gram sum, (N, C, C)."""
+        values, pulls = {}, {}
         for name in self.layers:
             difference = sums[name] / self._mass[name] - self._grams[name]
             scale = self._scale[name].reshape(-1, 1, 1)
-            value = value + (scale * difference.square()).sum(dim=(1, 2))
+            values[name] = (scale * difference.square()).sum(dim=(1, 2))
             pulls[name] = difference * (2 * scale / self._mass[name])
-        return value, pulls
+        return values, pulls
 
     def pull(self, name: str, core: Tensor, pulls: Mapping[str, Tensor], part: Tile) -> Tensor:
         """The derivative in a tile's own features of one layer."""

@@ -6,6 +6,7 @@ from . import host
 from .blend_styles import BlendStyles
 from .extract_content import ExtractContentFeatures
 from .extract_style import ExtractStyleGrams
+from .gradient_shares import GradientShares
 from .keep_luminance import KeepLuminance
 from .load_style import LoadStyle
 from .load_vgg19 import LoadVGG19
@@ -32,6 +33,7 @@ class GatysExtension(ComfyExtension):
             MatchColors,
             KeepLuminance,
             PlotHistory,
+            GradientShares,
         ]
 
 

@@ -40,6 +40,11 @@ class PlotHistory(io.ComfyNode):
                     tooltip="On: equal distances are equal factors, which shows the late steps as well as the first. Off: a "
                     "linear axis from 0.",
                 ),
+                io.Boolean.Input(
+                    "layers",
+                    default=False,
+                    tooltip="On: thin lines show what each layer adds to its term, in the term's colour. Off: the terms alone.",
+                ),
             ],
             outputs=[
                 io.Image.Output(
@@ -51,6 +56,6 @@ class PlotHistory(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, history, width, height, log_scale) -> io.NodeOutput:
-        plot = plot_history(history, width=width, height=height, log_scale=log_scale)
+    def execute(cls, history, width, height, log_scale, layers=False) -> io.NodeOutput:
+        plot = plot_history(history, width=width, height=height, log_scale=log_scale, layers=layers)
         return io.NodeOutput(host.join_alpha(plot, None))

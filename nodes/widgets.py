@@ -56,6 +56,13 @@ def descent_inputs() -> list[io.Combo.Input | io.Float.Input]:
             tooltip="0 takes the optimiser's own: 0.02 for adam, in units of the pixel range, and 1 for lbfgs, where "
             "it only scales the first step of each level. Larger is faster and rougher, smaller slower and safer.",
         ),
+        *weight_inputs(),
+    ]
+
+
+def weight_inputs() -> list[io.Float.Input]:
+    """The weights of the terms: arguments of `gatys.optimize` and of `gatys.Objective` by the same names."""
+    return [
         io.Float.Input(
             "content_weight",
             default=OPTIMIZE_DEFAULTS["content_weight"],

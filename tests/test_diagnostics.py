@@ -1,6 +1,7 @@
 """The share of each layer in the gradient, and the plot of a history."""
 
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -171,6 +172,17 @@ def test_losses_that_are_not_finite_leave_gaps():
     records = history()
     records[2] = gatys.Record(3, 1, float("inf"), float("nan"), 1.0, 0.0)
     assert drawn(plot_history(records)) == {"content", "style"}
+
+
+def test_layers_are_drawn_when_asked_for():
+    """A style layer whose part falls apart from everything else: red where nothing else is drawn."""
+    parts = {"content conv4_2": 1.0, "style conv1_1": 1e-6, "style conv2_1": 0.0}
+    records = [replace(record, layers=parts) for record in history()]
+    plain, layered = plot_history(records), plot_history(records, layers=True)
+    assert torch.equal(plain, plot_history(history(), layers=True))  # records without parts
+    red = layered[0, 0] - torch.maximum(layered[0, 1], layered[0, 2]) > 0.3
+    below = slice(layered.shape[2] // 2, int(layered.shape[2] * 0.8))
+    assert not torch.equal(plain, layered) and red[below].any()
 
 
 def test_pyplot_is_not_touched():

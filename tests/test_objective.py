@@ -107,6 +107,18 @@ def test_pictures_of_a_batch_do_not_influence_each_other(net):
         assert relative(alone.evaluate(x[i : i + 1])[1], gradient[i : i + 1]) < 1e-12
 
 
+@pytest.mark.parametrize("tile", [None, 16])
+def test_each_layer_s_part_is_the_oracles(net, tile):
+    x, p, a = pictures(1, 3, 32, 40), pictures(1, 3, 32, 40, seed=1), pictures(1, 3, 32, 32, seed=2)
+    objective = gatys.Objective(
+        net, content=gatys.extract_content(net, p, CONTENT), style=gatys.extract_style(net, a, STYLE)
+    )
+    terms, _ = objective.terms(x, tile)
+    expected = {f"style {n}": oracle.loss(net, x[0], style=([a[0]], {n: s})).item() for n, s in STYLE.items()}
+    expected |= {f"content {n}": oracle.loss(net, x[0], content=(p[0], {n: c})).item() for n, c in CONTENT.items()}
+    assert terms.layer_sums() == pytest.approx(expected, rel=1e-9)
+
+
 def test_the_picture_itself_has_no_loss(net):
     p = pictures(1, 3, 40, 40)
     objective = gatys.Objective(net, content=gatys.extract_content(net, p), style=gatys.extract_style(net, p))

@@ -40,6 +40,10 @@ def test_result_is_the_best_picture_of_the_history(net, optimizer):
     record = result.history[-1]
     assert record["total"] == record.total == record.asdict()["total"]
     assert record.total == pytest.approx(0.01 * record.content + record.style, rel=1e-5)
+    assert set(record.layers) == {"content conv2_2", "style conv1_1", "style conv2_1"}
+    assert sum(v for name, v in record.layers.items() if name.startswith("style")) == pytest.approx(
+        record.style, rel=1e-5
+    )
     assert result.notes == ()
 
 
