@@ -28,11 +28,22 @@ def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
     return small.clamp_(0, 1).to(image.device)
 
 
-def scale_picture(image: Tensor, factor: float) -> Tensor:
-    """Resample (N, C, H, W) so that both edges are `factor` times as long, at least one pixel."""
+def scale_picture(image: Tensor, factor: float, reference: tuple[int, int] | None = None) -> Tensor:
+    """Resample (N, C, H, W) to `factor` times its size, or so that its longer edge is that of `reference` times it.
+
+    Args:
+        image: sRGB in [0, 1].
+        factor: above 0; edges are rounded, to at least one pixel.
+        reference: (height, width) of another picture.
+
+    Raises:
+        ValueError: for a factor that is not finite and above 0.
+    """
     if not 0 < factor < float("inf"):
         raise ValueError(f"style_scale: expected a finite factor above 0, got {factor!r}")
-    return resize(image, tuple(max(1, round(edge * factor)) for edge in image.shape[-2:]))
+    edges = tuple(image.shape[-2:])
+    scale = factor if reference is None else factor * max(reference) / max(edges)
+    return resize(image, tuple(max(1, round(edge * scale)) for edge in edges))
 
 
 def level_size(size: tuple[int, int], level: int) -> tuple[int, int]:

@@ -61,7 +61,7 @@ class ExtractStyleGrams(io.ComfyNode):
                     max=4.0,
                     step=0.05,
                     tooltip="Factor on the size of the style picture before extraction: below 1 the brush strokes become "
-                    "finer, above 1 coarser. 1 takes it as it is.",
+                    "finer, above 1 coarser. 1 takes it as it is or, with size_from wired, as large as that picture.",
                 ),
                 levels_input("style"),
                 normalize_input("the mean square of the style's own Gram matrix"),
@@ -70,6 +70,12 @@ class ExtractStyleGrams(io.ComfyNode):
                     optional=True,
                     tooltip="Which part of the painting counts: white in full, black not at all. Any size; without a mask "
                     "all of it counts.",
+                ),
+                io.Image.Input(
+                    "size_from",
+                    optional=True,
+                    tooltip="A picture whose longer edge the style's gets before style_scale, best the content: strokes then fit "
+                    "the result whatever the size of the painting. Only its size counts.",
                 ),
             ],
             outputs=[
@@ -92,13 +98,17 @@ class ExtractStyleGrams(io.ComfyNode):
         levels,
         normalize,
         mask=None,
+        size_from=None,
     ) -> io.NodeOutput:
         chosen = {"conv1_1": conv1_1, "conv2_1": conv2_1, "conv3_1": conv3_1, "conv4_1": conv4_1, "conv5_1": conv5_1}
         if more_layers.strip():
-            chosen |= parse_layers(more_layers, "more_layers")
+            more = parse_layers(more_layers, "more_layers")
+            if twice := sorted(more.keys() & chosen.keys()):
+                raise ValueError(f"more_layers: {twice[0]} has a widget of its own; set its weight there")
+            chosen |= more
         chosen = check_layers(chosen, "layers of the style")
         colour, _ = host.split_alpha(image)
-        colour = scale_picture(colour, style_scale)
+        colour = scale_picture(colour, style_scale, None if size_from is None else tuple(size_from.shape[1:3]))
         need = evaluation_bytes(tuple(colour.shape[-2:]), chosen, gradient=False)
         with host.working(vgg19, need) as net:
             target = extract_style(

@@ -168,6 +168,11 @@ def test_style_alone_makes_a_texture(run, vgg19):
     assert (image - other).abs().mean() > 0.05  # it starts from the seed's noise
 
 
+def test_style_may_take_its_size_from_another_picture(run, vgg19):
+    like_content = run(STYLE, vgg19=vgg19, image=picture(2, 96, 64), size_from=picture(3, 40, 48), style_scale=0.5)[0]
+    assert like_content.size == (24, 16)  # the longer edge of 48 pixels, halved
+
+
 def test_content_alone_is_reconstructed(run, vgg19, content):
     image, history = run(OPTIMIZE, vgg19=vgg19, content=content, init="noise", steps=STEPS)
     assert is_picture(image, (1, 48, 40, 3))
@@ -344,6 +349,7 @@ def test_another_network_is_refused(run, content, style, other, which):
         (CONTENT, {"layers": "conv9_9"}, "unknown layer 'conv9_9': expected one of conv1_1"),
         (STYLE, {"more_layers": "conv1_3"}, "unknown layer 'conv1_3': expected one of conv1_1"),
         (CONTENT, {"layers": "conv4_2=much"}, "layers: expected names like conv4_2"),
+        (STYLE, {"more_layers": "relu2_1=3"}, "more_layers: conv2_1 has a widget of its own"),
         (STYLE, {"more_layers": "conv2_2=1=2"}, "more_layers: expected names like conv4_2"),
         (CONTENT, {"layers": "conv4_2, conv4_2=2"}, "conv4_2 is named twice"),
         (CONTENT, {"layers": "conv4_2, relu4_2"}, "conv4_2 is named twice"),

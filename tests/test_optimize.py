@@ -5,7 +5,7 @@ import torch
 
 import gatys
 from gatys.optimize import noise, split_steps
-from gatys.pyramid import level_size, pyramid, resize, resolve_levels
+from gatys.pyramid import level_size, pyramid, resize, resolve_levels, scale_picture
 
 STYLE = {"conv1_1": 0.5, "conv2_1": 0.5}
 CONTENT = {"conv2_2": 1.0}
@@ -215,6 +215,16 @@ def test_averaging_styles_is_summing_losses(net):
     _, together = gatys.Objective(net, style=gatys.extract_style(net, paintings, STYLE)).evaluate(x)
     each = [gatys.Objective(net, style=gatys.extract_style(net, p, STYLE)).evaluate(x)[1] for p in paintings]
     torch.testing.assert_close(together, sum(each) / 3, rtol=1e-3, atol=1e-8)
+
+
+def test_scale_picture():
+    image = pictures(1, 3, 40, 60)
+    assert scale_picture(image, 1.0) is image
+    assert scale_picture(image, 0.5).shape == (1, 3, 20, 30)
+    assert scale_picture(image, 2.0, (15, 10)).shape == (1, 3, 20, 30)  # longer edge 2 * 15
+    for factor in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="style_scale: expected a finite factor above 0"):
+            scale_picture(image, factor)
 
 
 def test_resize():
