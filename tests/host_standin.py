@@ -338,6 +338,8 @@ class Schema:
         inputs: dict[str, dict] = {"required": {}}
         for i in self.inputs:
             inputs.setdefault("optional" if i.optional else "required", {})[i.id] = (i.io_type, i.as_dict())
+        if self.is_output_node:  # the host gives such nodes the graph, for the metadata of what they write
+            inputs["hidden"] = {"prompt": ("PROMPT",), "extra_pnginfo": ("EXTRA_PNGINFO",)}
         return {
             "input": inputs,
             "input_order": {kind: list(of_kind) for kind, of_kind in inputs.items()},

@@ -30,7 +30,10 @@ def golden():
 
 
 def inputs_of(info):
-    return {name: of_type for kind in info["input"].values() for name, of_type in kind.items()}
+    """What can be wired or set; hidden inputs come from the host."""
+    return {
+        name: socket for kind, of_kind in info["input"].items() if kind != "hidden" for name, socket in of_kind.items()
+    }
 
 
 def test_schemas_are_those_of_the_golden_file(standin, golden):
