@@ -13,6 +13,7 @@ import host_standin
 import pytest
 
 GOLDEN = Path(__file__).with_name("schemas.json")
+ROOT = GOLDEN.parent.parent
 WIDGETS = {"INT", "FLOAT", "BOOLEAN", "STRING", "COMBO"}
 
 
@@ -58,6 +59,15 @@ def test_every_socket_and_widget_has_a_tooltip(golden):
         untold = [name for name, (_, options) in inputs_of(info).items() if not options.get("tooltip")]
         assert not untold, f"{node_id}: {untold}"
         assert all(info["output_tooltips"]), node_id
+
+
+def test_every_node_has_a_help_page_and_is_in_a_workflow(golden):
+    used = set()
+    for file in (ROOT / "example_workflows").glob("*.json"):
+        used |= {node["type"] for node in json.loads(file.read_text(encoding="utf-8"))["nodes"]}
+        assert file.with_suffix(".jpg").is_file(), f"{file.name} has no thumbnail"
+    assert {name for name in used if name.startswith("Gatys")} == set(golden)
+    assert {file.stem for file in (ROOT / "web" / "docs").glob("*.md")} == set(golden)
 
 
 def test_every_widget_has_a_default_that_it_accepts(golden):
