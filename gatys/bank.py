@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from .blend import check_whole
-from .pyramid import resize, resolve_levels
+from .pyramid import resolve_levels, scale_picture
 from .targets import StyleTarget, check_layers
 from .vgg import LAYERS, POOLINGS, NetworkTag, check_image
 
@@ -167,8 +167,7 @@ def _encode(style: StyleTarget, thumbnail: Tensor | None, description: str) -> b
     }
     if thumbnail is not None:
         picture = thumbnail[:1].detach().float().cpu()
-        factor = min(1, THUMBNAIL_EDGE / max(picture.shape[-2:]))
-        picture = resize(picture, tuple(max(1, round(edge * factor)) for edge in picture.shape[-2:]))
+        picture = scale_picture(picture, min(1, THUMBNAIL_EDGE / max(picture.shape[-2:])))
         tensors["thumbnail"] = picture[0].movedim(0, -1).clamp(0, 1).mul(255).round().to(torch.uint8).contiguous()
     record = {name: getattr(style, name) for name in ("levels", "size", "normalize", "automatic")}
     record |= {"network": asdict(style.network), "layers": dict(style.layers)}

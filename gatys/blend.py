@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
+from .pyramid import fewest_levels
 from .targets import StyleTarget
 from .vgg import LAYERS
 
@@ -52,9 +53,15 @@ def blend_styles(styles: Iterable[tuple[StyleTarget, float]]) -> StyleTarget:
         shares = ", ".join(f"{weight / math.fsum(weights):g}" for weight in weights)
         _log.info("blend_styles: shares of %s extrapolate beyond the styles", shares)
     pairs = [(style, weight) for style, weight in pairs if weight]
-    first, levels = pairs[0][0], min(style.levels for style, _ in pairs)
+    first = pairs[0][0]
     for style, _ in pairs:
-        _check_alike(first, style, levels)
+        _check_alike(first, style)
+    levels, misfit = fewest_levels((style.levels, style.automatic) for style, _ in pairs)
+    if misfit is not None:
+        raise ValueError(
+            f"styles: one has {levels} levels, another was extracted with {pairs[misfit][0].levels}; "
+            "extract all with the same number, or with 'auto'"
+        )
     layers: dict[str, float] = {}
     grams: tuple[dict[str, Tensor], ...] = tuple({} for _ in range(levels))
     for name in LAYERS:
@@ -100,14 +107,9 @@ def _average(grams: list[tuple[Tensor, float]], like: StyleTarget) -> Tensor:
     return sum(gram.to(device) * share for gram, share in grams)
 
 
-def _check_alike(first: StyleTarget, other: StyleTarget, levels: int) -> None:
+def _check_alike(first: StyleTarget, other: StyleTarget) -> None:
     a, b = first.network, other.network
     if not a.fits(b):
         raise ValueError(f"styles: one was made with {a}, another with {b}; extract both with the same network")
     if first.normalize != other.normalize:
         raise ValueError("styles: one was extracted with normalize, another without; extract both in the same way")
-    if other.levels != levels and not other.automatic:
-        raise ValueError(
-            f"styles: one has {levels} levels, another was extracted with {other.levels}; "
-            "extract all with the same number, or with 'auto'"
-        )

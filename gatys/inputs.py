@@ -15,7 +15,7 @@ from .color import LUMA, ROOTS, match_colors
 from .images import ImageError, Picture, fit, load_image
 from .optimize import INITS, split_steps
 from .options import NO_CONTENT
-from .pyramid import resize, resolve_levels
+from .pyramid import fewest_levels, resize, resolve_levels
 from .regions import RegionalStyle, regional_style
 from .targets import StyleTarget, check_network, extract_style
 from .tiles import tiles
@@ -151,13 +151,14 @@ def _check_sizes(options: argparse.Namespace, given: Inputs) -> None:
 
 def _common_levels(options: argparse.Namespace, counts: list[tuple[int, str, bool]]) -> int:
     """The number of levels that all have; those whose number is automatic do with fewer than they have."""
-    fewest, which, _ = min(counts, key=lambda entry: entry[0])
-    for count, what, automatic in counts:
-        if count != fewest and not automatic:
-            raise ValueError(
-                f"--levels: {what} has {count} and {which} has {fewest}, but all must have the same number; give the "
-                "number of the saved style, or save it again with another"
-            )
+    fewest, misfit = fewest_levels((count, automatic) for count, _, automatic in counts)
+    which = next(what for count, what, _ in counts if count == fewest)
+    if misfit is not None:
+        count, what, _ = counts[misfit]
+        raise ValueError(
+            f"--levels: {what} has {count} and {which} has {fewest}, but all must have the same number; give the "
+            "number of the saved style, or save it again with another"
+        )
     if options.levels not in ("auto", fewest):
         raise ValueError(f"--levels: {which} was saved with {fewest}, got {options.levels}; give {fewest} or auto")
     return fewest

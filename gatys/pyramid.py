@@ -75,6 +75,18 @@ def resolve_levels(levels: Levels, size: tuple[int, int], layers: Iterable[str],
     return levels
 
 
+def fewest_levels(counts: Iterable[tuple[int, bool]]) -> tuple[int, int | None]:
+    """The number of levels that all of several targets give, and which target does not fit that, if any.
+
+    Args:
+        counts: of each target its number of levels, and whether that was automatic: such a one does with fewer.
+    """
+    counts = list(counts)
+    fewest = min(count for count, _ in counts)
+    misfits = (index for index, (count, automatic) in enumerate(counts) if count != fewest and not automatic)
+    return fewest, next(misfits, None)
+
+
 def pyramid(image: Tensor, levels: int) -> list[Tensor]:
     """`levels` pictures, full size first, each resampled from the full one."""
     return [resize(image, level_size(image.shape[-2:], level)) for level in range(levels)]
@@ -87,27 +99,35 @@ def guide_at(mask: Tensor, stride: int) -> Tensor:
     return mask
 
 
-def check_mask(mask: Tensor, image: Tensor, what: str = "mask") -> Tensor:
-    """A mask of any size as (1 or N, 1, H, W) in [0, 1] on the grid of `image`.
+def mask_planes(mask: Tensor, what: str) -> Tensor:
+    """A mask of shape (H, W), (N, H, W) or (N, 1, H, W) as (N, 1, H, W) in [0, 1], in its own size.
 
     Raises:
-        ValueError: unless `mask` is a finite (H, W), (N, H, W) or (N, 1, H, W) tensor with a value above 0 in each
-            picture, N being 1 or the number of pictures.
+        ValueError: for another shape, an empty mask, values that are not finite, or a mask that is 0 everywhere.
     """
     if not isinstance(mask, Tensor) or mask.ndim not in (2, 3, 4) or (mask.ndim == 4 and mask.shape[1] != 1):
         got = tuple(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
         raise ValueError(f"{what}: expected a tensor of shape (H, W), (N, H, W) or (N, 1, H, W), got {got}")
-    mask = mask.reshape(-1, 1, *mask.shape[-2:]).to(image)
+    mask = mask.detach().reshape(-1, 1, *mask.shape[-2:])
+    if mask.numel() == 0 or not torch.isfinite(mask).all():
+        got = "an empty mask" if mask.numel() == 0 else "NaN or infinity"
+        raise ValueError(f"{what}: expected finite values in [0, 1], got {got}; paint it again")
+    if not (mask.amax(dim=(1, 2, 3)) > 0).all():
+        raise ValueError(
+            f"{what}: expected some area above 0, got a mask that is 0 everywhere; paint a region that should count"
+        )
+    return mask.clamp(0, 1)
+
+
+def check_mask(mask: Tensor, image: Tensor, what: str = "mask") -> Tensor:
+    """A mask of any size as (1 or N, 1, H, W) in [0, 1] on the grid of `image`.
+
+    Raises:
+        ValueError: as `mask_planes`, and for a number of masks that is neither 1 nor that of the pictures.
+    """
+    mask = mask_planes(mask, what)
     if mask.shape[0] not in (1, image.shape[0]):
         raise ValueError(
             f"{what}: expected 1 or {image.shape[0]} masks for {image.shape[0]} pictures, got {mask.shape[0]}"
         )
-    if mask.numel() == 0 or not torch.isfinite(mask).all():
-        raise ValueError(
-            f"{what}: expected finite values in [0, 1], got {'an empty mask' if mask.numel() == 0 else 'NaN or infinity'}"
-        )
-    if not (mask.amax(dim=(1, 2, 3)) > 0).all():
-        raise ValueError(
-            f"{what}: expected some area above 0, got a mask that is 0 everywhere; paint where it should count"
-        )
-    return resize(mask.clamp(0, 1), tuple(image.shape[-2:]))
+    return resize(mask.to(image), tuple(image.shape[-2:]))

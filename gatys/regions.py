@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .pyramid import guide_at, resize
+from .pyramid import fewest_levels, guide_at, mask_planes, resize
 from .targets import StyleTarget
 from .vgg import LAYERS, Layer, NetworkTag
 
@@ -91,7 +91,13 @@ def regional_style(
                 raise ValueError("regions: a style that has regions already takes no further mask; give None with it")
             found.extend(style.regions)
         else:
-            found.append(Region(style, None if mask is None else _checked(mask), propagation))
+            found.append(
+                Region(
+                    style,
+                    None if mask is None else mask_planes(mask, "region mask").to(torch.float32, copy=True),
+                    propagation,
+                )
+            )
     if not found:
         raise ValueError("regions: expected at least one pair of a style and a mask, got none")
     first = found[0].style
@@ -101,25 +107,10 @@ def regional_style(
                 f"regions: styles made with {first.network} and with {region.style.network} do not go together; "
                 "extract both with the same network"
             )
-    given = {region.style.levels for region in found if not region.style.automatic}
-    fewest = min(region.style.levels for region in found)
-    if len(given) > 1 or (given and fewest < min(given)):
+    if fewest_levels((region.style.levels, region.style.automatic) for region in found)[1] is not None:
         counts = ", ".join(str(region.style.levels) for region in found)
         raise ValueError(f"levels: the styles of the regions have {counts}; extract them with the same number")
     return RegionalStyle(tuple(found))
-
-
-def _checked(mask: Tensor) -> Tensor:
-    if not isinstance(mask, Tensor) or mask.ndim not in (2, 3, 4) or (mask.ndim == 4 and mask.shape[1] != 1):
-        got = tuple(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
-        raise ValueError(f"region mask: expected a tensor of shape (H, W), (N, H, W) or (N, 1, H, W), got {got}")
-    mask = mask.detach().reshape(-1, 1, *mask.shape[-2:]).to(torch.float32, copy=True)
-    if mask.numel() == 0 or not torch.isfinite(mask).all():
-        raise ValueError("region mask: expected finite values in [0, 1], got none, NaN or infinity; paint it again")
-    mask = mask.clamp_(0, 1)
-    if not (mask.amax(dim=(1, 2, 3)) > 0).all():
-        raise ValueError("region mask: expected some area above 0, got a mask that is 0 everywhere; paint a region")
-    return mask
 
 
 def region_weights(region: Region, size: tuple[int, int], like: Tensor) -> dict[str, Tensor] | None:

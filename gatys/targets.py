@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .gram import gram_matrix
-from .pyramid import Levels, check_mask, guide_at, pyramid, resolve_levels
+from .pyramid import Levels, check_mask, fewest_levels, guide_at, pyramid, resolve_levels
 from .vgg import LAYERS, VGG19, NetworkTag, check_image, layer_name
 
 CONTENT_LAYERS: Mapping[str, float] = MappingProxyType({"conv4_2": 1.0})
@@ -282,13 +282,13 @@ def common_levels(content: ContentTarget | None, style: StyleTarget | None) -> i
         raise ValueError("content, style: expected at least one target, got none; extract content or style first")
     if content is None or style is None:
         return (content or style).levels
-    fewer, more = sorted((content, style), key=lambda target: target.levels)
-    if more.levels != fewer.levels and not more.automatic:
+    fewest, misfit = fewest_levels((target.levels, target.automatic) for target in (content, style))
+    if misfit is not None:
         raise ValueError(
             f"levels: content was extracted with {content.levels} and style with {style.levels}; "
             "extract both with the same number, or with 'auto'"
         )
-    return fewer.levels
+    return fewest
 
 
 def check_network(net: VGG19, target: ContentTarget | StyleTarget, what: str) -> None:

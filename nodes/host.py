@@ -63,6 +63,15 @@ def find_model(name: str, key: str = VGG19_FOLDER) -> Path | None:
     return None if path is None else Path(path)
 
 
+def file_state(name: str, key: str = VGG19_FOLDER) -> str:
+    """What changes when the file behind a name does, for `fingerprint_inputs`; the name itself without a file."""
+    path = find_model(name, key)
+    if path is None:
+        return name
+    status = path.stat()
+    return f"{path} {status.st_size} {status.st_mtime_ns}"
+
+
 # the network on the host's devices
 
 
@@ -162,6 +171,9 @@ def mask_or_none(mask: Tensor | None) -> Tensor | None:
 
 
 # progress
+
+Interrupted = mm.InterruptProcessingException
+"""What a `ProgressReport` raises when the user cancels; the host forgets the cancel by raising it."""
 
 
 class ProgressReport:

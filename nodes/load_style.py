@@ -40,11 +40,7 @@ class LoadStyle(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, name: str) -> str:
         """Load again when the file behind the name has changed."""
-        path = host.find_model(name, host.STYLE_FOLDER)
-        if path is None:
-            return name
-        status = path.stat()
-        return f"{path} {status.st_size} {status.st_mtime_ns}"
+        return host.file_state(name, host.STYLE_FOLDER)
 
     @classmethod
     def execute(cls, name: str) -> io.NodeOutput:

@@ -50,11 +50,7 @@ class LoadVGG19(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, weights: str, pooling: str) -> str:
         """Load again when the file behind the name has changed."""
-        path = host.find_model(weights)
-        if path is None:
-            return weights
-        status = path.stat()
-        return f"{path} {status.st_size} {status.st_mtime_ns}"
+        return host.file_state(weights)
 
     @classmethod
     def execute(cls, weights: str, pooling: str) -> io.NodeOutput:

@@ -95,7 +95,8 @@ class GatysOptimize(io.ComfyNode):
                 f"init_image: expected 1 or {len(frames)} pictures for {len(frames)} content pictures, got {start.shape[0]}"
             )
         report = host.ProgressReport(steps * len(frames))
-        need = optimization_bytes(target, style, optimizer)
+        size = tuple(start.shape[-2:]) if target is None and start is not None else None
+        need = optimization_bytes(target, style, optimizer, size=size)
         images, histories = [], []
         with host.working(vgg19, need) as net:
             for index, frame in enumerate(frames):

@@ -157,10 +157,10 @@ class GatysOptimizeFrames(io.ComfyNode):
             done = progress.step * steps // progress.steps
             try:
                 report.step(replace(progress, step=done), offset=frame * steps)
-            except host.mm.InterruptProcessingException:
+            except host.Interrupted:
                 if not keep_on_cancel:
                     raise
-                raise StopIteration from None  # the host has forgotten the cancel by raising it
+                raise StopIteration from None
 
         need = optimization_bytes(content.target, style, optimizer)
         with host.working(vgg19, need) as net:

@@ -6,7 +6,6 @@ import torch
 from comfy_api.latest import io
 
 from ..gatys.regions import PROPAGATIONS, regional_style
-from . import host
 from .sockets import StyleSocket, schema
 
 
@@ -46,10 +45,7 @@ class StyleRegion(io.ComfyNode):
     @classmethod
     def execute(cls, style, mask, propagation, others=None) -> io.NodeOutput:
         with torch.inference_mode(False):
-            painted = host.mask_or_none(mask)
-            if painted is None:
-                raise ValueError("mask: expected some area above 0, got a mask that is 0 everywhere; paint a region")
-            region = regional_style([(style, painted)], propagation=propagation)
+            region = regional_style([(style, mask.clone())], propagation=propagation)
             if others is not None:
                 region = regional_style([(others, None), (region, None)])
             return io.NodeOutput(region)
