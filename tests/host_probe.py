@@ -35,6 +35,8 @@ def find(name: str):
 def describe(value) -> dict:
     if not callable(value):
         return {"type": type(value).__name__}
+    if isinstance(value, type) and issubclass(value, BaseException):  # these have no signature
+        return {"exception": [base.__name__ for base in value.__mro__]}
     parameters = inspect.signature(value).parameters.values()
     return {
         "parameters": {
