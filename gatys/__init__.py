@@ -7,6 +7,9 @@ from .diagnostics import gradient_shares, plot_history
 from .frames import FramesResult, optimize_frames
 from .objective import Objective
 from .optimize import Progress, Record, Result, optimize
+from .preset import Preset
+from .presets import presets
+from .reading import read_as
 from .regions import RegionalStyle, regional_style
 from .targets import ContentTarget, StyleTarget, extract_content, extract_style
 from .terms import TemporalTarget
@@ -19,6 +22,7 @@ __all__ = [
     "ContentTarget",
     "FramesResult",
     "Objective",
+    "Preset",
     "Progress",
     "Record",
     "RegionalStyle",
@@ -38,6 +42,8 @@ __all__ = [
     "optimize",
     "optimize_frames",
     "plot_history",
+    "presets",
+    "read_as",
     "read_style_info",
     "regional_style",
 ]

@@ -35,7 +35,9 @@ from .color import keep_luminance
 from .images import check_output, save_image
 from .inputs import load_inputs, make_style
 from .optimize import Progress, Record, Result, optimize
-from .options import NO_CONTENT, build_parser, check_options
+from .options import NO_CONTENT, check_options
+from .preset_options import describe, fill_options, parse_options
+from .reading import read_as
 from .targets import extract_content
 from .weights import load_vgg19
 
@@ -50,7 +52,7 @@ _OUT_OF_MEMORY = re.compile(
     r"out of memory|not enough memory|can't allocate memory|ALLOC_FAILED|overflow", re.IGNORECASE
 )
 _OF_OPTIMIZE = ("steps", "optimizer", "learning_rate", "content_weight", "style_weight", "tv_weight")
-_OF_OPTIMIZE += ("seed", "tile", "history_size")
+_OF_OPTIMIZE += ("tv_form", "seed", "tile", "history_size")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     handler, level = _Lines(), package.level
     package.addHandler(handler)
     try:
-        options = build_parser().parse_intermixed_args(argv)
+        options = parse_options(argv)
         package.setLevel({"quiet": logging.ERROR, "verbose": logging.DEBUG}.get(options.verbosity, logging.INFO))
         return _run(options)
     except KeyboardInterrupt:
@@ -88,11 +90,15 @@ def _run(options: argparse.Namespace) -> int:
     device = find_device(options.device)
     given = load_inputs(options, device)
     content, size = given.content, given.size
+    if options.preset is not None:
+        fill_options(options, size)
+        log.info("preset %s: %s", options.preset, describe(options, size))
     out = options.out or _free_path(_default_name(options))
     check_output(out, options.depth)
 
     with _Bar("weights", options.verbosity == "quiet", unit="B", unit_scale=True, delay=0.1) as bar:
         net = load_vgg19(options.weights, options.pooling, layout=options.layout, progress=bar.reach)
+    net = read_as(net, preprocessing=options.preprocessing, responses=options.responses)
     log.info("network: %s on %s", net.tag, device)
     if options.weights.partition(":")[0] == "untrained":
         log.info(UNTRAINED)

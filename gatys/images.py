@@ -12,6 +12,7 @@ import os
 import struct
 import uuid
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,10 +65,11 @@ def fit(width: int, height: int, size: int) -> tuple[int, int]:
     return width, height
 
 
-def load_image(path: str | os.PathLike, size: int | None = None) -> Picture:
+def load_image(path: str | os.PathLike, size: int | Callable[[tuple[int, int]], int] | None = None) -> Picture:
     """The picture in a file, upright as its EXIF orientation says, in sRGB.
 
-    size: longer edge of the result in pixels, by `resize`; None leaves it as it is.
+    size: longer edge of the result in pixels, by `resize`; None leaves it as it is. A function gives it from the
+        picture's (height, width).
 
     Every kind of file that Pillow opens: greyscale, palette and CMYK become RGB, transparency becomes `alpha`. Integer
     grey of more than 8 bits counts to 65535. An embedded colour profile is converted to sRGB, at 8 bits a channel unless
@@ -76,7 +78,7 @@ def load_image(path: str | os.PathLike, size: int | None = None) -> Picture:
 
     Raises ImageError where there is no readable picture at `path`, or `size` is not a positive integer.
     """
-    if size is not None:
+    if size is not None and not callable(size):
         fit(1, 1, size)
     name = str(path)
     data = _read(Path(path), name)
@@ -96,6 +98,8 @@ def load_image(path: str | os.PathLike, size: int | None = None) -> Picture:
     if orientation in (5, 6, 7, 8):
         planes = planes.transpose(-1, -2)
     planes = planes.flip(_ORIENTATION_FLIPS.get(orientation, []))
+    if callable(size):
+        size = size(tuple(planes.shape[-2:]))
     if size is not None:
         width, height = fit(planes.shape[-1], planes.shape[-2], size)
         planes = resize(planes, (height, width))

@@ -15,6 +15,7 @@ from .color import LUMA, ROOTS, match_colors
 from .images import ImageError, Picture, fit, load_image
 from .optimize import INITS, split_steps
 from .options import NO_CONTENT
+from .presets import presets
 from .pyramid import fewest_levels, resize, resolve_levels
 from .regions import RegionalStyle, regional_style
 from .targets import StyleTarget, check_network, extract_style
@@ -55,19 +56,20 @@ def load_inputs(options: argparse.Namespace, device: torch.device) -> Inputs:
         except ImageError as problem:
             raise ImageError(f"--init: expected {', '.join(INITS)} or a picture file: {problem}") from problem
     content = None if options.content == NO_CONTENT else load_image(options.content, options.size or None)
+    if content is not None and callable(options.size):
+        options.size = max(content.pixels.shape[-2:])
     shape = content.pixels.shape if content is not None else start.shape if isinstance(start, Tensor) else None
     pictures = []
     for path in options.style:
         pixels = _load_opaque(path, "style")
         shape = pixels.shape if shape is None else shape
-        edge = max(1, round((options.size or max(shape[-2:])) * options.style_scale))
-        width, height = fit(pixels.shape[-1], pixels.shape[-2], edge)
+        height, width = _style_size(options, tuple(pixels.shape[-2:]), tuple(shape[-2:]))
         log.debug("style %r: %d x %d", path, width, height)
         pixels = resize(pixels, (height, width))
         pictures.append(_recolored(pixels, content.pixels, options.match_colors) if options.match_colors else pixels)
     loaded = [_load_style(path, options, device) for path in options.load_style]
     shape = loaded[0].size if shape is None else shape
-    width, height = fit(shape[-1], shape[-2], options.size or max(shape[-2:]))
+    height, width = _result_size(options, tuple(shape[-2:]))
     thumbnail = pictures[0] if pictures else None
     if options.save_style is not None and not pictures:
         thumbnail = read_style_info(options.load_style[0]).thumbnail
@@ -93,6 +95,21 @@ def make_style(net: VGG19, given: Inputs, options: argparse.Namespace) -> StyleT
         rule = {} if options.propagation is None else {"propagation": options.propagation}
         return regional_style(list(zip(styles, given.masks, strict=True)), **rule)
     return blend_styles(zip(styles, options.blend or [1.0] * len(styles), strict=True))
+
+
+def _result_size(options: argparse.Namespace, shape: tuple[int, int]) -> tuple[int, int]:
+    """(height, width) of the result, whose shape is that of a picture of `shape`."""
+    if callable(options.size):
+        options.size = options.size(shape)
+    return fit(shape[1], shape[0], options.size or max(shape))[::-1]
+
+
+def _style_size(options: argparse.Namespace, size: tuple[int, int], shape: tuple[int, int]) -> tuple[int, int]:
+    """(height, width) of a style picture of `size`."""
+    result = _result_size(options, shape)
+    if options.preset is not None:
+        return presets[options.preset].style_size(size, result, options.style_scale)
+    return fit(size[1], size[0], max(1, round(max(result) * options.style_scale)))[::-1]
 
 
 def _load_opaque(path: str, kind: str) -> Tensor:

@@ -24,7 +24,7 @@ from .gram import accumulation_dtype
 from .pyramid import level_size
 from .regions import RegionalStyle, every_style
 from .targets import ContentTarget, StyleTarget, check_network, common_levels
-from .terms import ContentTerm, StyleTerm, TemporalTarget, TemporalTerm, total_variation
+from .terms import ContentTerm, StyleTerm, TemporalTarget, TemporalTerm, check_tv_form, total_variation
 from .tiles import Tile, tiles
 from .vgg import LAYERS, VGG19, check_image
 
@@ -76,6 +76,7 @@ class Objective:
         tv_weight: factor of the smoothness term.
         temporal_weight: factor of the temporal term.
         level: which level of the targets to work on; 0 is full size.
+        tv_form: what is smooth, one of `terms.TV_FORMS`.
 
     Raises:
         ValueError: with no target, with targets of another network or of different numbers of levels, and for
@@ -94,6 +95,7 @@ class Objective:
         tv_weight: float = TV_WEIGHT,
         temporal_weight: float = TEMPORAL_WEIGHT,
         level: int = 0,
+        tv_form: str = "squared",
     ):
         levels = common_levels(content, style)
         if not 0 <= level < levels:
@@ -107,12 +109,13 @@ class Objective:
         for name, weight in weights.items():
             if not 0 <= weight < float("inf"):
                 raise ValueError(f"{name}: expected a finite number of at least 0, got {weight!r}")
+        check_tv_form(tv_form)
         for target, what in ((content, "content"), (style, "style")):
             if target is not None:
                 check_network(net, target, what)
         self.net = net
         self.content_weight, self.style_weight, self.tv_weight = content_weight, style_weight, tv_weight
-        self.temporal_weight = temporal_weight
+        self.temporal_weight, self.tv_form = temporal_weight, tv_form
         self.size = None if content is None else level_size(content.size, level)
         self.count = None if content is None else content.image.shape[0]
         self._content = None if content is None else ContentTerm(content, level, net.mean)
@@ -158,7 +161,7 @@ class Objective:
             )
         for term in self._styles:
             term.prepare(size)
-        tv, gradient = total_variation(image)
+        tv, gradient = total_variation(image, self.tv_form)
         gradient *= self.tv_weight
         layers: dict[str, Tensor] = {}
         parts = tiles(size, tile, self.layers)

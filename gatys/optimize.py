@@ -20,7 +20,7 @@ from .vgg import VGG19, check_image
 log = logging.getLogger(__name__)
 
 OPTIMIZERS = ("lbfgs", "adam")
-INITS = ("auto", "content", "noise")
+INITS = ("auto", "content", "noise", "mean")
 LEARNING_RATES = {"lbfgs": 1.0, "adam": 0.02}
 """Default of each optimiser: of L-BFGS a factor on its step, of Adam a change of pixels in the [0, 1] range."""
 
@@ -98,12 +98,12 @@ def split_steps(steps: int | Sequence[int], levels: int) -> list[int]:
     raise ValueError(f"steps: expected a whole number or one of at least 1 for each of {levels} levels, got {steps!r}")
 
 
-def noise(count: int, size: tuple[int, int], seed: int) -> Tensor:
-    """White noise, (count, 3, *size), uniform in [0, 1]; picture i has its own seed, `seed + i`."""
+def noise(count: int, size: tuple[int, int], seed: int, draw: Callable[..., Tensor] = torch.rand) -> Tensor:
+    """White noise, (count, 3, *size), uniform in [0, 1] or as `draw` draws it; picture i has the seed `seed + i`."""
     pictures = []
     for index in range(count):
         generator = torch.Generator().manual_seed((seed + index) % 2**63)
-        pictures.append(torch.rand((3, *size), generator=generator))
+        pictures.append(draw((3, *size), generator=generator))
     return torch.stack(pictures)
 
 
@@ -121,6 +121,7 @@ def optimize(
     content_weight: float = CONTENT_WEIGHT,
     style_weight: float = STYLE_WEIGHT,
     tv_weight: float = TV_WEIGHT,
+    tv_form: str = "squared",
     temporal_weight: float = TEMPORAL_WEIGHT,
     seed: int = 0,
     tile: int | str | None = "auto",
@@ -136,8 +137,9 @@ def optimize(
         content: None for texture synthesis.
         style: one style for all of the picture or one for each region; None for a reconstruction of the content.
         temporal: a picture to stay near, such as the last frame's result; None for none.
-        init: where to start: "content", "noise", or a picture (1 or N, 3, H, W), which is resized where needed.
-            "auto" is the content where there is one, and noise otherwise.
+        init: where to start: "content", "noise" (white noise, uniform in [0, 1]), "mean" (the network's mean colour
+            with noise of a thousandth, as jcjohnson/neural-style does), or a picture (1 or N, 3, H, W), which is
+            resized where needed. "auto" is the content where there is one, and noise otherwise.
         size: (height, width) of the result when there is no content; default that of `init` or of the style picture.
         steps: number of evaluations of loss and gradient over all levels; see `split_steps`.
         optimizer: "lbfgs" or "adam".
@@ -145,6 +147,7 @@ def optimize(
         content_weight: alpha. The default is made for normalised targets.
         style_weight: beta.
         tv_weight: weight of smoothness; 0 for none.
+        tv_form: what is smooth, one of `terms.TV_FORMS`.
         temporal_weight: weight of staying near `temporal`.
         seed: seed of the noise.
         tile: edge in pixels of the tiles that each evaluation is cut into, None for whole pictures. "auto" takes
@@ -172,11 +175,12 @@ def optimize(
         raise ValueError(f"tile: expected 'auto', None or a whole number of pixels, got {tile!r}")
     full = _full_size(content, style, init, size)
     start = _start(net, content, init, full, seed)
-    from_noise = not isinstance(init, Tensor) and (init == "noise" or content is None)
+    from_noise = not isinstance(init, Tensor) and (init in ("noise", "mean") or content is None)
     weights = {
         "content_weight": content_weight,
         "style_weight": style_weight,
         "tv_weight": tv_weight,
+        "tv_form": tv_form,
         "temporal_weight": temporal_weight,
     }
     history: list[Record] = []
@@ -262,6 +266,9 @@ def _start(net: VGG19, content: ContentTarget | None, init: str | Tensor, full: 
         raise ValueError(f"init: expected {', '.join(INITS)} or a picture, got {init!r}")
     elif init == "noise" or (init == "auto" and content is None):
         image = noise(count, full, seed)
+    elif init == "mean":
+        mean, std = (t.view(1, 3, 1, 1).cpu() for t in (net.mean, net.std))
+        image = (mean + 0.001 * std * noise(count, full, seed, torch.randn)).clamp_(0, 1)
     elif content is None:
         raise ValueError("init: 'content' needs a content target, and there is none; use 'noise' or a picture")
     else:

@@ -15,9 +15,12 @@ from .bank import SUFFIX
 from .color import METHODS, ROOTS
 from .images import save_image
 from .optimize import LEARNING_RATES, OPTIMIZERS, optimize
+from .presets import presets
+from .reading import PREPROCESSINGS, read_as
 from .regions import PROPAGATIONS, regional_style
 from .targets import CONTENT_LAYERS, STYLE_LAYERS, parse_layers
-from .vgg import POOLINGS
+from .terms import TV_FORMS
+from .vgg import POOLINGS, RESPONSES
 from .weights import LAYOUTS, load_vgg19
 
 SIZE = 512
@@ -76,7 +79,7 @@ class _Parser(argparse.ArgumentParser):
 # Defaults come from the functions that use them, so that these and the command line cannot drift apart.
 _DEFAULTS = {
     name: parameter.default
-    for function in (save_image, load_vgg19, optimize, regional_style)
+    for function in (read_as, save_image, load_vgg19, optimize, regional_style)
     for name, parameter in inspect.signature(function).parameters.items()
     if parameter.default is not parameter.empty
 }
@@ -93,6 +96,7 @@ _HELP = {
     "--style-weight 0, reconstructs the content",
     "out": "file to write, .png, .jpg, .webp or .tif, replaced if it exists (default: CONTENT_STYLE.png in the current "
     "folder, numbered if it exists)",
+    "preset": "a published setting, which fills all that is not given: " + ", ".join(presets) + " (default: none)",
     "size": "longer edge of the result in pixels, to which CONTENT is enlarged or reduced; 0 keeps its own",
     "style_scale": "longer edge of each STYLE as a factor of the result's; below 1 makes finer strokes, above coarser",
     "load_style": "style file that --save-style or the Save Style node wrote, a further style after all STYLEs, with the "
@@ -115,15 +119,20 @@ _HELP = {
     "untrained:SEED (random), or a .pth, .pt or .safetensors file",
     "layout": "preprocessing that the filters of a --weights file were trained with; auto goes by its keys and name",
     "pooling": "between the blocks: average (the paper) or max (as it was trained)",
+    "preprocessing": "what the network is given, whatever the filters: " + ", ".join(PREPROCESSINGS) + ", or their own",
+    "responses": "relu: layers are read after their rectifiers; conv: before them",
     "device": "what computes: cpu, cuda, cuda:N, mps; auto is CUDA, else MPS, else the CPU",
     "content_layers": "where the content is matched: layer names, each with its weight or 1",
     "style_layers": "where the style is matched: layer names, each with its weight or 1",
     "content_weight": "alpha, factor of the content term, at least 0",
     "style_weight": "beta, factor of the style term, at least 0",
     "tv_weight": "factor of smoothness, at least 0; 0.01 calms the grain",
+    "tv_form": "what is smooth: squared differences of neighbours, absolute ones, or as neural-style, squared without those "
+    "along the lower and right edge (corner)",
     "normalize": "divide each layer's term by the size of its target, so that the weights mean the same for every "
     "network and picture; without it they must be chosen anew (default: --normalize)",
-    "init": "where to start: content, noise, auto (content if there is one, else noise) or a picture file",
+    "init": "where to start: content, noise, mean (the mean colour, as neural-style), auto (content if there is one, else "
+    "noise) or a picture file",
     "steps": "number of evaluations of loss and gradient, over all levels",
     "levels": "number of sizes to descend at, the smallest first, each twice the one before; auto begins at about 128 "
     "pixels of the short edge, 1 is the paper's",
@@ -157,6 +166,7 @@ def build_parser() -> argparse.ArgumentParser:
     group.add_argument("content", metavar="CONTENT", help=_HELP["content"])
     group.add_argument("style", metavar="STYLE", nargs="*", help=_HELP["style"])
     group.add_argument("-o", "--out", metavar="OUT", help=_HELP["out"])
+    add("preset", choices=tuple(presets))
     add("size", type=_whole(0), default=SIZE, metavar="PIXELS")
     add("style_scale", type=_ABOVE_0, default=1.0, metavar="FACTOR")
     add("depth", type=_whole(8), choices=(8, 16))
@@ -174,6 +184,8 @@ def build_parser() -> argparse.ArgumentParser:
     add("weights")
     add("layout", choices=LAYOUTS)
     add("pooling", choices=POOLINGS)
+    add("preprocessing", choices=("own", *PREPROCESSINGS))
+    add("responses", choices=RESPONSES, default=RESPONSES[0])
     add("device", default="auto")
     group = parser.add_argument_group("objective")
     add("content_layers", type=_layers, default=CONTENT_LAYERS, metavar="LAYER[=WEIGHT],...")
@@ -181,6 +193,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("content_weight", type=_AT_LEAST_0, metavar="FACTOR")
     add("style_weight", type=_AT_LEAST_0, metavar="FACTOR")
     add("tv_weight", type=_AT_LEAST_0, metavar="FACTOR")
+    add("tv_form", choices=TV_FORMS)
     add("normalize", action=argparse.BooleanOptionalAction, default=True)
     group = parser.add_argument_group("descent")
     add("init")

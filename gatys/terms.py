@@ -19,27 +19,48 @@ _TINY = 1e-12
 """Floor of a normaliser, for targets that are constant or zero."""
 
 
-def total_variation(image: Tensor) -> tuple[Tensor, Tensor]:
+TV_FORMS = ("squared", "absolute", "corner")
+"""Of the differences between neighbours: their squares; their absolute values; the squares, at those pixels only that
+have a neighbour on both sides (jcjohnson/neural-style)."""
+
+
+def check_tv_form(form: str) -> None:
+    """Raise ValueError unless `form` is one of `TV_FORMS`."""
+    if form not in TV_FORMS:
+        raise ValueError(f"tv_form: expected one of {', '.join(TV_FORMS)}, got {form!r}")
+
+
+def total_variation(image: Tensor, form: str = "squared") -> tuple[Tensor, Tensor]:
     """Smoothness of pictures: squared differences of neighbours, summed and divided by the number of values.
 
-    (Mahendran and Vedaldi, CVPR 2015, with exponent 2.)
+    (Mahendran and Vedaldi, CVPR 2015, with exponent 2; with "absolute", the anisotropic form of Rudin, Osher and
+    Fatemi, 1992, whose derivative where neighbours are equal is taken to be 0.)
 
     Args:
         image: (N, 3, H, W).
+        form: one of `TV_FORMS`.
 
     Returns:
         The value of each picture, (N,), and its gradient, (N, 3, H, W).
+
+    Raises:
+        ValueError: for another form.
     """
+    check_tv_form(form)
     count = image[0].numel()
     gradient = torch.zeros_like(image)
     value = image.new_zeros(image.shape[0])
-    for axis in (-2, -1):
-        step = image.diff(dim=axis)
-        value = value + step.square().sum(dim=(1, 2, 3)) / count
-        step = step * (2 / count)
+    for axis, across in ((-2, -1), (-1, -2)):
+        pixels, pulled = image, gradient
+        if form == "corner":
+            pixels, pulled = (t.narrow(across, 0, t.shape[across] - 1) for t in (image, gradient))
+        step = pixels.diff(dim=axis)
+        size = step.abs() if form == "absolute" else step.square()
+        value = value + size.sum(dim=(1, 2, 3)) / count
+        step = step.sign() / count if form == "absolute" else step * (2 / count)
         length = image.shape[axis]
-        gradient.narrow(axis, 1, length - 1).add_(step)
-        gradient.narrow(axis, 0, length - 1).sub_(step)
+        pulled.narrow(axis, 1, length - 1).add_(step)
+        pulled.narrow(axis, 0, length - 1).sub_(step)
     return value, gradient
 
 

@@ -19,6 +19,9 @@ BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
 
 POOLINGS = ("average", "max")
 
+RESPONSES = ("relu", "conv")
+"""Where a layer is read: after its rectifier, or before it, as only few implementations do."""
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -126,6 +129,7 @@ class VGG19(nn.Module):
         if pooling not in POOLINGS:
             raise ValueError(f"pooling: expected one of {', '.join(POOLINGS)}, got {pooling!r}")
         self.pooling = pooling
+        self.responses = RESPONSES[0]  # another of them, or another preprocessing: `reading.read_as`
         self.tag = NetworkTag(weights, pooling, "")
         for layer in LAYERS.values():
             conv = nn.utils.skip_init(nn.Conv2d, layer.in_channels, layer.channels, 3, padding=1)
@@ -136,7 +140,7 @@ class VGG19(nn.Module):
         self.eval().requires_grad_(False)
 
     def forward(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
-        """Responses after the ReLU.
+        """Responses after the ReLU, or before it where `self.responses` is "conv".
 
         Args:
             image: (N, 3, H, W), sRGB in [0, 1].
@@ -168,7 +172,12 @@ class VGG19(nn.Module):
                 break
             if layer.stride != stride:
                 x, stride = pool(x, 2), layer.stride
-            x = F.relu_(getattr(self, layer.name)(x))  # in place: the convolution's backward does not need its output
-            if layer.name in wanted:
+            x = getattr(self, layer.name)(x)
+            if self.responses == "conv" and layer.name in wanted:
                 found[layer.name] = x
+                x = F.relu(x)
+            else:
+                x = F.relu_(x)  # in place: the convolution's backward does not need its output
+            if layer.name in wanted:
+                found.setdefault(layer.name, x)
         return found

@@ -18,6 +18,7 @@ from PIL import Image
 from gatys import cli, extract_content, extract_style, load_vgg19, optimize
 from gatys import weights as weights_module
 from gatys.images import load_image, save_image
+from gatys.options import build_parser
 from gatys.weights import Source
 
 ROOT = Path(__file__).parents[1]
@@ -198,6 +199,7 @@ GIVEN = {  # option -> what is typed, what the argument gets
     "content_weight": ("0.75", 0.75),
     "style_weight": ("3", 3.0),
     "tv_weight": ("1e-3", 0.001),
+    "tv_form": ("absolute", "absolute"),
     "init": ("noise", "noise"),
     "seed": ("11", 11),
     "tile": ("32", 32),
@@ -255,7 +257,7 @@ def test_option_reaches_its_argument(monkeypatch, net, option):
 
 def test_every_argument_has_an_option():
     """An argument added to a function must get an option, or be named here."""
-    options = vars(cli.build_parser().parse_args(["c", "s"]))
+    options = vars(build_parser().parse_args(["c", "s"]))
     not_options = {"net", "content", "size", "callback", "folder", "progress", "path", "image", "alpha"}
     not_options |= {"temporal", "temporal_weight"}  # for frames, which the command line does not do
     arguments = {name for parameters in signatures().values() for name in parameters}
@@ -381,7 +383,7 @@ BAD = {  # what is wrong: arguments after CONTENT STYLE, or all of them; a part 
     "seed": ("--seed lucky", "--seed: expected a whole number of at least 0, got 'lucky'"),
     "optimizer": ("--optimizer sgd", "--optimizer: invalid choice: 'sgd'"),
     "pooling": ("--pooling min", "--pooling: invalid choice: 'min'"),
-    "init": ("--init nosie", "--init: expected auto, content, noise or a picture file: there is no file 'nosie'"),
+    "init": ("--init nosie", "--init: expected auto, content, noise, mean or a picture file: there is no file 'nosie'"),
     "tile as text": ("--tile big", "--tile: expected auto, none, a whole number of at least 1, got 'big'"),
     "tile below the stride": ("--tile 1", "tile: expected None or a whole number of pixels, at least 2"),
     "device": ("--device abacus", "--device: 'abacus' is not on this machine"),

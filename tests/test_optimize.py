@@ -246,7 +246,7 @@ def test_resize():
     ("options", "message"),
     [
         ({"optimizer": "sgd"}, "optimizer: expected one of lbfgs, adam, got 'sgd'"),
-        ({"init": "style"}, "init: expected auto, content, noise or a picture, got 'style'"),
+        ({"init": "style"}, "init: expected auto, content, noise, mean or a picture, got 'style'"),
         ({"init": torch.rand(3, 40, 48)}, r"init: expected a tensor of shape \(N, 3, H, W\)"),
         ({"init": torch.full((1, 3, 40, 48), float("nan"))}, "init: expected finite values"),
         ({"init": torch.rand(2, 3, 40, 48)}, "init: expected 1 or 1 pictures for 1 content pictures, got 2"),

@@ -1,0 +1,111 @@
+"""`--preset`: what it fills, what the user's own options do to it, and what it says."""
+
+import re
+
+import pytest
+import torch
+
+import gatys
+from gatys import cli, preset_options
+from gatys.images import save_image
+
+SMALL = ["--weights", "untrained", "--size", "48", "--steps", "2"]
+
+
+@pytest.fixture
+def pictures(tmp_path, monkeypatch):
+    """A content and a style picture in an empty folder, which is where the command runs."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    for seed, (name, size) in enumerate((("content.png", (48, 64)), ("style.png", (40, 60)))):
+        save_image(name, torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(seed)))
+    return ["content.png", "style.png", "-o", "out.png"]
+
+
+def run(capsys, *arguments):
+    code = cli.main(list(arguments))
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def test_a_preset_fills_what_is_not_given(pictures, capsys):
+    code, _, said = run(capsys, *pictures, "--preset", "neural-style", *SMALL, "--pooling", "average")
+    assert code == 0
+    (line,) = [line for line in said.splitlines() if line.startswith("gatys: preset")]
+    filled = dict(re.findall(r"--(\S+) ([^-]\S*)", line))
+    settings = gatys.presets["neural-style"].settings((36, 48))
+    for name in ("content_weight", "style_weight", "tv_weight"):
+        assert float(filled[name.replace("_", "-")]) == pytest.approx(settings[name], rel=1e-9)
+    assert filled["init"] == "mean" and filled["tv-form"] == "corner" and filled["preprocessing"] == "caffe-256"
+    assert "--no-normalize" in line and "--levels 1" in line
+    assert not {"weights", "size", "steps", "pooling"} & filled.keys()  # these were given
+    assert "average pooling" in said
+
+
+def test_the_line_s_options_do_the_same_without_the_preset(pictures, capsys):
+    code, out, said = run(capsys, *pictures, "--preset", "gordicaleksa", *SMALL)
+    (line,) = [line for line in said.splitlines() if line.startswith("gatys: preset")]
+    options = line.partition("gordicaleksa: ")[2].split()
+    # the style of this preset has the result's height, which is no option of its own
+    height = 36 * 60 / 40 / 48
+    again, same, _ = run(capsys, *pictures, *SMALL, *options, "--style-scale", str(height))
+    losses = [re.search("total (.*)", text).group(1) for text in (out, same)]
+    assert (code, again) == (0, 0) and losses[0] == losses[1]
+
+
+def test_the_loss_is_the_preset_s_own(pictures, capsys):
+    code, out, _ = run(
+        capsys, *pictures, "--preset", "udacity", "--weights", "untrained", "--steps", "1", "--size", "64"
+    )
+    content, style = (gatys.images.load_image(name).pixels for name in pictures[:2])
+    losses, _ = gatys.presets["udacity"].objective(gatys.load_vgg19("untrained"), content, style).evaluate(content)
+    assert code == 0
+    assert float(re.search(r"total ([^,]*)", out).group(1)) == pytest.approx(losses["total"], rel=1e-3)
+
+
+def test_the_size_is_the_source_s(pictures):
+    options = preset_options.parse_options([*pictures, "--preset", "udacity", "--weights", "untrained"])
+    assert options.size((600, 800)) == 533
+    options = preset_options.parse_options([*pictures, "--preset", "udacity", "--weights", "untrained", "--size", "99"])
+    assert options.size == 99 and "size" not in options.filled
+
+
+@pytest.mark.parametrize("option", [["--content-weight", "0.01"], ["--levels", "auto"], ["--normalize"]], ids=str)
+def test_what_is_given_wins_even_if_it_is_the_default(pictures, option):
+    given = preset_options.parse_options([*pictures, "--preset", "udacity", "--weights", "untrained", *option])
+    filled = preset_options.parse_options([*pictures, "--preset", "udacity", "--weights", "untrained"])
+    name = option[0].removeprefix("--").replace("-", "_")
+    assert name not in given.filled and name in filled.filled
+    assert getattr(given, name) != getattr(filled, name)
+    preset_options.fill_options(given, (400, 400))
+    assert getattr(given, name) != getattr(filled, name)
+
+
+def test_an_unknown_preset_lists_those_there_are(pictures, capsys):
+    code, _, said = run(capsys, *pictures, "--preset", "gatys")
+    assert code == 2 and said.count("\n") == 1
+    assert all(name in said for name in gatys.presets)
+
+
+@pytest.mark.parametrize("name", [name for name, preset in gatys.presets.items() if preset.weights != "imagenet"])
+def test_missing_weights_are_named_with_their_place(pictures, capsys, name):
+    code, _, said = run(capsys, *pictures, "--preset", name)
+    preset = gatys.presets[name]
+    assert code == 2 and said.count("\n") == 1
+    assert said.startswith(
+        f"gatys: error: --preset {name} needs {preset.weights}, which is neither in the current folder"
+    )
+    assert "fetch it from https://" in said and "untrained" in said
+
+
+def test_weights_in_the_current_folder_are_found(pictures, tmp_path):
+    for folder in (tmp_path / "torch" / "hub" / "gatys", tmp_path):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "vgg_conv.pth").touch()
+        options = preset_options.parse_options([*pictures, "--preset", "leongatys-pytorch"])
+        assert options.weights == str((folder / "vgg_conv.pth") if folder != tmp_path else "vgg_conv.pth")
+
+
+def test_without_a_preset_nothing_is_filled(pictures):
+    options = preset_options.parse_options(pictures)
+    assert options.filled == [] and options.size == 512 and options.normalize
