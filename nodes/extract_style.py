@@ -40,7 +40,7 @@ class ExtractStyleGrams(io.ComfyNode):
                         name,
                         default=STYLE_LAYERS[name],
                         min=0.0,
-                        max=1000.0,
+                        max=1e6,
                         step=0.05,
                         round=0.0001,
                         tooltip=f"Weight of {name}: {what}. 0 leaves the layer out; twice the weight makes it count twice "

@@ -6,10 +6,12 @@ import torch
 from comfy_api.latest import io
 
 from ..gatys import load_vgg19
-from ..gatys.vgg import POOLINGS
+from ..gatys.reading import OWN, PREPROCESSINGS, read_as
+from ..gatys.vgg import POOLINGS, RESPONSES
 from ..gatys.weights import IMAGENET_FILE
 from . import host
 from .sockets import Vgg19Socket, schema
+from .widgets import advanced
 
 
 class LoadVGG19(io.ComfyNode):
@@ -38,6 +40,27 @@ class LoadVGG19(io.ComfyNode):
                     tooltip="average: smoother gradients and pictures, the paper's choice. max: as the network was trained, "
                     "crisper and grainier.",
                 ),
+                advanced(
+                    io.Combo.Input(
+                        "preprocessing",
+                        options=[OWN, *PREPROCESSINGS],
+                        default=OWN,
+                        optional=True,  # saved prompts do without
+                        tooltip="What the network is given. own: what its filters were trained with, nearly always right. The "
+                        "others are for published settings: imagenet is torchvision's, caffe 0 to 255 without the mean, "
+                        "caffe-256 the same to 256 (neural-style), imagenet-255 0 to 255 for torchvision's filters.",
+                    )
+                ),
+                advanced(
+                    io.Combo.Input(
+                        "responses",
+                        options=list(RESPONSES),
+                        default=RESPONSES[0],
+                        optional=True,
+                        tooltip="Where a layer is read. relu: after its rectifier, as nearly everybody does. conv: before it, "
+                        "as the PyTorch tutorial does.",
+                    )
+                ),
             ],
             outputs=[
                 Vgg19Socket.Output(
@@ -48,14 +71,17 @@ class LoadVGG19(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, weights: str, pooling: str) -> str:
+    def fingerprint_inputs(cls, weights: str, **_) -> str:
         """Load again when the file behind the name has changed."""
         return host.file_state(weights)
 
     @classmethod
-    def execute(cls, weights: str, pooling: str) -> io.NodeOutput:
+    def execute(
+        cls, weights: str, pooling: str, preprocessing: str = OWN, responses: str = RESPONSES[0]
+    ) -> io.NodeOutput:
         with torch.inference_mode(False):
-            return io.NodeOutput(host.Network.adopt(cls._load(weights, pooling)))
+            net = read_as(cls._load(weights, pooling), preprocessing=preprocessing, responses=responses)
+            return io.NodeOutput(host.Network.adopt(net))
 
     @classmethod
     def _load(cls, weights: str, pooling: str):

@@ -10,7 +10,7 @@ from ..gatys.memory import optimization_bytes
 from ..gatys.optimize import INITS
 from . import host
 from .sockets import ContentSocket, HistorySocket, StyleSocket, Vgg19Socket, schema
-from .widgets import OPTIMIZE_DEFAULTS, descent_inputs, seed_input
+from .widgets import OPTIMIZE_DEFAULTS, descent_inputs, seed_input, tv_form_input
 
 
 class GatysOptimize(io.ComfyNode):
@@ -53,9 +53,11 @@ class GatysOptimize(io.ComfyNode):
                     options=list(INITS),
                     default=OPTIMIZE_DEFAULTS["init"],
                     tooltip="Where to start. auto: from init_image if wired, else from the content, else from noise. content: "
-                    "keeps the arrangement. noise: the paper's white noise; needs more steps and more content weight.",
+                    "keeps the arrangement. noise: the paper's white noise; needs more steps and more content weight. mean: the "
+                    "network's mean colour, as neural-style starts.",
                 ),
                 seed_input(),
+                tv_form_input(),
             ],
             outputs=[
                 io.Image.Output(
@@ -77,6 +79,7 @@ class GatysOptimize(io.ComfyNode):
         tv_weight,
         init,
         seed,
+        tv_form=OPTIMIZE_DEFAULTS["tv_form"],
         content=None,
         style=None,
         init_image=None,
@@ -112,6 +115,7 @@ class GatysOptimize(io.ComfyNode):
                     content_weight=content_weight,
                     style_weight=style_weight,
                     tv_weight=tv_weight,
+                    tv_form=tv_form,
                     seed=seed + index,
                     callback=lambda progress, offset=index * steps: report.step(progress, offset),
                 )

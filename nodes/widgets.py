@@ -8,6 +8,7 @@ from comfy_api.latest import io
 
 from ..gatys import optimize
 from ..gatys.optimize import OPTIMIZERS
+from ..gatys.terms import TV_FORMS
 
 OPTIMIZE_DEFAULTS = {name: parameter.default for name, parameter in inspect.signature(optimize).parameters.items()}
 
@@ -92,6 +93,25 @@ def weight_inputs() -> list[io.Float.Input]:
             tooltip="Smoothness: 0 leaves all grain, 0.01 calms it, 1 blurs the picture.",
         ),
     ]
+
+
+def advanced(widget: io.Input) -> io.Input:
+    """The widget, out of sight until the user asks for the advanced ones; this host has no argument for it."""
+    widget.extra_dict = {"advanced": True}
+    return widget
+
+
+def tv_form_input() -> io.Combo.Input:
+    return advanced(
+        io.Combo.Input(
+            "tv_form",
+            options=list(TV_FORMS),
+            default=OPTIMIZE_DEFAULTS["tv_form"],
+            optional=True,  # saved prompts do without
+            tooltip="What tv_weight smooths. squared: soft everywhere. absolute: keeps edges sharp, evens out the rest. "
+            "corner: squared, without the last row and column, as neural-style does.",
+        )
+    )
 
 
 def seed_input() -> io.Int.Input:

@@ -214,9 +214,10 @@ class _Input(_Socket):
     def __init__(self, id, display_name=None, optional=False, tooltip=None):
         self.id, self.optional = id, optional
         self.info = {"display_name": display_name, "tooltip": tooltip}
+        self.extra_dict: dict[str, Any] = {}
 
     def as_dict(self) -> dict[str, Any]:
-        return {name: value for name, value in self.info.items() if value is not None}
+        return {name: value for name, value in (self.info | self.extra_dict).items() if value is not None}
 
 
 class _Output(_Socket):

@@ -1,0 +1,60 @@
+"""What a preset sets on which node: the data of the page's menu, `web/gatys_presets.json`."""
+
+from __future__ import annotations
+
+from math import isclose
+from typing import Any
+
+from ..gatys.preset import STRETCH, Preset
+from ..gatys.presets import presets, weights_from
+from ..gatys.targets import STYLE_LAYERS
+
+WIDGETS = {
+    "GatysLoadVGG19": ("weights", "pooling", "preprocessing", "responses"),
+    "GatysExtractContentFeatures": ("layers", "levels", "normalize"),
+    "GatysExtractStyleGrams": (*STYLE_LAYERS, "more_layers", "levels", "normalize"),
+    "GatysOptimize": (
+        *("steps", "optimizer", "learning_rate", "content_weight", "style_weight", "tv_weight", "tv_form", "init"),
+    ),
+}
+"""The widgets that a preset sets, by the ids of their nodes."""
+
+
+def page_data() -> dict[str, dict[str, Any]]:
+    """Of each preset what the page tells about it, and the values of the widgets."""
+    return {name: _of(preset) for name, preset in presets.items()}
+
+
+def _of(preset: Preset) -> dict[str, Any]:
+    size = preset.size
+    values, larger = (_values(preset.settings((edge, edge))) for edge in (size, 2 * size))
+    return {
+        "title": preset.title,
+        "remark": preset.remark,
+        "source": preset.source,
+        "weights_from": weights_from(preset.weights),
+        "size": size,
+        "edge": preset.edge.partition(",")[0] + ("" if preset.edge == "height" else " edge"),
+        "stretch": preset.style_edge == STRETCH,
+        "nodes": {node: {widget: values[widget] for widget in widgets} for node, widgets in WIDGETS.items()},
+        # these go with the number of pixels; the values above are those of a square
+        "per_pixel": [
+            widget
+            for widget in WIDGETS["GatysOptimize"]
+            if isinstance(values[widget], float) and values[widget] and isclose(larger[widget], 4 * values[widget])
+        ],
+    }
+
+
+def _values(settings: dict[str, Any]) -> dict[str, Any]:
+    style = settings["style_layers"]
+    more = {name: weight for name, weight in style.items() if name not in STYLE_LAYERS}
+    return settings | {
+        "layers": _text(settings["content_layers"]),
+        **{name: style.get(name, 0.0) for name in STYLE_LAYERS},
+        "more_layers": _text(more),
+    }
+
+
+def _text(layers: dict[str, float]) -> str:
+    return ", ".join(name if weight == 1 else f"{name}={weight:.10g}" for name, weight in layers.items())
