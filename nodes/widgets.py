@@ -95,7 +95,7 @@ def weight_inputs() -> list[io.Float.Input]:
     ]
 
 
-def advanced(widget: io.Input) -> io.Input:
+def advanced(widget: io.Combo.Input) -> io.Combo.Input:
     """The widget, out of sight until the user asks for the advanced ones; this host has no argument for it."""
     widget.extra_dict = {"advanced": True}
     return widget
