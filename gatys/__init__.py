@@ -4,6 +4,7 @@ from .bank import StyleFileError, StyleInfo, read_style_info
 from .blend import blend_styles
 from .color import keep_luminance, match_colors
 from .diagnostics import gradient_shares, plot_history
+from .extract import extract_content, extract_style
 from .frames import FramesResult, optimize_frames
 from .objective import Objective
 from .optimize import Progress, Record, Result, optimize
@@ -11,7 +12,7 @@ from .preset import Preset
 from .presets import presets
 from .reading import read_as
 from .regions import RegionalStyle, regional_style
-from .targets import ContentTarget, StyleTarget, extract_content, extract_style
+from .targets import ContentTarget, StyleTarget
 from .terms import TemporalTarget
 from .vgg import LAYERS, VGG19
 from .weights import WeightsError, load_vgg19

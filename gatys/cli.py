@@ -32,13 +32,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from .color import keep_luminance
+from .extract import extract_content
 from .images import check_output, save_image
 from .inputs import load_inputs, make_style
 from .optimize import Progress, Record, Result, optimize
 from .options import NO_CONTENT, check_options
 from .preset_options import describe, fill_options, parse_options
 from .reading import read_as
-from .targets import extract_content
 from .weights import load_vgg19
 
 log = logging.getLogger(__name__)

@@ -11,6 +11,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from .memory import OutOfMemory
+
 ROUGHLY_RISING = 10.0
 """A loss this many times the best one counts as divergence."""
 
@@ -25,7 +27,15 @@ class Descent(Protocol):
 
     def ask(self) -> Tensor: ...
 
-    def tell(self, loss: Tensor, gradient: Tensor) -> None: ...
+    def tell(self, loss: Tensor, gradient: Tensor) -> None:
+        """Of the picture asked for: the loss, (N,), and the gradient, which is the descent's own from then on."""
+
+    def lighter(self) -> Descent:
+        """A descent that starts at the best picture and needs less memory, for when it ran out in `tell`.
+
+        Raises:
+            OutOfMemory: where there is nothing left to save.
+        """
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
@@ -41,6 +51,22 @@ def _finite(loss: Tensor, gradient: Tensor) -> Tensor:
     return torch.isfinite(loss) & torch.isfinite(gradient.flatten(1)).all(dim=1)
 
 
+class _Kept:
+    """A tensor put away on a device and in a dtype, scaled to a largest value of 1 where that is not its own."""
+
+    def __init__(self, tensor: Tensor, device: torch.device, dtype: torch.dtype):
+        self._like, self._scale = tensor.new_empty(0), None
+        if dtype != tensor.dtype:
+            self._scale = tensor.abs().amax().clamp(min=torch.finfo(tensor.dtype).tiny)
+            tensor = (tensor / self._scale).to(dtype)
+        self._tensor = tensor.to(device)
+
+    def whole(self) -> Tensor:
+        """As it was, up to rounding; not to be written to."""
+        tensor = self._tensor.to(self._like)
+        return tensor if self._scale is None else tensor.mul_(self._scale)
+
+
 class LBFGS:
     """Limited-memory BFGS (Nocedal and Wright, *Numerical Optimization*, algorithm 7.4) in the box [0, 1].
 
@@ -52,19 +78,31 @@ class LBFGS:
         image: (N, 3, H, W) in [0, 1], where to start.
         history_size: number of (step, change of gradient) pairs kept; each is two pictures of memory.
         first_step: root mean square of the first change of the pixels.
+        history_device: where the pairs are kept; default with the pictures. From elsewhere they come one at a time.
+        history_dtype: what they are kept in; default that of the pictures. Each is scaled, so that float16 is enough.
     """
 
     ARMIJO = 1e-4
     PATIENCE = 4
     """Shortened steps in a row after which the history is dropped."""
 
-    def __init__(self, image: Tensor, *, history_size: int = 10, first_step: float = 0.02):
+    def __init__(
+        self,
+        image: Tensor,
+        *,
+        history_size: int = 10,
+        first_step: float = 0.02,
+        history_device: torch.device | str | None = None,
+        history_dtype: torch.dtype | None = None,
+    ):
         self.best = image
+        self._history_device = image.device if history_device is None else torch.device(history_device)
         self.setbacks = 0
         self._trial = image
         self._history_size, self._first_step = history_size, first_step
         self._loss: Tensor | None = None
-        self._pairs: list[tuple[Tensor, Tensor, Tensor]] = []  # s, y, 1 / <s, y> or 0 where the pair is not valid
+        self._history_dtype = image.dtype if history_dtype is None else history_dtype
+        self._pairs: list[tuple[_Kept, _Kept, Tensor]] = []  # s, y, 1 / <s, y> or 0 where the pair is not valid
 
     def ask(self) -> Tensor:
         return self._trial
@@ -90,6 +128,18 @@ class LBFGS:
         self._shorten(~accepted, torch.where(finite, loss, torch.inf))
         self._turn(accepted)
 
+    def lighter(self) -> LBFGS:
+        if self._history_size == 1:
+            raise OutOfMemory(
+                "out of memory for L-BFGS even with a single step remembered; use adam or a smaller picture"
+            )
+        how = {"history_device": self._history_device, "history_dtype": self._history_dtype}
+        how["history_size"] = self._history_size // 2
+        fresh = LBFGS(self.best, first_step=self._first_step, **how)
+        fresh.setbacks = self.setbacks
+        self._pairs.clear()
+        return fresh
+
     def _steepest(self, gradient: Tensor) -> Tensor:
         """The scale that makes a steepest descent step change the pixels by `first_step`."""
         return self._first_step / gradient.square().mean(dim=(1, 2, 3)).sqrt().clamp(
@@ -97,18 +147,21 @@ class LBFGS:
         )
 
     def _accept(self, accepted: Tensor, step: Tensor, loss: Tensor, gradient: Tensor) -> None:
-        change = gradient - self._gradient
-        if not accepted.all():
+        everyone = bool(accepted.all())
+        if everyone:
+            change = self._gradient.neg_().add_(gradient)  # pictures may be large: no copy that can be spared
+        else:
             step = torch.where(_each(accepted), step, 0)
-            change = torch.where(_each(accepted), change, 0)
+            change = torch.where(_each(accepted), gradient - self._gradient, 0)
         curvature, size = _dot(step, change), _dot(change, change)
         valid = accepted & (curvature > 1e-8 * size.sqrt() * _dot(step, step).sqrt())
         self._gamma = torch.where(valid, curvature / size, self._gamma)
-        self._pairs.append((step, change, torch.where(valid, 1 / curvature, 0)))
+        pair = (_Kept(t, self._history_device, self._history_dtype) for t in (step, change))
+        self._pairs.append((*pair, torch.where(valid, 1 / curvature, 0)))
         del self._pairs[: -self._history_size]
-        self.best = torch.where(_each(accepted), self._trial, self.best)
+        self.best = self._trial if everyone else torch.where(_each(accepted), self._trial, self.best)
         self._loss = torch.where(accepted, loss, self._loss)
-        self._gradient = torch.where(_each(accepted), gradient, self._gradient)
+        self._gradient = gradient if everyone else torch.where(_each(accepted), gradient, self._gradient)
         self._length = torch.where(accepted, 1.0, self._length)
         self._failures = torch.where(accepted, 0, self._failures)
 
@@ -130,13 +183,14 @@ class LBFGS:
         q = self._gradient * free
         scales = []
         for s, y, rho in reversed(self._pairs):
-            a = rho * _dot(s, q)
-            q = q - _each(a) * y
+            a = rho * _dot(s.whole(), q)
+            q.addcmul_(y.whole(), _each(a), value=-1)
             scales.append(a)
-        q = q * _each(self._gamma)
+        q.mul_(_each(self._gamma))
         for (s, y, rho), a in zip(self._pairs, reversed(scales), strict=True):
-            q = q + _each(a - rho * _dot(y, q)) * s
-        self._trial = (self.best - _each(self._length) * q * free).clamp_(0, 1)
+            q.addcmul_(s.whole(), _each(a - rho * _dot(y.whole(), q)))
+        q.mul_(free).mul_(_each(-self._length)).add_(self.best)
+        self._trial = q.clamp_(0, 1)
         self._slope = _dot(self._gradient, self._trial - self.best)
         uphill = self._slope >= 0
         if uphill.any():
@@ -182,6 +236,9 @@ class Adam:
             self._roll_back(lost)
         self._adam.step()
         self._image.clamp_(0, 1)
+
+    def lighter(self) -> Adam:
+        raise OutOfMemory("out of memory for adam, which remembers no steps; make the picture smaller")
 
     def _roll_back(self, lost: Tensor) -> None:
         self.setbacks += int(lost.sum())

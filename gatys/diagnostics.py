@@ -40,7 +40,10 @@ def gradient_parts(objective: Objective, image: Tensor) -> Iterator[tuple[str, T
         for layer in layers if weight else ():
             yield f"{term} {layer}", _only(objective, term, layer).terms(image)[1]
     if objective.tv_weight:
-        yield "tv", objective.tv_weight * total_variation(image, objective.tv_form)[1]
+        yield (
+            "tv",
+            objective.tv_weight * total_variation(image, objective.tv_form, ring=objective.padding == "circular")[1],
+        )
     if objective._temporal is not None and objective.temporal_weight:
         yield "temporal", objective.temporal_weight * objective._temporal(image)[1]
 

@@ -12,13 +12,14 @@ from torch import Tensor
 from .bank import load_style, read_style_info
 from .blend import blend_styles
 from .color import LUMA, ROOTS, match_colors
+from .extract import extract_style
 from .images import ImageError, Picture, fit, load_image
 from .optimize import INITS, split_steps
 from .options import NO_CONTENT
 from .presets import presets
 from .pyramid import fewest_levels, resize, resolve_levels
 from .regions import RegionalStyle, regional_style
-from .targets import StyleTarget, check_network, extract_style
+from .targets import StyleTarget, check_network
 from .tiles import tiles
 from .vgg import VGG19, check_image
 

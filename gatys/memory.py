@@ -1,73 +1,121 @@
-"""What an evaluation and a descent hold in memory, counted from the layer list."""
+"""What passes and descents hold in memory, counted from the layer list, and what a device has free."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from pathlib import Path
 
-from .targets import ContentTarget, StyleTarget
+import psutil
+import torch
+
 from .vgg import LAYERS, layer_name
 
-PICTURES_OF_LBFGS, PICTURES_OF_ADAM = 12, 8
-"""Picture-sized tensors alive at once beside L-BFGS's pairs: picture, trial, best, gradients and temporaries."""
+PICTURES = {"lbfgs": 10, "adam": 10, None: 2}
+"""Picture-sized tensors alive at once, by optimizer, beside L-BFGS's pairs: content, picture, trial, gradients, ..."""
+
+_OUT_OF_MEMORY = re.compile(
+    r"out of memory|not enough memory|can't allocate memory|ALLOC_FAILED|overflow", re.IGNORECASE
+)
+
+
+class OutOfMemory(MemoryError):
+    """There is less memory than the smallest way of doing it needs; the message says what to do."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error is that of a device, or of main memory, that is full."""
+    if isinstance(error, MemoryError):
+        return not isinstance(error, OutOfMemory)
+    return isinstance(error, RuntimeError) and bool(_OUT_OF_MEMORY.search(str(error)))
 
 
 def evaluation_bytes(
     size: tuple[int, int], layers: Iterable[str], *, batch: int = 1, gradient: bool = True, bytes_per_value: int = 4
 ) -> int:
-    """Bytes of activations that one evaluation of whole pictures needs at its peak, without the filters.
-
-    With a gradient, autograd keeps the output of every convolution (the rectifier works in place) and of every
-    pooling; on the way back the largest layer is there three times more: the gradient that comes in, the one that
-    goes out and the convolution's workspace. Without one, only what was asked for is kept,
-    and one more of the largest layer.
+    """Bytes that a pass over one window holds at its peak, without the filters: `trunk.forward` and `backward`.
 
     Args:
-        size: (height, width) of the pictures.
+        size: (height, width) of the window: that of the picture, or of a tile with its halo.
         layers: those that are asked for; the pass ends at the deepest.
         batch: number of pictures.
-        gradient: whether the gradient in the picture is computed.
+        gradient: whether the gradient in the picture is computed; without, features are seen and let go.
         bytes_per_value: 4 for float32.
     """
     asked = {layer_name(name) for name in layers}
     deepest = max(asked, key=list(LAYERS).index)
-    outputs, kept, stride, width = [], 3 * size[0] * size[1], 1, 3
-    for layer in LAYERS.values():
-        units = (size[0] // layer.stride) * (size[1] // layer.stride)
-        if layer.stride != stride:
-            kept += width * units
-            stride = layer.stride
-        outputs.append(layer.channels * units)
-        kept += layer.channels * units if gradient or layer.name in asked else 0
-        width = layer.channels
-        if layer.name == deepest:
+    pixels = size[0] * size[1]
+    kept, peak, before = 3 * bytes_per_value * pixels, 0, 3 * bytes_per_value * pixels
+    for index, (name, layer) in enumerate(LAYERS.items()):
+        units = layer.channels * (size[0] // layer.stride) * (size[1] // layer.stride)
+        values = units * bytes_per_value
+        # forward: what a convolution is given and gives; a Gram sum may need the tile's part in one piece
+        peak = max(peak, kept + before + values + (values if name in asked else units))
+        if gradient:
+            # back: the gradient that comes and the one that goes; or, where a layer is asked for, its features and their pull
+            ways = 3 if name in asked else 2
+            peak = max(peak, kept + units + ways * values)
+            kept += values if name in asked and index else units
+        before = values
+        if name == deepest:
             break
-    return batch * bytes_per_value * (kept + (3 if gradient else 1) * max(outputs))
+    return batch * peak
 
 
-def optimization_bytes(
-    content: ContentTarget | None,
-    style: StyleTarget | None,
-    optimizer: str,
-    *,
-    size: tuple[int, int] | None = None,
-    history_size: int = 10,
-) -> int:
-    """Bytes that `optimize` needs at its peak for one picture at full size, without the filters.
+def kept_bytes(size: tuple[int, int], layers: Iterable[str], *, batch: int = 1, bytes_per_value: int = 4) -> int:
+    """Bytes of a window's packed tape: a bit for each unit, and the features asked for, but for the first layer's."""
+    asked = {layer_name(name) for name in layers}
+    deepest = max(asked, key=list(LAYERS).index)
+    total = 3 * bytes_per_value * size[0] * size[1]
+    for index, (name, layer) in enumerate(LAYERS.items()):
+        units = layer.channels * (size[0] // layer.stride) * (size[1] // layer.stride)
+        total += units // 8 + (units * bytes_per_value if name in asked and index else 0)
+        if name == deepest:
+            break
+    return batch * total
 
-    Args:
-        content: content target, if any.
-        style: style target, if any.
-        optimizer: "lbfgs" or "adam".
-        size: (height, width) of the result; default that of the content, or of the style.
-        history_size: pairs that L-BFGS remembers.
-    """
-    targets = [target for target in (content, style) if target is not None]
-    if not targets:
-        return 0
-    height, width = size or targets[0].size
-    pictures = PICTURES_OF_LBFGS + 2 * history_size if optimizer == "lbfgs" else PICTURES_OF_ADAM
-    names = [name for target in targets for name in target.layers]
-    targets_bytes = 0
-    if content is not None:
-        targets_bytes = sum(f[:1].numel() * 4 for f in content.features[0].values())
-    return evaluation_bytes((height, width), names) + pictures * 3 * height * width * 4 + targets_bytes
+
+def picture_bytes(size: tuple[int, int], *, batch: int = 1, bytes_per_value: int = 4) -> int:
+    return batch * 3 * size[0] * size[1] * bytes_per_value
+
+
+def free_memory(device: torch.device | str) -> int:
+    """Bytes that can still be allocated on a device: on the CPU, in main memory under all its limits."""
+    device = torch.device(device)
+    if device.type == "cuda":
+        idle = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + idle
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+    return max(0, min(psutil.virtual_memory().available, *_limits()))
+
+
+def release(device: torch.device) -> None:
+    """Give what PyTorch holds in reserve back to the device."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
+
+
+def _limits() -> list[int]:
+    """What the limits that `psutil` does not know of leave: of a container, and of the process (`ulimit -v`)."""
+    left = []
+    for maximum, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
+        try:
+            root = Path("/sys/fs/cgroup")
+            left.append(int((root / maximum).read_text()) - int((root / used).read_text()))
+        except (OSError, ValueError):  # no such limit ("max"), or no such system
+            continue
+    try:
+        import resource  # not on Windows
+
+        soft = resource.getrlimit(resource.RLIMIT_AS)[0]
+    except ImportError:
+        soft = -1
+    if soft >= 0:
+        left.append(soft - psutil.Process().memory_info().vms)
+    return left or [2**62]

@@ -9,12 +9,12 @@ term is its equation 1 as a mean instead of half a sum, so that the balance does
 
 Everything is a function of sums over positions, which add up over tiles: pass 1 adds the Gram sums, the penalty's
 derivative in them is one small matrix a layer, and pass 2 pulls that matrix back tile by tile. The gradient is
-exact, whatever the tiles. With one tile the features of pass 1 are kept and there is no second forward pass.
+exact, whatever the tiles. Where memory allows, pass 1 keeps what pass 2 needs; else pass 2 runs the network again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -25,7 +25,8 @@ from .pyramid import level_size
 from .regions import RegionalStyle, every_style
 from .targets import ContentTarget, StyleTarget, check_network, common_levels
 from .terms import ContentTerm, StyleTerm, TemporalTarget, TemporalTerm, check_tv_form, total_variation
-from .tiles import Tile, tiles
+from .tiles import Tile, check_padding, tiles
+from .trunk import Tape, backward, forward
 from .vgg import LAYERS, VGG19, check_image
 
 CONTENT_WEIGHT = 0.01
@@ -76,11 +77,12 @@ class Objective:
         tv_weight: factor of the smoothness term.
         temporal_weight: factor of the temporal term.
         level: which level of the targets to work on; 0 is full size.
+        padding: what convolutions see beyond the border, one of `tiles.PADDINGS`; default that of the content, or "zero".
         tv_form: what is smooth, one of `terms.TV_FORMS`.
 
     Raises:
-        ValueError: with no target, with targets of another network or of different numbers of levels, and for
-            weights that are negative or not finite.
+        ValueError: with no target, with targets of another network or of different numbers of levels, for weights
+            that are negative or not finite, and for a padding that is unknown or not that of the content.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class Objective:
         tv_weight: float = TV_WEIGHT,
         temporal_weight: float = TEMPORAL_WEIGHT,
         level: int = 0,
+        padding: str | None = None,
         tv_form: str = "squared",
     ):
         levels = common_levels(content, style)
@@ -113,7 +116,7 @@ class Objective:
         for target, what in ((content, "content"), (style, "style")):
             if target is not None:
                 check_network(net, target, what)
-        self.net = net
+        self.net, self.padding = net, _padding(content, padding)
         self.content_weight, self.style_weight, self.tv_weight = content_weight, style_weight, tv_weight
         self.temporal_weight, self.tv_form = temporal_weight, tv_form
         self.size = None if content is None else level_size(content.size, level)
@@ -145,8 +148,18 @@ class Objective:
         terms, gradient = self.terms(image, tile)
         return terms.sums(), gradient
 
-    def terms(self, image: Tensor, tile: int | None = None) -> tuple[Terms, Tensor]:
-        """As `evaluate`, without checking the pixels, and the losses of each picture left on the device."""
+    @torch.no_grad()
+    def terms(
+        self, image: Tensor, tile: int | tuple[int, int] | None = None, *, keep: bool = False
+    ) -> tuple[Terms, Tensor]:
+        """As `evaluate`, without checking the pixels, and the losses of each picture left on the device.
+
+        Args:
+            image: as for `evaluate`.
+            tile: as for `evaluate`; or the (height, width) of the tiles.
+            keep: whether the tiles keep, packed, what the way back needs: about 300 bytes a pixel in float32, for
+                which the network does not run forward a second time.
+        """
         image = image.detach()
         size = tuple(image.shape[-2:])
         if self.size is not None and size != self.size:
@@ -161,19 +174,17 @@ class Objective:
             )
         for term in self._styles:
             term.prepare(size)
-        tv, gradient = total_variation(image, self.tv_form)
+        tv, gradient = total_variation(image, self.tv_form, ring=self.padding == "circular")
         gradient *= self.tv_weight
         layers: dict[str, Tensor] = {}
-        parts = tiles(size, tile, self.layers)
-        if len(parts) == 1:
-            window, features = self._forward(image, parts[0])
-            pulls = self._penalty([features], parts, layers)
-            self._pull_back(window, features, parts[0], pulls, gradient, layers)
-        else:
-            pulls = self._penalty(self._features(image, parts), parts, layers)
-            for part in parts:
-                window, features = self._forward(image, part)
-                self._pull_back(window, features, part, pulls, gradient, layers)
+        parts = tiles(size, tile, self.layers, self.padding)
+        keep = keep or len(parts) == 1
+        tapes, pulls = self._first_pass(image, parts, layers, keep=keep)
+        while parts:
+            part = parts.pop()
+            tape = tapes.pop() if tapes else forward(self.net, image, part, self.layers, tape=True)
+            self._pull_back(tape, pulls, gradient, layers)
+            del tape
         zero = torch.zeros(image.shape[0], device=image.device, dtype=accumulation_dtype(image.dtype))
         content = sum((value for name, value in layers.items() if name.startswith("content")), start=zero)
         style = sum((value for name, value in layers.items() if name.startswith("style")), start=zero)
@@ -184,62 +195,72 @@ class Objective:
             gradient += self.temporal_weight * pull
         return Terms(total, content, style, tv, layers), gradient
 
-    def _forward(self, image: Tensor, part: Tile) -> tuple[Tensor, dict[str, Tensor]]:
-        """A tile's window as a leaf, and its features with their graph."""
-        window = image[(..., *part.window)].detach().requires_grad_()
-        with torch.enable_grad():
-            return window, self.net(window, self.layers)
+    def _first_pass(
+        self, image: Tensor, parts: list[Tile], layers: dict[str, Tensor], *, keep: bool
+    ) -> tuple[list[Tape], list[dict[str, Tensor]]]:
+        """Each tile's tape, if it is to be kept, and of each style the weighted derivative in its Gram sums.
 
-    def _features(self, image: Tensor, parts: list[Tile]) -> Iterator[dict[str, Tensor]]:
-        """Pass 1: each tile's features, one at a time."""
-        for part in parts:
-            with torch.no_grad():
-                found = self.net(image[(..., *part.window)], self._style_layers)
-            yield found
-
-    def _penalty(
-        self, features: Iterable[dict[str, Tensor]], parts: list[Tile], layers: dict[str, Tensor]
-    ) -> list[dict[str, Tensor]]:
-        """Of each style the weighted derivative in its Gram sums; what its layers add is added to `layers`."""
-        if not self._styles:
-            return []
+        What the style's layers add to the loss is added to `layers`.
+        """
+        if not self._styles and len(parts) > 1:
+            return [], []
         sums: list[dict[str, Tensor]] = [{} for _ in self._styles]
-        for found, part in zip(features, parts, strict=True):
-            for term, total in zip(self._styles, sums, strict=True):
-                term.add(total, found, part)
+        tapes = []
+        for part in parts:
+
+            def see(name: str, core: Tensor, part: Tile = part) -> None:
+                for term, total in zip(self._styles, sums, strict=True):
+                    if name in term.layers:
+                        term.add(total, name, core, part)
+
+            tape = forward(self.net, image, part, self.layers if keep else self._style_layers, see, tape=keep)
+            if tape is not None:
+                tapes.append(tape)
+                if len(parts) > 1:
+                    tape.pack()
         pulls = []
         for term, total in zip(self._styles, sums, strict=True):
             values, derivatives = term.penalty(total)
             for name, value in values.items():
                 _add(layers, f"style {name}", value)
             pulls.append({name: self.style_weight * derivative for name, derivative in derivatives.items()})
-        return pulls
+        return tapes, pulls
 
     def _pull_back(
-        self,
-        window: Tensor,
-        features: dict[str, Tensor],
-        part: Tile,
-        pulls: list[dict[str, Tensor]],
-        gradient: Tensor,
-        layers: dict[str, Tensor],
+        self, tape: Tape, pulls: list[dict[str, Tensor]], gradient: Tensor, layers: dict[str, Tensor]
     ) -> None:
         """Pass 2 for one tile: add its gradient, and its part of the content term to `layers`."""
-        outputs, cotangents = [], []
-        for name in self.layers:
-            core = part.crop(features[name], name)
-            own = core.detach()
+        part = tape.part
+
+        def cotangent(name: str, core: Tensor) -> Tensor:
             found = [
-                term.pull(name, own, pull, part) for term, pull in zip(self._styles, pulls, strict=True) if name in pull
+                term.pull(name, core, pull, part)
+                for term, pull in zip(self._styles, pulls, strict=True)
+                if name in pull
             ]
             if self._content is not None and name in self._content.layers:
-                value, pull = self._content.pull(name, own, part)
+                value, pull = self._content.pull(name, core, part)
                 _add(layers, f"content {name}", value)
                 found.append(pull.mul_(self.content_weight))
-            outputs.append(core)
-            cotangents.append(sum(found[1:], start=found[0]))
-        (pulled,) = torch.autograd.grad(outputs, window, cotangents)
-        gradient[(..., *part.window)] += pulled
+            whole = found.pop()
+            for other in found:
+                whole += other
+            return whole
+
+        part.give(gradient, backward(self.net, tape, cotangent))
+
+
+def _padding(content: ContentTarget | None, padding: str | None) -> str:
+    if padding is not None:
+        check_padding(padding)
+    if content is None:
+        return padding or "zero"
+    if padding not in (None, content.padding):
+        raise ValueError(
+            f"padding: the content was extracted with {content.padding!r}, got {padding!r}; extract it again with that, "
+            "or leave padding out"
+        )
+    return content.padding
 
 
 def _add(sums: dict[str, Tensor], name: str, value: Tensor) -> None:

@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from .bounded import Bounded
 from .descent import LBFGS, Adam, Descent
+from .memory import is_out_of_memory, release
 from .objective import CONTENT_WEIGHT, STYLE_WEIGHT, TEMPORAL_WEIGHT, TV_WEIGHT, Objective
+from .plan import Plan, make_plan, outlook
 from .pyramid import level_size, resize
 from .regions import RegionalStyle
 from .targets import ContentTarget, StyleTarget, common_levels
@@ -126,6 +129,8 @@ def optimize(
     seed: int = 0,
     tile: int | str | None = "auto",
     history_size: int = 10,
+    padding: str | None = None,
+    memory: int | None = None,
     callback: Callable[[Progress], None] | None = None,
 ) -> Result:
     """Descend from a starting picture to one that has the content's features and the style's Gram matrices.
@@ -151,8 +156,12 @@ def optimize(
         temporal_weight: weight of staying near `temporal`.
         seed: seed of the noise.
         tile: edge in pixels of the tiles that each evaluation is cut into, None for whole pictures. "auto" takes
-            whole pictures.
-        history_size: pairs that L-BFGS remembers, each two pictures of memory.
+            what is cheapest in the memory there is; see `plan.make_plan`. The result does not depend on it, but for
+            rounding.
+        history_size: pairs that L-BFGS remembers, each two pictures of memory; fewer where memory is short.
+        padding: what the network sees beyond the picture's border, one of `tiles.PADDINGS`; default that of the
+            content, or "zero". "circular" makes textures without seams, to be laid side by side.
+        memory: bytes that may be used on the device beside filters and targets; default what is free there.
         callback: called after each evaluation with a `Progress`. An exception from it ends the run and is passed
             on; StopIteration ends it early and the best picture so far is returned.
 
@@ -161,6 +170,8 @@ def optimize(
 
     Raises:
         ValueError: for targets that do not fit the network or each other, and for options that are not as above.
+        OutOfMemory: if not even the smallest tiles fit. Where memory only runs out for the plan, the run goes on from
+            the same picture with a smaller one, which `Result.notes` tell.
     """
     levels = common_levels(content, style)
     schedule = split_steps(steps, levels)
@@ -183,30 +194,50 @@ def optimize(
         "tv_form": tv_form,
         "temporal_weight": temporal_weight,
     }
+    sizes = [level_size(full, level) for level in range(levels)]
+    device, dtype = net.mean.device, net.mean.dtype
+
+    def plan_for(level: int, objective: Objective) -> Plan:
+        return make_plan(
+            sizes[level],
+            objective.layers,
+            device=device,
+            optimizer=optimizer,
+            history_size=history_size,
+            batch=start.shape[0],
+            bytes_per_value=dtype.itemsize,
+            padding=objective.padding,
+            tile=tile,
+            memory=memory,
+        )
+
     history: list[Record] = []
     notes: list[str] = []
     picture: Tensor | None = None
     for level in reversed(range(levels)):
-        objective = Objective(net, content=content, style=style, temporal=temporal, level=level, **weights)
-        here = level_size(full, level)
-        picture = _begin(start, picture, here, detail=not from_noise)
-        descent: Descent = (
-            LBFGS(picture, history_size=history_size, first_step=0.02 * rate)
-            if optimizer == "lbfgs"
-            else Adam(picture, learning_rate=rate)
+        objective = Objective(
+            net, content=content, style=style, temporal=temporal, level=level, padding=padding, **weights
         )
+        if picture is None and log.isEnabledFor(logging.INFO):
+            plans = [plan_for(each, objective) for each in range(levels)]
+            log.info("plan: %s", outlook(plans, schedule, dtype))
+        evaluate = Bounded(objective, plan_for(level, objective))
+        picture = _begin(start, picture, sizes[level], detail=not from_noise)
+        descent = _descent(picture, optimizer, rate, evaluate.plan)
         seen = 0
         stopped = False
         for _ in range(schedule[level]):
-            terms, gradient = objective.terms(descent.ask(), None if tile == "auto" else tile)
-            descent.tell(terms.total, gradient)
+            terms, gradient = evaluate(descent.ask())
             record = Record(len(history) + 1, level, **terms.sums(), layers=terms.layer_sums())
             history.append(record)
+            descent, happened = _tell(descent, terms.total, gradient)
+            del terms, gradient
             if descent.setbacks > seen:
-                seen = descent.setbacks
-                notes.append(
-                    f"step {record.step}: the loss was not finite or far above the best; went back to the best picture with a shorter step"
+                happened.append(
+                    "the loss was not finite or far above the best; went back to the best picture with a shorter step"
                 )
+            seen = descent.setbacks
+            notes += [f"step {record.step}: {what}" for what in (*evaluate.take_notes(), *happened)]
             if callback is not None:
                 try:
                     callback(Progress(record.step, sum(schedule), level, record, lambda d=descent: d.best))
@@ -218,8 +249,28 @@ def optimize(
             picture = resize(picture, full)
             break
     if notes:
-        log.warning("%d setbacks in %d steps; the first: %s", len(notes), len(history), notes[0])
+        log.warning("%d times something was mended in %d steps; first, %s", len(notes), len(history), notes[0])
     return Result(picture, tuple(history), tuple(notes))
+
+
+def _descent(picture: Tensor, optimizer: str, rate: float, plan: Plan) -> Descent:
+    if optimizer == "adam":
+        return Adam(picture, learning_rate=rate)
+    how = {"history_device": plan.history_device, "history_dtype": torch.float16 if plan.half else None}
+    return LBFGS(picture, first_step=0.02 * rate, history_size=plan.history_size, **how)
+
+
+def _tell(descent: Descent, loss: Tensor, gradient: Tensor) -> tuple[Descent, list[str]]:
+    """Tell the descent; if memory runs out in it, one that goes on from the best picture and remembers less."""
+    try:
+        descent.tell(loss, gradient)
+        return descent, []
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    descent = descent.lighter()
+    release(gradient.device)
+    return descent, ["memory ran out; went on from the best picture, remembering fewer steps"]
 
 
 def _begin(start: Tensor, coarser: Tensor | None, size: tuple[int, int], *, detail: bool) -> Tensor:

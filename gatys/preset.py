@@ -17,11 +17,11 @@ from typing import Any
 
 from torch import Tensor
 
+from .extract import extract_content, extract_style
 from .objective import Objective
 from .optimize import Result, optimize
 from .pyramid import resize
 from .reading import OWN, PREPROCESSINGS, read_as
-from .targets import extract_content, extract_style
 from .vgg import LAYERS, VGG19, check_image
 
 CONTENT_LOSSES: Mapping[str, Callable[[int, int], float]] = MappingProxyType(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -10,9 +10,8 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from .gram import gram_matrix
-from .pyramid import Levels, check_mask, fewest_levels, guide_at, pyramid, resolve_levels
-from .vgg import LAYERS, VGG19, NetworkTag, check_image, layer_name
+from .pyramid import fewest_levels
+from .vgg import LAYERS, VGG19, NetworkTag, layer_name
 
 CONTENT_LAYERS: Mapping[str, float] = MappingProxyType({"conv4_2": 1.0})
 """Paper, section 3: content is matched on conv4_2."""
@@ -37,6 +36,8 @@ class ContentTarget:
     normalize: bool
     automatic: bool
     """Whether the number of levels was left to the picture's size."""
+    padding: str = "zero"
+    """What the network saw beyond the picture's border, one of `tiles.PADDINGS`."""
 
     @property
     def levels(self) -> int:
@@ -140,136 +141,6 @@ def parse_layers(text: str, what: str) -> dict[str, float]:
             raise ValueError(f"{what}: {name} is named twice; name each layer once")
         layers[name] = value
     return check_layers(layers, what)
-
-
-def _on_net(net: VGG19, image: Tensor) -> Tensor:
-    return image.detach().to(device=net.mean.device, dtype=net.mean.dtype)
-
-
-@torch.no_grad()
-def extract_content(
-    net: VGG19,
-    image: Tensor,
-    layers: Mapping[str, float] | Iterable[str] = CONTENT_LAYERS,
-    levels: Levels = 1,
-    *,
-    normalize: bool = False,
-    mask: Tensor | None = None,
-    device: torch.device | str | None = None,
-) -> ContentTarget:
-    """Features of the content picture (paper, equation 1: P).
-
-    Args:
-        net: the network that the optimiser will use, too.
-        image: (N, 3, H, W), sRGB in [0, 1]. Several pictures are several results.
-        layers: coefficient c_l of each layer; a list of names means 1 each.
-        levels: number of sizes, each half of the one before; "auto" goes down to about 128 px on the short edge.
-        normalize: divide each layer's term by the spatial variance of its target, so that weights mean the same
-            for every network.
-        mask: (H, W), (N, H, W) or (N, 1, H, W) in [0, 1], of any size: a factor on the content term at each
-            position. 1 everywhere changes nothing.
-        device: where the target is kept; default that of the network.
-
-    Raises:
-        ValueError: for a picture, layers, levels or mask that are not as above; the message says what to do.
-    """
-    layers = check_layers(layers, "layers of the content")
-    check_image(image, layers, "content image")
-    count = resolve_levels(levels, tuple(image.shape[-2:]), layers, "content image")
-    device = net.mean.device if device is None else torch.device(device)
-    pictures = pyramid(image.detach(), count)
-    guides = None
-    if mask is not None:
-        masks = pyramid(check_mask(mask, pictures[0], "content mask"), count)
-        guides = tuple({name: guide_at(m, LAYERS[name].stride).to(device) for name in layers} for m in masks)
-    features = []
-    for picture in pictures:
-        # one picture at a time: a film must not need a film of memory
-        each = [net(_on_net(net, picture[index : index + 1]), layers) for index in range(picture.shape[0])]
-        features.append({name: torch.cat([f[name].to(device) for f in each]) for name in layers})
-    return ContentTarget(
-        network=net.tag,
-        layers=layers,
-        features=tuple(features),
-        guides=guides,
-        image=image.detach().to(device, copy=True),
-        normalize=normalize,
-        automatic=levels == "auto",
-    )
-
-
-@torch.no_grad()
-def extract_style(
-    net: VGG19,
-    images: Tensor | Sequence[Tensor],
-    layers: Mapping[str, float] | Iterable[str] = STYLE_LAYERS,
-    levels: Levels = 1,
-    mask: Tensor | None = None,
-    *,
-    normalize: bool = False,
-    device: torch.device | str | None = None,
-) -> StyleTarget:
-    """Gram matrices of the style picture (paper, equations 3 and 4: A).
-
-    Several pictures are averaged, which is the same as adding up their losses, up to a constant, when their
-    weights sum to 1: sum_i w_i |G - A_i|^2 = |G - sum_i w_i A_i|^2 + const.
-
-    Args:
-        net: the network that the optimiser will use, too.
-        images: (N, 3, H, W), sRGB in [0, 1], or a list of such, which may differ in size.
-        layers: coefficient s_l of each layer; a list of names means 1 each.
-        levels: number of sizes, each half of the one before; "auto" goes down to about 128 px on the short edge.
-        mask: (H, W), (N, H, W) or (N, 1, H, W) in [0, 1], of any size: which part of the painting counts
-            (guided Gram matrix). Only for a single tensor of pictures.
-        normalize: divide each layer's term by the mean square of its target Gram, so that weights mean the same
-            for every network.
-        device: where the target is kept; default that of the network.
-
-    Raises:
-        ValueError: for pictures, layers, levels or mask that are not as above; the message says what to do.
-    """
-    layers = check_layers(layers, "layers of the style")
-    batches = [images] if isinstance(images, Tensor) else list(images)
-    if not batches:
-        raise ValueError("style image: expected at least one picture, got an empty list")
-    if mask is not None and len(batches) > 1:
-        raise ValueError(f"style mask: expected one batch of style pictures, got {len(batches)}; blend styles instead")
-    for image in batches:
-        check_image(image, layers, "style image")
-    count = min(resolve_levels(levels, tuple(image.shape[-2:]), layers, "style image") for image in batches)
-    total = sum(image.shape[0] for image in batches)
-    grams: list[dict[str, Tensor]] = [{} for _ in range(count)]
-    for image in batches:
-        pictures = pyramid(image.detach(), count)
-        masks = None if mask is None else pyramid(check_mask(mask, pictures[0], "style mask"), count)
-        for level, picture in enumerate(pictures):
-            for index in range(picture.shape[0]):
-                guide = None if masks is None else masks[level][index % masks[level].shape[0]][None]
-                for name, gram in _grams(net, picture[index : index + 1], layers, guide).items():
-                    gram = gram.to(device or gram.device) / total
-                    grams[level][name] = grams[level][name] + gram if name in grams[level] else gram
-    return StyleTarget(
-        network=net.tag,
-        layers=layers,
-        grams=tuple(grams),
-        size=tuple(batches[0].shape[-2:]),
-        normalize=normalize,
-        automatic=levels == "auto",
-    )
-
-
-def _grams(net: VGG19, picture: Tensor, layers: Iterable[str], mask: Tensor | None) -> dict[str, Tensor]:
-    grams = {}
-    for name, features in net(_on_net(net, picture), layers).items():
-        guide = None
-        if mask is not None:
-            guide = guide_at(mask, LAYERS[name].stride).to(features)
-            if not guide.any():
-                raise ValueError(
-                    f"style mask: its area vanishes on the grid of {name}; paint a larger area or use shallower layers"
-                )
-        grams[name] = gram_matrix(features, guide)
-    return grams
 
 
 def common_levels(content: ContentTarget | None, style: StyleTarget | None) -> int:

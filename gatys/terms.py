@@ -30,7 +30,7 @@ def check_tv_form(form: str) -> None:
         raise ValueError(f"tv_form: expected one of {', '.join(TV_FORMS)}, got {form!r}")
 
 
-def total_variation(image: Tensor, form: str = "squared") -> tuple[Tensor, Tensor]:
+def total_variation(image: Tensor, form: str = "squared", *, ring: bool = False) -> tuple[Tensor, Tensor]:
     """Smoothness of pictures: squared differences of neighbours, summed and divided by the number of values.
 
     (Mahendran and Vedaldi, CVPR 2015, with exponent 2; with "absolute", the anisotropic form of Rudin, Osher and
@@ -39,6 +39,7 @@ def total_variation(image: Tensor, form: str = "squared") -> tuple[Tensor, Tenso
     Args:
         image: (N, 3, H, W).
         form: one of `TV_FORMS`.
+        ring: whether opposite edges are neighbours, too.
 
     Returns:
         The value of each picture, (N,), and its gradient, (N, 3, H, W).
@@ -54,10 +55,13 @@ def total_variation(image: Tensor, form: str = "squared") -> tuple[Tensor, Tenso
         pixels, pulled = image, gradient
         if form == "corner":
             pixels, pulled = (t.narrow(across, 0, t.shape[across] - 1) for t in (image, gradient))
-        step = pixels.diff(dim=axis)
+        step = pixels.diff(dim=axis, append=pixels.narrow(axis, 0, 1) if ring else None)
         size = step.abs() if form == "absolute" else step.square()
         value = value + size.sum(dim=(1, 2, 3)) / count
         step = step.sign() / count if form == "absolute" else step * (2 / count)
+        if ring:
+            pulled.add_(step.roll(1, axis)).sub_(step)
+            continue
         length = image.shape[axis]
         pulled.narrow(axis, 1, length - 1).add_(step)
         pulled.narrow(axis, 0, length - 1).sub_(step)
@@ -133,11 +137,10 @@ class StyleTerm:
     def _weight(self, name: str, part: Tile) -> Tensor | None:
         return None if self._weights is None else self._weights[name][(..., *part.owned(name))]
 
-    def add(self, sums: dict[str, Tensor], features: Mapping[str, Tensor], part: Tile) -> None:
-        """Add a tile's Gram sums to those of the picture."""
-        for name in self.layers:
-            gram = gram_sum(part.crop(features[name], name).detach(), self._weight(name, part))
-            sums[name] = sums[name].add_(gram) if name in sums else gram
+    def add(self, sums: dict[str, Tensor], name: str, core: Tensor, part: Tile) -> None:
+        """Add a tile's Gram sum of one layer to that of the picture."""
+        gram = gram_sum(core, self._weight(name, part))
+        sums[name] = sums[name].add_(gram) if name in sums else gram
 
     def penalty(self, sums: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Each layer's part of the term of each picture, (N,), and its derivative in the Gram sum, (N, C, C)."""
@@ -169,7 +172,8 @@ class ContentTerm:
         for name, target in self._features.items():
             variance = torch.ones(1, dtype=wide)
             if content.normalize:
-                variance = target.to(wide).var(dim=(2, 3), correction=0).mean(dim=1).clamp_(min=_TINY)
+                channels = [some.to(wide).var(dim=(2, 3), correction=0) for some in target.split(32, dim=1)]
+                variance = torch.cat(channels, dim=1).mean(dim=1).clamp_(min=_TINY)
             values = target.shape[1] * target.shape[2] * target.shape[3]
             self._scale[name] = (content.layers[name] / values / variance).to(like.device)
 
@@ -180,4 +184,4 @@ class ContentTerm:
         pull = difference if self._guides is None else difference * self._guides[name][owned].to(core)
         scale, wide = self._scale[name], accumulation_dtype(core.dtype)
         value = scale * torch.linalg.vecdot(pull.flatten(1).to(wide), difference.flatten(1).to(wide))
-        return value, pull * (2 * scale).reshape(-1, 1, 1, 1).to(core)
+        return value, pull.mul_((2 * scale).reshape(-1, 1, 1, 1).to(core))

@@ -1,8 +1,8 @@
 """Cutting a picture into tiles so that the features of the tiles together are exactly those of the picture.
 
 A tile owns a core: a block of every layer's features. Its window is the core's pixels plus the halo that
-those features see, cut at the picture's true borders, where the network's own padding applies. Windows
-start at multiples of the deepest stride, so that the poolings fall on the same pixels as in the whole picture.
+those features see, cut at the picture's true borders, where the network's padding applies. Windows start at
+multiples of the deepest stride, so that the poolings fall on the same pixels as in the whole picture.
 """
 
 from __future__ import annotations
@@ -11,19 +11,29 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
+import torch
 from torch import Tensor
 
 from .vgg import LAYERS, layer_name
 
+PADDINGS = ("zero", "replicate", "circular")
+"""What each convolution sees beyond the picture's border: 0 as in the paper, the border repeated, or the other side."""
+
 
 @dataclass(frozen=True)
 class Span:
-    """One axis of a tile, in pixels: the core [start, stop) inside the window [low, high) of an edge of `length`."""
+    """One axis of a tile, in pixels: the core [start, stop) inside the window [low, high) of an edge of `length`.
+
+    A window may reach beyond the edge only where the picture continues on its other side.
+    """
 
     start: int
     stop: int
     low: int
     high: int
+    length: int
+    padding: str
+    """What convolutions see beyond the window; where the window is cut, no feature of the core sees it."""
 
     def owned(self, stride: int) -> slice:
         """Units of a layer of that stride that the core owns, counted in the whole picture."""
@@ -33,6 +43,16 @@ class Span:
         """The same units counted from the beginning of the window."""
         return slice((self.start - self.low) // stride, self.stop // stride - self.low // stride)
 
+    def pieces(self) -> list[tuple[slice, slice]]:
+        """The window in parts that lie in one piece in the picture: (pixels of the window, pixels of the picture)."""
+        found, at = [], self.low
+        while at < self.high:
+            there = at % self.length
+            run = min(self.length - there, self.high - at)
+            found.append((slice(at - self.low, at - self.low + run), slice(there, there + run)))
+            at += run
+        return found
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -40,22 +60,32 @@ class Tile:
     columns: Span
 
     @property
-    def window(self) -> tuple[slice, slice]:
-        """Rows and columns of the picture that the tile's features depend on."""
-        return slice(self.rows.low, self.rows.high), slice(self.columns.low, self.columns.high)
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the window in pixels."""
+        return self.rows.high - self.rows.low, self.columns.high - self.columns.low
+
+    def window(self, image: Tensor) -> Tensor:
+        """The pixels of (N, C, H, W) that the tile's features depend on."""
+        rows = [image[:, :, there] for _, there in self.rows.pieces()]
+        band = rows[0] if len(rows) == 1 else torch.cat(rows, dim=2)
+        columns = [band[..., there] for _, there in self.columns.pieces()]
+        return columns[0] if len(columns) == 1 else torch.cat(columns, dim=3)
+
+    def give(self, gradient: Tensor, pulled: Tensor) -> None:
+        """Add what was pulled back to the window's pixels to the gradient in the picture's."""
+        for here_rows, rows in self.rows.pieces():
+            for here_columns, columns in self.columns.pieces():
+                gradient[..., rows, columns] += pulled[..., here_rows, here_columns]
 
     def owned(self, layer: str) -> tuple[slice, slice]:
         """Where the tile's part of a layer lies among the features of the whole picture."""
         stride = LAYERS[layer].stride
         return self.rows.owned(stride), self.columns.owned(stride)
 
-    def crop(self, features: Tensor, layer: str) -> Tensor:
-        """The tile's own part of the features of its window."""
+    def core(self, layer: str) -> tuple[slice, slice]:
+        """Where it lies among the features of its window."""
         stride = LAYERS[layer].stride
-        rows, columns = self.rows.core(stride), self.columns.core(stride)
-        if features.shape[-2:] == (rows.stop - rows.start, columns.stop - columns.start):
-            return features  # a slice would cost a copy on the way back
-        return features[..., rows, columns]
+        return self.rows.core(stride), self.columns.core(stride)
 
 
 def halo(layers: Iterable[str]) -> tuple[int, int]:
@@ -67,7 +97,7 @@ def halo(layers: Iterable[str]) -> tuple[int, int]:
     return -(-before // stride) * stride, after
 
 
-def cut(length: int, tile: int | None, layers: Iterable[str]) -> list[Span]:
+def cut(length: int, tile: int | None, layers: Iterable[str], padding: str = "zero") -> list[Span]:
     """Cut an edge of `length` pixels into cores of at most about `tile` pixels, as equal as strides allow."""
     layers = list(layers)
     stride = max(LAYERS[layer_name(name)].stride for name in layers)
@@ -75,20 +105,52 @@ def cut(length: int, tile: int | None, layers: Iterable[str]) -> list[Span]:
     units = length // stride  # the last core also takes the pixels that the poolings leave over
     count = 1 if tile is None else max(1, min(units, -(-length // tile)))
     edges = [units * k // count * stride for k in range(count)] + [length]
-    return [Span(start, stop, max(0, start - before), min(length, stop + after)) for start, stop in pairwise(edges)]
+    spans = []
+    for start, stop in pairwise(edges):
+        low, high, beyond = start - before, stop + after, padding
+        if padding != "circular":
+            low, high = max(0, low), min(length, high)
+        elif count == 1 and length % stride == 0:
+            low, high = 0, length  # each layer's own grid closes into a ring, so that no halo is needed
+        else:
+            beyond = "zero"
+        spans.append(Span(start, stop, low, high, length, beyond))
+    return spans
 
 
-def tiles(size: tuple[int, int], tile: int | None, layers: Iterable[str]) -> list[Tile]:
-    """Tiles that cover a picture of `size` (height, width); `tile` None gives one that is the whole picture.
+def tiles(
+    size: tuple[int, int], tile: int | tuple[int, int] | None, layers: Iterable[str], padding: str = "zero"
+) -> list[Tile]:
+    """Tiles that cover a picture.
+
+    Args:
+        size: (height, width).
+        tile: edge of the cores in pixels, or their (height, width); None gives one tile that is the whole picture.
+        layers: those whose features are needed; they set the halo and the strides.
+        padding: one of `PADDINGS`.
 
     Raises:
-        ValueError: if `tile` is not a whole number of at least the deepest layer's stride.
+        ValueError: if `tile` is not a whole number of at least the deepest layer's stride, or for another padding.
     """
     layers = list(layers)
+    check_tile(tile, layers)
+    check_padding(padding)
+    height, width = tile if isinstance(tile, tuple) else (tile, tile)
+    columns = cut(size[1], width, layers, padding)
+    return [Tile(r, c) for r in cut(size[0], height, layers, padding) for c in columns]
+
+
+def check_tile(tile: int | tuple[int, int] | None, layers: Iterable[str]) -> None:
+    """Raise ValueError unless `tile` is None, a whole number of at least the deepest stride, or a pair of such."""
     stride = max(LAYERS[layer_name(name)].stride for name in layers)
-    if tile is not None and (isinstance(tile, bool) or not isinstance(tile, int) or tile < stride):
+    edges = tile if isinstance(tile, tuple) and len(tile) == 2 else (tile,)
+    if tile is not None and any(isinstance(e, bool) or not isinstance(e, int) or e < stride for e in edges):
         raise ValueError(
             f"tile: expected None or a whole number of pixels, at least {stride} for these layers, got {tile!r}"
         )
-    height, width = size
-    return [Tile(r, c) for r in cut(height, tile, layers) for c in cut(width, tile, layers)]
+
+
+def check_padding(padding: str) -> None:
+    """Raise ValueError unless `padding` is one of `PADDINGS`."""
+    if padding not in PADDINGS:
+        raise ValueError(f"padding: expected one of {', '.join(PADDINGS)}, got {padding!r}")

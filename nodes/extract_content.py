@@ -5,11 +5,12 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..gatys import extract_content
-from ..gatys.memory import evaluation_bytes
+from ..gatys.plan import wanted_bytes
 from ..gatys.targets import CONTENT_LAYERS, parse_layers
+from ..gatys.tiles import PADDINGS
 from . import host
 from .sockets import Content, ContentSocket, Vgg19Socket, schema
-from .widgets import levels_from_widget, levels_input, normalize_input
+from .widgets import levels_from_widget, levels_input, normalize_input, padding_input
 
 
 class ExtractContentFeatures(io.ComfyNode):
@@ -35,6 +36,7 @@ class ExtractContentFeatures(io.ComfyNode):
                 ),
                 levels_input("content"),
                 normalize_input("the variance of the content's own features"),
+                padding_input(),
                 io.Mask.Input(
                     "mask",
                     optional=True,
@@ -48,10 +50,10 @@ class ExtractContentFeatures(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, vgg19, image, layers, levels, normalize, mask=None) -> io.NodeOutput:
+    def execute(cls, vgg19, image, layers, levels, normalize, padding=PADDINGS[0], mask=None) -> io.NodeOutput:
         chosen = parse_layers(layers, "layers")
         colour, alpha = host.split_alpha(image)
-        need = evaluation_bytes(tuple(colour.shape[-2:]), chosen, gradient=False)
+        need = wanted_bytes(tuple(colour.shape[-2:]), chosen, optimizer=None)
         with host.working(vgg19, need) as net:
             target = extract_content(
                 net,
@@ -60,6 +62,9 @@ class ExtractContentFeatures(io.ComfyNode):
                 levels_from_widget(levels),
                 normalize=normalize,
                 mask=host.mask_or_none(mask),
+                padding=padding,
+                memory=host.free_memory(),
+                dtype="auto",
                 device=host.storage_device(),
             )
         return io.NodeOutput(Content(target, alpha))

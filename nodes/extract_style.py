@@ -5,12 +5,13 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..gatys import extract_style
-from ..gatys.memory import evaluation_bytes
+from ..gatys.plan import wanted_bytes
 from ..gatys.pyramid import scale_picture
 from ..gatys.targets import STYLE_LAYERS, check_layers, parse_layers
+from ..gatys.tiles import PADDINGS
 from . import host
 from .sockets import StyleSocket, Vgg19Socket, schema
-from .widgets import levels_from_widget, levels_input, normalize_input
+from .widgets import levels_from_widget, levels_input, normalize_input, padding_input
 
 
 class ExtractStyleGrams(io.ComfyNode):
@@ -65,6 +66,7 @@ class ExtractStyleGrams(io.ComfyNode):
                 ),
                 levels_input("style"),
                 normalize_input("the mean square of the style's own Gram matrix"),
+                padding_input(),
                 io.Mask.Input(
                     "mask",
                     optional=True,
@@ -97,6 +99,7 @@ class ExtractStyleGrams(io.ComfyNode):
         style_scale,
         levels,
         normalize,
+        padding=PADDINGS[0],
         mask=None,
         size_from=None,
     ) -> io.NodeOutput:
@@ -109,7 +112,7 @@ class ExtractStyleGrams(io.ComfyNode):
         chosen = check_layers(chosen, "layers of the style")
         colour, _ = host.split_alpha(image)
         colour = scale_picture(colour, style_scale, None if size_from is None else tuple(size_from.shape[1:3]))
-        need = evaluation_bytes(tuple(colour.shape[-2:]), chosen, gradient=False)
+        need = wanted_bytes(tuple(colour.shape[-2:]), chosen, optimizer=None)
         with host.working(vgg19, need) as net:
             target = extract_style(
                 net,
@@ -118,6 +121,8 @@ class ExtractStyleGrams(io.ComfyNode):
                 levels_from_widget(levels),
                 host.mask_or_none(mask),
                 normalize=normalize,
+                padding=padding,
+                memory=host.free_memory(),
                 device=host.storage_device(),
             )
         return io.NodeOutput(target)

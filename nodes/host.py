@@ -23,7 +23,7 @@ from comfy.model_patcher import ModelPatcher
 from PIL import Image
 from torch import Tensor, nn
 
-from ..gatys import VGG19, Progress
+from ..gatys import VGG19, Progress, memory
 
 log = logging.getLogger(__name__)
 
@@ -132,6 +132,13 @@ def working(network: Network, memory_required: int = 0) -> Iterator[VGG19]:
             for table, name, tensor in strays:  # the host's books say they are not on the device
                 table[name] = _normal(tensor, tensor.device)
             mm.soft_empty_cache()
+
+
+def free_memory() -> int:
+    """Bytes that work on the network may take on its device: what is free there under every limit, less the reserve."""
+    device = mm.get_torch_device()
+    reserve = 0 if device.type == "cpu" else mm.extra_reserved_memory()
+    return max(0, min(mm.get_free_memory(device), memory.free_memory(device)) - reserve)
 
 
 def storage_device() -> torch.device:

@@ -6,11 +6,11 @@ import torch
 from comfy_api.latest import io
 
 from ..gatys import optimize
-from ..gatys.memory import optimization_bytes
 from ..gatys.optimize import INITS
+from ..gatys.plan import wanted_bytes
 from . import host
 from .sockets import ContentSocket, HistorySocket, StyleSocket, Vgg19Socket, schema
-from .widgets import OPTIMIZE_DEFAULTS, descent_inputs, seed_input, tv_form_input
+from .widgets import OPTIMIZE_DEFAULTS, descent_inputs, memory_inputs, memory_options, seed_input, tv_form_input
 
 
 class GatysOptimize(io.ComfyNode):
@@ -58,6 +58,7 @@ class GatysOptimize(io.ComfyNode):
                 ),
                 seed_input(),
                 tv_form_input(),
+                *memory_inputs(),
             ],
             outputs=[
                 io.Image.Output(
@@ -80,6 +81,8 @@ class GatysOptimize(io.ComfyNode):
         init,
         seed,
         tv_form=OPTIMIZE_DEFAULTS["tv_form"],
+        tile=0,
+        padding="auto",
         content=None,
         style=None,
         init_image=None,
@@ -99,7 +102,9 @@ class GatysOptimize(io.ComfyNode):
             )
         report = host.ProgressReport(steps * len(frames))
         size = tuple(start.shape[-2:]) if target is None and start is not None else None
-        need = optimization_bytes(target, style, optimizer, size=size)
+        sizes = [size] + [given.size for given in (target, style) if given is not None]
+        layers = [name for given in (target, style) if given is not None for name in given.layers]
+        need = wanted_bytes(next(filter(None, sizes)), layers, optimizer) if layers else 0
         images, histories = [], []
         with host.working(vgg19, need) as net:
             for index, frame in enumerate(frames):
@@ -117,6 +122,8 @@ class GatysOptimize(io.ComfyNode):
                     tv_weight=tv_weight,
                     tv_form=tv_form,
                     seed=seed + index,
+                    memory=host.free_memory(),
+                    **memory_options(tile, padding),
                     callback=lambda progress, offset=index * steps: report.step(progress, offset),
                 )
                 images.append(result.image.to(host.storage_device()))

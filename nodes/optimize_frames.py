@@ -7,12 +7,12 @@ from dataclasses import replace
 from comfy_api.latest import io
 
 from ..gatys.frames import optimize_frames
-from ..gatys.memory import optimization_bytes
 from ..gatys.objective import TEMPORAL_WEIGHT
 from ..gatys.optimize import INITS
+from ..gatys.plan import wanted_bytes
 from . import host
 from .sockets import ContentSocket, HistorySocket, StyleSocket, Vgg19Socket, schema
-from .widgets import OPTIMIZE_DEFAULTS, descent_inputs, seed_input
+from .widgets import OPTIMIZE_DEFAULTS, descent_inputs, memory_inputs, memory_options, seed_input
 
 _cancelled: list[str] = []
 """One entry for each film that was cut short and kept. The host caches what it got for finished; see the fingerprint."""
@@ -106,6 +106,7 @@ class GatysOptimizeFrames(io.ComfyNode):
                     "wired, else from the content. noise: the same noise for every frame.",
                 ),
                 seed_input(),
+                *memory_inputs(),
             ],
             outputs=[
                 io.Image.Output(
@@ -140,6 +141,8 @@ class GatysOptimizeFrames(io.ComfyNode):
         tv_weight,
         init,
         seed,
+        tile=0,
+        padding="auto",
         init_image=None,
         warped=None,
         occlusion=None,
@@ -162,7 +165,7 @@ class GatysOptimizeFrames(io.ComfyNode):
                     raise
                 raise StopIteration from None
 
-        need = optimization_bytes(content.target, style, optimizer)
+        need = wanted_bytes(content.target.size, [*content.target.layers, *style.layers], optimizer)
         with host.working(vgg19, need) as net:
             result = optimize_frames(
                 net,
@@ -182,6 +185,8 @@ class GatysOptimizeFrames(io.ComfyNode):
                 style_weight=style_weight,
                 tv_weight=tv_weight,
                 seed=seed,
+                memory=host.free_memory(),
+                **memory_options(tile, padding),
                 callback=show,
             )
         if result.stopped:

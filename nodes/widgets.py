@@ -9,6 +9,7 @@ from comfy_api.latest import io
 from ..gatys import optimize
 from ..gatys.optimize import OPTIMIZERS
 from ..gatys.terms import TV_FORMS
+from ..gatys.tiles import PADDINGS
 
 OPTIMIZE_DEFAULTS = {name: parameter.default for name, parameter in inspect.signature(optimize).parameters.items()}
 
@@ -36,6 +37,46 @@ def normalize_input(by: str) -> io.Boolean.Input:
         tooltip=f"On: each layer's term is divided by {by}, so that the same weights mean the same for every network and "
         "picture. Off: the plain sums of the paper and of published settings, whose weights depend on the network.",
     )
+
+
+def padding_input() -> io.Combo.Input:
+    return io.Combo.Input(
+        "padding",
+        options=list(PADDINGS),
+        default=PADDINGS[0],
+        optional=True,  # saved prompts do without
+        tooltip="What the network sees beyond the picture's border. zero: black, as in the paper. replicate: the border "
+        "repeated, for fewer artefacts along the edges. circular: the other side, for textures that are tileable already.",
+    )
+
+
+def memory_inputs() -> list[io.Int.Input | io.Combo.Input]:
+    """What bounds the memory, and the border: arguments of `gatys.optimize` by the same names."""
+    return [
+        io.Int.Input(
+            "tile",
+            default=0,
+            optional=True,
+            min=0,
+            max=16384,
+            step=16,
+            tooltip="Edge in pixels of the tiles that each step is computed in. 0 chooses by the free memory, and halves them "
+            "if it runs out. The result is the same whatever the tiles, without seams; smaller ones are slower.",
+        ),
+        io.Combo.Input(
+            "padding",
+            options=["auto", *PADDINGS],
+            default="auto",
+            optional=True,
+            tooltip="What the network sees beyond the border. auto: as the content was extracted, and zero without content. "
+            "circular makes textures that can be laid side by side without a seam.",
+        ),
+    ]
+
+
+def memory_options(tile: int, padding: str) -> dict[str, int | str | None]:
+    """What these widgets mean as arguments of `gatys.optimize`."""
+    return {"tile": tile or "auto", "padding": None if padding == "auto" else padding}
 
 
 def descent_inputs() -> list[io.Combo.Input | io.Float.Input]:

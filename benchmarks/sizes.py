@@ -1,0 +1,156 @@
+"""Time and memory of one evaluation, whole and in tiles, and of a whole run, against what was planned.
+
+    python benchmarks/sizes.py evaluate 2048 none 1024 1024+keep 512     # one picture, several ways, interleaved
+    python benchmarks/sizes.py run 3072x2304 512 --steps 3               # peak of a whole process with L-BFGS
+    python benchmarks/sizes.py run 8192x8192 auto --steps 1 --memory 8   # GiB that the planner may use
+
+A way is `none` for the whole picture, an edge of tiles in pixels, `+keep` for tiles that keep what the way back needs,
+or `auto`. Times are medians of interleaved rounds in one process; memory is the peak of resident memory of an
+evaluation, above what was resident before it, each way in a process of its own. Layers are the defaults.
+"""
+
+import argparse
+import resource
+import statistics
+import subprocess
+import sys
+import threading
+import time
+
+import torch
+
+import gatys
+from gatys.memory import evaluation_bytes, free_memory
+from gatys.plan import make_plan
+from gatys.targets import CONTENT_LAYERS, STYLE_LAYERS
+
+LAYERS = [*STYLE_LAYERS, *CONTENT_LAYERS]
+
+
+def picture(height, width, seed):
+    return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(seed))
+
+
+def size_of(text):
+    width, _, height = text.partition("x")
+    return int(height or width), int(width)
+
+
+def plan_of(size, way):
+    tile, _, keep = way.partition("+")
+    plan = make_plan(size, LAYERS, optimizer=None, tile=None if tile == "none" else int(tile), memory=2**50)
+    return plan.tile, bool(keep)
+
+
+def planned(size, way):
+    tile, keep = plan_of(size, way)
+    memory = 2**50 if keep or tile is None else 1  # a tape is kept where there is room for it
+    how = {"optimizer": "adam", "tile": tile, "memory": memory}
+    plan = make_plan(size, LAYERS, **how)
+    pictures = 10 * 3 * size[0] * size[1] * 4
+    return plan.bytes - pictures, plan.surplus
+
+
+def build(size):
+    net = gatys.load_vgg19("untrained")
+    content = gatys.extract_content(net, picture(*size, 0))
+    style = gatys.extract_style(net, picture(512, 512, 1))
+    return gatys.Objective(net, content=content, style=style), picture(*size, 2)
+
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+
+
+def peak(size, way):
+    objective, x = build(size)
+    tile, keep = plan_of(size, way)
+    if size[0] * size[1] <= 2**20:  # what the libraries set up once, about 100 MiB, would hide what is measured
+        objective.terms(x, tile, keep=keep)
+    before, seen, done = resident(), [0], threading.Event()
+
+    def watch():
+        while not done.wait(0.002):
+            seen[0] = max(seen[0], resident())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    objective.terms(x, tile, keep=keep)
+    done.set()
+    watcher.join()
+    return seen[0] - before
+
+
+def evaluate(size, ways, rounds):
+    objective, x = build(size)
+    times = {way: [] for way in ways}
+    for turn in range(rounds + (rounds > 1)):
+        for way in ways:
+            tile, keep = plan_of(size, way)
+            began = time.perf_counter()
+            objective.terms(x, tile, keep=keep)
+            if turn or rounds == 1:
+                times[way].append(time.perf_counter() - began)
+    del objective, x
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {size[1]} x {size[0]}, {rounds} rounds")
+    for way in ways:
+        command = [sys.executable, __file__, "peak", f"{size[1]}x{size[0]}", way]
+        used = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        expected, surplus = planned(size, way)
+        ratios = [b / a for a, b in zip(times[ways[0]], times[way], strict=True)]
+        print(
+            f"{way:>10} {statistics.median(times[way]):8.2f} s, {statistics.median(ratios):.2f} of {ways[0]} "
+            f"({min(ratios):.2f} to {max(ratios):.2f}), halo {100 * (surplus - 1):.0f} %, "
+            f"peak {used / 2**20:.0f} MiB, planned {expected / 2**20:.0f} MiB ({expected / used - 1:+.0%})"
+        )
+
+
+def run(size, tile, steps, memory):
+    how = {} if memory is None else {"memory": int(memory * 2**30)}
+    net = gatys.load_vgg19("untrained")
+    base = resident()
+    began = time.perf_counter()
+    content = gatys.extract_content(
+        net, picture(*size, 0), normalize=True, dtype="auto", tile=tile if tile != "auto" else "auto", **how
+    )
+    style = gatys.extract_style(net, picture(512, 512, 1), normalize=True)
+    extracted = time.perf_counter()
+    plan = make_plan(size, LAYERS, tile=tile, **how)
+    print(f"plan: {plan}, tile {plan.tile}; free {free_memory('cpu') / 2**30:.1f} GiB", flush=True)
+    result = gatys.optimize(net, content=content, style=style, steps=steps, tile=tile, **how)
+    done = time.perf_counter()
+    top = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    features = sum(f.numel() * f.element_size() for f in content.features[0].values())
+    expected = plan.bytes + features
+    print(
+        f"{size[1]} x {size[0]}, tile {tile}, {steps} steps: extraction {extracted - began:.1f} s, "
+        f"{(done - extracted) / steps:.1f} s a step, peak of the process {top / 2**30:.2f} GiB, {base / 2**30:.2f} before; "
+        f"activations of a tile {evaluation_bytes(plan.tile or size, LAYERS) / 2**30:.2f} GiB without halo; "
+        f"planned {expected / 2**30:.2f} GiB beside {base / 2**30:.2f} ({expected / (top - base) - 1:+.0%}); "
+        f"total loss {result.history[0].total:.4g} to {result.history[-1].total:.4g}"
+    )
+    for note in result.notes:
+        print(note)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("evaluate", "run", "peak"))
+    parser.add_argument("size", type=size_of, help="EDGE or WIDTHxHEIGHT")
+    parser.add_argument("ways", nargs="+")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=2)
+    parser.add_argument("--memory", type=float, help="GiB that the planner may use")
+    options = parser.parse_args()
+    if options.what == "peak":
+        print(peak(options.size, options.ways[0]))
+    elif options.what == "evaluate":
+        evaluate(options.size, options.ways, options.rounds)
+    else:
+        tile = {"none": None, "auto": "auto"}.get(options.ways[0], options.ways[0])
+        run(options.size, int(tile) if tile not in (None, "auto") else tile, options.steps, options.memory)
+
+
+if __name__ == "__main__":
+    main()
