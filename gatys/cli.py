@@ -16,7 +16,6 @@ import argparse
 import itertools
 import logging
 import os
-import re
 import signal
 import sys
 import threading
@@ -35,6 +34,7 @@ from .color import keep_luminance
 from .extract import extract_content
 from .images import check_output, save_image
 from .inputs import load_inputs, make_style
+from .memory import OutOfMemory, is_out_of_memory
 from .optimize import Progress, Record, Result, optimize
 from .options import NO_CONTENT, check_options
 from .preset_options import describe, fill_options, parse_options
@@ -48,11 +48,8 @@ UNTRAINED = (
     "untrained filters: colours and brush texture of the style, not the trained network of the paper; "
     "use --weights imagenet for that"
 )
-_OUT_OF_MEMORY = re.compile(
-    r"out of memory|not enough memory|can't allocate memory|ALLOC_FAILED|overflow", re.IGNORECASE
-)
 _OF_OPTIMIZE = ("steps", "optimizer", "learning_rate", "content_weight", "style_weight", "tv_weight")
-_OF_OPTIMIZE += ("tv_form", "seed", "tile", "history_size")
+_OF_OPTIMIZE += ("tv_form", "seed", "tile", "history_size", "memory", "padding")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -71,12 +68,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         _complain(problem)
         return 2
     except (MemoryError, RuntimeError) as problem:
-        if not isinstance(problem, MemoryError) and not _OUT_OF_MEMORY.search(str(problem)):
+        if not isinstance(problem, OutOfMemory) and not is_out_of_memory(problem):
             raise
-        _complain(
-            f"out of memory with --size {options.size} and --tile {options.tile or 'none'}; give a smaller --size "
-            "(and --style-scale), or --tile 512 or less"
-        )
+        said = problem if isinstance(problem, OutOfMemory) else f"out of memory with --size {options.size}"
+        _complain(f"{said}; give a smaller --size (and --style-scale)")
         return 1
     finally:
         package.removeHandler(handler)
@@ -110,7 +105,8 @@ def _run(options: argparse.Namespace) -> int:
         log.info("saved the style as %s", options.save_style)
     targets: dict[str, Any] = {"content": None, "style": style}
     if content is not None:
-        how = {"levels": options.levels, "normalize": options.normalize}
+        how = {"levels": options.levels, "normalize": options.normalize, "padding": options.padding or "zero"}
+        how |= {"tile": options.tile, "memory": options.memory, "dtype": "auto"}
         targets["content"] = extract_content(net, content.pixels, options.content_layers, **how)
     result, interrupted = _descend(net, targets, given.start, size if content is None else None, options)
 

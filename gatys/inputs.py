@@ -89,6 +89,9 @@ def make_style(net: VGG19, given: Inputs, options: argparse.Namespace) -> StyleT
     for path, style in zip(options.load_style, given.loaded, strict=True):
         check_network(net, style, f"style {path!r}")
     how = {"layers": options.style_layers, "levels": options.levels, "normalize": options.normalize}
+    # a painting's own edges do not meet
+    how["padding"] = "replicate" if options.padding == "circular" else options.padding or "zero"
+    how |= {"tile": options.tile, "memory": options.memory}
     if not (given.masks or options.blend or given.loaded):
         return extract_style(net, given.pictures, **how) if given.pictures else None
     styles = [extract_style(net, pixels, **how) for pixels in given.pictures] + given.loaded

@@ -20,6 +20,7 @@ from .reading import PREPROCESSINGS, read_as
 from .regions import PROPAGATIONS, regional_style
 from .targets import CONTENT_LAYERS, STYLE_LAYERS, parse_layers
 from .terms import TV_FORMS
+from .tiles import PADDINGS
 from .vgg import POOLINGS, RESPONSES
 from .weights import LAYOUTS, load_vgg19
 
@@ -141,8 +142,11 @@ _HELP = {
     f"their range being 1 (default: {_RATES})",
     "history_size": "number of steps that lbfgs remembers, two pictures of memory each",
     "seed": "seed of the noise, a whole number",
-    "tile": "edge in pixels of the tiles that a step is cut into to save memory, or none for whole pictures, or auto; "
-    "the result is the same",
+    "tile": "edge in pixels of the tiles that a step is cut into to save memory, or none for whole pictures, or auto for "
+    "the fastest way that fits; the result is the same",
+    "memory": "GiB that may be used beside filters and targets (default: what is free)",
+    "padding": "what the network sees beyond the border: zero (the paper), replicate (fewer artefacts along the edges) or "
+    "circular (a texture to be laid side by side; STYLE is then read with replicate) (default: zero)",
 }
 
 
@@ -186,6 +190,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("pooling", choices=POOLINGS)
     add("preprocessing", choices=("own", *PREPROCESSINGS))
     add("responses", choices=RESPONSES, default=RESPONSES[0])
+    add("padding", choices=PADDINGS)
     add("device", default="auto")
     group = parser.add_argument_group("objective")
     add("content_layers", type=_layers, default=CONTENT_LAYERS, metavar="LAYER[=WEIGHT],...")
@@ -204,6 +209,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("history_size", type=_whole(1), metavar="COUNT")
     add("seed", type=_whole(0))
     add("tile", type=_whole(1, auto="auto", none=None), metavar="PIXELS")
+    add("memory", type=lambda text: int(_ABOVE_0(text) * 2**30), metavar="GIB")
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
         "--verbose", dest="verbosity", action="store_const", const="verbose", help="print every step's losses"

@@ -103,7 +103,7 @@ class Plan:
         if max(edges) <= least:
             raise OutOfMemory(
                 f"out of memory for a picture of {self.size[1]} x {self.size[0]} pixels even in tiles of {least} pixels; "
-                "make the picture smaller, use adam, which remembers less, or free memory"
+                "make the picture smaller, use adam, which remembers nothing, or free memory"
             )
         tile = tuple(min(edge, max(least, -(-max(edges) // 2))) for edge in edges)
         return replace(self, tile=tile, keep=False)

@@ -150,6 +150,7 @@ class Preset:
             "style_layers": {name: value / style_weight for name, value in style.items()},
             "levels": 1,
             "normalize": False,
+            "padding": "zero",
             "content_weight": content_weight,
             "style_weight": style_weight,
             "tv_weight": self.tv_weight * tv * scale**exponent * 3 * height * width,
@@ -218,6 +219,6 @@ class Preset:
         settings, net = self.settings(size), self.network(net)
         if self.style_edge == STRETCH:
             style_image = resize(style_image, size)
-        content = extract_content(net, content_image, settings["content_layers"])
-        style = extract_style(net, style_image, settings["style_layers"])
+        content = extract_content(net, content_image, settings["content_layers"], padding=settings["padding"])
+        style = extract_style(net, style_image, settings["style_layers"], padding=settings["padding"])
         return {"net": net, "content": content, "style": style}, settings

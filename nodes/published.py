@@ -11,8 +11,8 @@ from ..gatys.targets import STYLE_LAYERS
 
 WIDGETS = {
     "GatysLoadVGG19": ("weights", "pooling", "preprocessing", "responses"),
-    "GatysExtractContentFeatures": ("layers", "levels", "normalize"),
-    "GatysExtractStyleGrams": (*STYLE_LAYERS, "more_layers", "levels", "normalize"),
+    "GatysExtractContentFeatures": ("layers", "levels", "normalize", "padding"),
+    "GatysExtractStyleGrams": (*STYLE_LAYERS, "more_layers", "levels", "normalize", "padding"),
     "GatysOptimize": (
         *("steps", "optimizer", "learning_rate", "content_weight", "style_weight", "tv_weight", "tv_form", "init"),
     ),

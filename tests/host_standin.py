@@ -37,6 +37,7 @@ def model_management() -> ModuleType:
     mm.InterruptProcessingException = InterruptProcessingException
     mm.load_device = mm.offload_device = mm.storage_device = torch.device("cpu")  # for tests to change
     mm.weight_budget = None  # bytes; None loads models whole
+    mm.free = 2**34  # bytes
     mm.requested = []  # for tests to look at: memory_required of each call
     mutex, state = threading.RLock(), SimpleNamespace(interrupted=False)
 
@@ -48,6 +49,12 @@ def model_management() -> ModuleType:
 
     def intermediate_device():
         return mm.storage_device
+
+    def get_free_memory(dev=None, torch_free_too=False):
+        return mm.free
+
+    def extra_reserved_memory():
+        return 0
 
     def soft_empty_cache(force=False):
         pass
@@ -77,6 +84,8 @@ def model_management() -> ModuleType:
         get_torch_device,
         unet_offload_device,
         intermediate_device,
+        get_free_memory,
+        extra_reserved_memory,
         soft_empty_cache,
         load_models_gpu,
         interrupt_current_processing,

@@ -203,6 +203,8 @@ GIVEN = {  # option -> what is typed, what the argument gets
     "init": ("noise", "noise"),
     "seed": ("11", 11),
     "tile": ("32", 32),
+    "memory": ("0.5", 2**29),
+    "padding": ("circular", "circular"),
     "history_size": ("4", 4),
     "weights": ("untrained:3", "untrained:3"),
     "pooling": ("max", "max"),
@@ -296,7 +298,8 @@ def test_help_states_every_option_and_default(capsys):
     for option in GIVEN:
         (part,) = re.findall(rf"^  --{option.replace('_', '-')} .*?(?=^  -|^$)", text, re.MULTILINE | re.DOTALL)
         default = next(p[option].default for p in signatures().values() if option in p)
-        shown = {"learning_rate": "1 for lbfgs, 0.02 for adam", "depth": "8"}.get(option, default)
+        special = {"learning_rate": "1 for lbfgs, 0.02 for adam", "depth": "8", "memory": "what is free", "padding": "zero"}
+        shown = special.get(option, default)
         assert f"(default: {shown})" in " ".join(part.split()), option
 
 
@@ -483,7 +486,7 @@ def test_out_of_memory(loaded, monkeypatch, capsys, error):
 
     monkeypatch.setattr(cli, "optimize", fail)
     assert cli.main(["content.png", "style.png", *QUICK]) == 1
-    check_complaint(capsys, "out of memory with --size 64 and --tile auto; give a smaller --size")
+    check_complaint(capsys, "out of memory with --size 64; give a smaller --size")
     assert files() == []
 
 

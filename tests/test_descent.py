@@ -77,7 +77,7 @@ def test_lbfgs_direction_is_that_of_dense_bfgs():
             torch.testing.assert_close(x.flatten(), x0 - h @ g0, rtol=1e-8, atol=1e-10)
             compared += 1
         loss, gradient = evaluate(x)
-        method.tell(loss, gradient)
+        method.tell(loss, gradient.clone())  # it is the method's own from then on
         if torch.equal(method.best, x):  # accepted
             points.append((x.flatten(), gradient.flatten()))
     assert compared >= 6

@@ -483,9 +483,9 @@ def counted_evaluations(standin):
     objective = standin.gatys.Objective
     terms, count = objective.terms, SimpleNamespace(value=0)
 
-    def counting(self, *arguments):
+    def counting(self, *arguments, **options):
         count.value += 1
-        return terms(self, *arguments)
+        return terms(self, *arguments, **options)
 
     objective.terms = counting
     try:

@@ -185,7 +185,9 @@ def test_a_run_goes_on_in_tiles_from_the_same_picture(net, targets, monkeypatch,
 
 def test_below_the_smallest_tile_there_is_one_clear_sentence(net, targets, monkeypatch):
     Short(monkeypatch, bounded, 0)
-    with pytest.raises(OutOfMemory, match=r"out of memory for a picture of 192 x 160 pixels even in tiles of 64 pixels"):
+    with pytest.raises(
+        OutOfMemory, match=r"out of memory for a picture of 192 x 160 pixels even in tiles of 64 pixels"
+    ):
         gatys.optimize(net, **targets, steps=2)
     assert SMALLEST_TILE == 64
 
