@@ -1,9 +1,10 @@
 // A menu of published settings at the foot of Gatys Optimize. Choosing one writes its values into the widgets of that
-// node and of the nodes wired into it, where they can be read and changed. Data: gatys_presets.json.
+// node and of the nodes wired into it, where they can be read and changed. Data: gatys_presets.json; words: gatys_texts.json,
+// and locales/ for other languages.
+import { api } from "../../scripts/api.js"
 import { app } from "../../scripts/app.js"
 
 const OPTIMIZE = "GatysOptimize"
-const CHOOSE = "choose to fill in …"
 const NODES = {
   GatysLoadVGG19: "Load VGG19",
   GatysExtractContentFeatures: "Extract Content Features",
@@ -12,9 +13,23 @@ const NODES = {
 }
 
 // before any node is made: what a widget offers is fixed then
-const reply = await fetch(new URL("gatys_presets.json", import.meta.url))
-if (!reply.ok) throw new Error(`Gatys Style Transfer: gatys_presets.json: ${reply.status}`)
-const PRESETS = await reply.json()
+async function load(name) {
+  const reply = await fetch(new URL(name, import.meta.url))
+  if (!reply.ok) throw new Error(`Gatys Style Transfer: ${name}: ${reply.status}`)
+  return reply.json()
+}
+
+const [PRESETS, TEXTS, LANGUAGES] = await Promise.all([
+  load("gatys_presets.json"),
+  load("gatys_texts.json"),
+  api.fetchApi("/i18n").then((reply) => reply.json()).catch(() => ({})) // then English stays
+])
+
+const locale = () => app.extensionManager.setting.get("Comfy.Locale") || "en"
+const words = () => LANGUAGES[locale()]?.gatysPresets ?? {}
+const say = (key, values) => (words()[key] ?? TEXTS[key]).replace(/\{(\w+)\}/g, (_, name) => values[name])
+const nodeName = (type) => LANGUAGES[locale()]?.nodeDefs?.[type]?.display_name ?? NODES[type]
+const widgetName = (name) => LANGUAGES[locale()]?.nodeDefs?.[OPTIMIZE]?.inputs?.[name]?.name ?? name
 
 const sources = (node) =>
   (node.inputs ?? []).flatMap((input, slot) => (input.link == null ? [] : [node.getInputNode(slot)])).filter(Boolean)
@@ -74,7 +89,7 @@ function fill(optimize, name, preset) {
   optimize.graph?.beforeChange?.()
   for (const [type, widgets] of Object.entries(preset.nodes)) {
     const those = nodes.filter((node) => node.type === type && (type !== OPTIMIZE || node === optimize))
-    if (!those.length) missing.push(`No ${NODES[type]} is wired in: its settings are missing.`)
+    if (!those.length) missing.push(say("node", { node: nodeName(type) }))
     for (const node of those) {
       for (const [widget, value] of Object.entries(widgets)) {
         if (widget === "weights") fillWeights(node, value, preset, missing)
@@ -86,16 +101,17 @@ function fill(optimize, name, preset) {
   optimize.graph?.afterChange?.()
   app.graph.setDirtyCanvas(true, true)
   if (preset.per_pixel.length) {
-    const what = preset.per_pixel.join(" and ")
+    const widgets = new Intl.ListFormat(locale()).format(preset.per_pixel.map(widgetName))
     const [width, height] = size ?? [preset.size, preset.size]
-    notes.push(`${what} goes with the number of pixels and is set for ${width} × ${height}; choose again for another size.`)
+    notes.push(say("pixels", { widgets, width, height }))
   }
-  notes.push(`The source makes the content's ${preset.edge} ${preset.size} pixels.`)
-  if (preset.stretch) notes.push("It makes the style picture as large as the content.")
+  notes.push(say(preset.edge, { size: preset.size }))
+  if (preset.stretch) notes.push(say("stretch"))
+  const { title, remark } = words().presets?.[name] ?? preset
   app.extensionManager.toast.add({
     severity: missing.length ? "warn" : "info",
-    summary: `${name}: ${preset.title}`,
-    detail: [...missing, preset.remark, ...notes, preset.source].join("\n"),
+    summary: `${name}: ${title}`,
+    detail: [...missing, remark, ...notes, preset.source].join("\n"),
     life: 20000
   })
 }
@@ -106,20 +122,22 @@ function fillWeights(node, file, preset, missing) {
   const offered = typeof values === "function" ? values() : values
   const found = offered.find((value) => value === file || value.split(/[\\/]/).pop() === file)
   if (found) set(node, "weights", found)
-  else missing.push(`It needs ${file} in models/vgg19, from ${preset.weights_from}; Load VGG19 keeps its weights.`)
+  else missing.push(say("weights", { file, address: preset.weights_from, node: nodeName("GatysLoadVGG19") }))
 }
 
 app.registerExtension({
   name: "Gatys.Presets",
   nodeCreated(node) {
     if (node.comfyClass !== OPTIMIZE) return
+    const prompt = say("choose")
     const choose = (name) => {
       if (name in PRESETS) fill(node, name, PRESETS[name])
-      setTimeout(() => (menu.value = CHOOSE)) // it is an action: what it has done stands in the other widgets
+      setTimeout(() => (menu.value = prompt)) // it is an action: what it has done stands in the other widgets
     }
-    const menu = node.addWidget("combo", "preset", CHOOSE, choose, { values: [CHOOSE, ...Object.keys(PRESETS)], serialize: false })
+    const menu = node.addWidget("combo", "preset", prompt, choose, { values: [prompt, ...Object.keys(PRESETS)], serialize: false })
     menu.serialize = false
-    menu.tooltip = "Published settings: fills the widgets of this node and of the nodes wired into it. They can be changed afterwards."
+    menu.label = say("label")
+    menu.tooltip = say("tooltip")
   },
   loadedGraphNode(node) {
     if (node.comfyClass in NODES) node.widgets?.forEach(showDigits)
