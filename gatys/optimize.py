@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -23,6 +24,8 @@ from .vgg import VGG19, check_image
 log = logging.getLogger(__name__)
 
 OPTIMIZERS = ("lbfgs", "adam")
+FROM_NOISE = 2.0
+"""How many times the steps of a level the next coarser one gets where the start is noise."""
 INITS = ("auto", "content", "noise", "mean")
 LEARNING_RATES = {"lbfgs": 1.0, "adam": 0.02}
 """Default of each optimiser: of L-BFGS a factor on its step, of Adam a change of pixels in the [0, 1] range."""
@@ -81,11 +84,13 @@ class Result:
     """What went wrong on the way and was mended, in sentences; empty for an ordinary run."""
 
 
-def split_steps(steps: int | Sequence[int], levels: int) -> list[int]:
+def split_steps(steps: int | Sequence[int], levels: int, *, ratio: float = 1.0) -> list[int]:
     """Steps of each level, level 0 first.
 
-    A whole number is divided evenly, the remainder going to the finest levels; a level costs a quarter of the one
-    above it, so that the coarse ones are cheap. A sequence gives the steps of each level itself, level 0 first.
+    A whole number is divided so that each level gets `ratio` times the steps of the one above it, and at least one.
+    `optimize` takes 2 from noise, where the coarse levels have all the large forms to find, and 1 from a picture that
+    shows them already (measured in benchmarks/levels.py). A step on a level costs a quarter of one on the level above.
+    A sequence gives the steps of each level itself, level 0 first.
 
     Raises:
         ValueError: for anything that does not give every level at least one step.
@@ -93,7 +98,12 @@ def split_steps(steps: int | Sequence[int], levels: int) -> list[int]:
     if isinstance(steps, int) and not isinstance(steps, bool):
         if steps < levels:
             raise ValueError(f"steps: expected at least 1 for each of {levels} levels, got {steps}")
-        return [steps // levels + (level < steps % levels) for level in range(levels)]
+        split: list[int] = []
+        for level in range(levels):
+            left, coarser = steps - sum(split), levels - 1 - level
+            share = math.ceil(left / sum(ratio**further for further in range(coarser + 1)))
+            split.append(min(share, left - coarser))
+        return split
     if isinstance(steps, Sequence) and not isinstance(steps, str):
         given = list(steps)
         if len(given) == levels and all(isinstance(n, int) and n >= 1 for n in given):
@@ -174,7 +184,6 @@ def optimize(
             the same picture with a smaller one, which `Result.notes` tell.
     """
     levels = common_levels(content, style)
-    schedule = split_steps(steps, levels)
     if optimizer not in OPTIMIZERS:
         raise ValueError(f"optimizer: expected one of {', '.join(OPTIMIZERS)}, got {optimizer!r}")
     rate = LEARNING_RATES[optimizer] if learning_rate is None else learning_rate
@@ -187,6 +196,7 @@ def optimize(
     full = _full_size(content, style, init, size)
     start = _start(net, content, init, full, seed)
     from_noise = not isinstance(init, Tensor) and (init in ("noise", "mean") or content is None)
+    schedule = split_steps(steps, levels, ratio=FROM_NOISE if from_noise else 1.0)
     weights = {
         "content_weight": content_weight,
         "style_weight": style_weight,

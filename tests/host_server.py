@@ -158,6 +158,15 @@ class Server:
                 except subprocess.TimeoutExpired:
                     continue
 
+    def limit_memory(self, more: int | None) -> None:
+        """Let the server take `more` bytes of address space than it has now, None for any number. Linux only."""
+        import resource
+
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        used = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmSize"))
+        limit = resource.RLIM_INFINITY if more is None else used + more
+        resource.prlimit(self._process.pid, resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+
     def log_text(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")
 

@@ -258,6 +258,43 @@ def test_memory_settings_of_the_hosts_device_management():
 
 
 @pytest.mark.boot
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of another process's memory are Linux's")
+def test_large_pictures_under_a_memory_limit_and_a_shortage_in_the_middle(tmp_path):
+    """Exact tiles, whether they are planned or come when an allocation has really failed."""
+    running = host_server.Server(INSTALLATION, tmp_path / "base", "--cpu")
+    try:
+        large = pixels(5, 448, 384)  # a whole evaluation takes 140 MiB
+        levels = {"content": {"levels": 2}, "style": {"levels": 2}}
+
+        def prompt(seed, **options):
+            made = graph(running, 6, content=large, style=pixels(6, 256, 256), seed=seed, **options)
+            for name, changes in levels.items():
+                made[name]["inputs"] |= changes
+            return made
+
+        (free,) = saved(running, running.run(prompt(1)))
+        assert "pixels in one piece" in running.log_text()
+        running.limit_memory(170 * 2**20)
+        (bounded,) = saved(running, running.run(prompt(2)))
+        assert "tiles of" in running.log_text() and "out of memory" not in running.log_text()
+        running.limit_memory(None)
+
+        def shorten(name, value):
+            if name == "optimize" and value in (4, 5):  # just for the fifth step: the server needs memory, too
+                running.limit_memory(64 * 2**20 if value == 4 else None)
+
+        short = running.run(prompt(3), on_progress=shorten)
+        (mended,) = saved(running, short)
+        assert "out of memory; going on with" in running.log_text()
+        assert max(value for name, value, _ in short.progress if name == "optimize") == 6
+        for other in (bounded, mended):
+            assert is_result(other, large)
+            assert np.abs(other.astype(int) - free.astype(int)).mean() < 0.5
+    finally:
+        running.stop()
+
+
+@pytest.mark.boot
 def test_without_caches(tmp_path):
     paints(tmp_path, "--cpu", "--cache-none", "--deterministic")
 

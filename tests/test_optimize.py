@@ -176,6 +176,8 @@ def test_split_steps():
     assert split_steps(300, 3) == [100, 100, 100]
     assert split_steps(8, 3) == [3, 3, 2]
     assert split_steps([5, 7], 2) == [5, 7]
+    assert split_steps(200, 3, ratio=2) == [29, 57, 114]
+    assert split_steps(5, 4, ratio=2) == [1, 1, 1, 2] and split_steps(4, 4, ratio=2) == [1, 1, 1, 1]
     for steps in (1, 0, [3], [3, 0], "12", 2.0, True, None):
         with pytest.raises(ValueError, match="steps: expected"):
             split_steps(steps, 2)
