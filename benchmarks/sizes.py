@@ -6,7 +6,8 @@
 
 A way is `none` for the whole picture, an edge of tiles in pixels, `+keep` for tiles that keep what the way back needs,
 or `auto`. Times are medians of interleaved rounds in one process; memory is the peak of resident memory of an
-evaluation, above what was resident before it, each way in a process of its own. Layers are the defaults.
+evaluation, above what was resident before it; up to a megapixel each way in a process of its own. Layers are the
+defaults.
 """
 
 import argparse
@@ -20,9 +21,10 @@ import time
 import torch
 
 import gatys
-from gatys.memory import evaluation_bytes, free_memory
+from gatys.memory import evaluation_bytes, free_memory, kept_bytes, picture_bytes
 from gatys.plan import make_plan
 from gatys.targets import CONTENT_LAYERS, STYLE_LAYERS
+from gatys.tiles import tiles
 
 LAYERS = [*STYLE_LAYERS, *CONTENT_LAYERS]
 
@@ -43,12 +45,13 @@ def plan_of(size, way):
 
 
 def planned(size, way):
+    """Bytes that the planner counts for one evaluation, and pixels of the windows over those of the picture."""
     tile, keep = plan_of(size, way)
-    memory = 2**50 if keep or tile is None else 1  # a tape is kept where there is room for it
-    how = {"optimizer": "adam", "tile": tile, "memory": memory}
-    plan = make_plan(size, LAYERS, **how)
-    pictures = 10 * 3 * size[0] * size[1] * 4
-    return plan.bytes - pictures, plan.surplus
+    plan = make_plan(size, LAYERS, optimizer="adam", tile=tile, memory=2**50)
+    largest = max((part.size for part in tiles(size, tile, LAYERS)), key=lambda edges: edges[0] * edges[1])
+    kept = sum(kept_bytes(part.size, LAYERS) for part in tiles(size, tile, LAYERS)) if keep else 0
+    gradient = 3 * picture_bytes(size)  # and two more while the smoothness is computed
+    return evaluation_bytes(largest, LAYERS) + kept + gradient, plan.surplus
 
 
 def build(size):
@@ -63,11 +66,8 @@ def resident():
         return int(file.read().split()[1]) * 4096
 
 
-def peak(size, way):
-    objective, x = build(size)
-    tile, keep = plan_of(size, way)
-    if size[0] * size[1] <= 2**20:  # what the libraries set up once, about 100 MiB, would hide what is measured
-        objective.terms(x, tile, keep=keep)
+def watched(function):
+    """What it returns, seconds, and the peak of resident memory above what was resident before."""
     before, seen, done = resident(), [0], threading.Event()
 
     def watch():
@@ -76,27 +76,39 @@ def peak(size, way):
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    objective.terms(x, tile, keep=keep)
-    done.set()
-    watcher.join()
-    return seen[0] - before
+    began = time.perf_counter()
+    try:
+        value = function()
+    finally:
+        seconds = time.perf_counter() - began
+        done.set()
+        watcher.join()
+    return value, seconds, seen[0] - before
+
+
+def peak(size, way):
+    objective, x = build(size)
+    tile, keep = plan_of(size, way)
+    objective.terms(x, tile, keep=keep)  # what the libraries set up once, about 100 MiB, would hide what is measured
+    return watched(lambda: objective.terms(x, tile, keep=keep))[2]
 
 
 def evaluate(size, ways, rounds):
     objective, x = build(size)
-    times = {way: [] for way in ways}
+    times, peaks = {way: [] for way in ways}, {}
     for turn in range(rounds + (rounds > 1)):
         for way in ways:
             tile, keep = plan_of(size, way)
-            began = time.perf_counter()
-            objective.terms(x, tile, keep=keep)
+            _, seconds, peaks[way] = watched(lambda tile=tile, keep=keep: objective.terms(x, tile, keep=keep))
             if turn or rounds == 1:
-                times[way].append(time.perf_counter() - began)
+                times[way].append(seconds)
     del objective, x
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {size[1]} x {size[0]}, {rounds} rounds")
     for way in ways:
-        command = [sys.executable, __file__, "peak", f"{size[1]}x{size[0]}", way]
-        used = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        used = peaks[way]
+        if size[0] * size[1] <= 2**20:  # small enough for the allocator to keep what another way has left
+            command = [sys.executable, __file__, "peak", f"{size[1]}x{size[0]}", way]
+            used = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
         expected, surplus = planned(size, way)
         ratios = [b / a for a, b in zip(times[ways[0]], times[way], strict=True)]
         print(

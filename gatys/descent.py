@@ -83,6 +83,8 @@ class LBFGS:
     """
 
     ARMIJO = 1e-4
+    ACCIDENT = 1e3
+    """A loss this many times the best one is a setback to tell of; the search shortens lesser ones as a matter of course."""
     PATIENCE = 4
     """Shortened steps in a row after which the history is dropped."""
 
@@ -122,7 +124,7 @@ class LBFGS:
         finite = _finite(loss, gradient)
         step = self._trial - self.best
         accepted = finite & (loss <= self._loss + self.ARMIJO * self._slope)
-        self.setbacks += int((~finite | (loss > ROUGHLY_RISING * self._loss)).sum())
+        self.setbacks += int((~finite | (loss > self.ACCIDENT * self._loss)).sum())
         if accepted.any():
             self._accept(accepted, step, loss, gradient)
         self._shorten(~accepted, torch.where(finite, loss, torch.inf))

@@ -259,7 +259,7 @@ def optimize(
             picture = resize(picture, full)
             break
     if notes:
-        log.warning("%d times something was mended in %d steps; first, %s", len(notes), len(history), notes[0])
+        log.warning("%s%s", notes[0], f" (and {len(notes) - 1} more such events)" if len(notes) > 1 else "")
     return Result(picture, tuple(history), tuple(notes))
 
 
