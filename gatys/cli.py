@@ -120,7 +120,7 @@ def _run(options: argparse.Namespace) -> int:
         image = keep_luminance(image, content.pixels)
     save_image(out, image, alpha=alpha, depth=options.depth, quality=options.quality)
     done = len(result.history)
-    steps = f"interrupted after {done} of {options.steps} steps" if interrupted else f"{done} steps"
+    steps = f"interrupted after {done} of {_total(options)} steps" if interrupted else f"{done} steps"
     losses = _losses(min(result.history, key=_worth))
     _tell(f"{out}: {size[1]} x {size[0]}, {steps}, {time.monotonic() - began:.1f} s, {losses}")
     return INTERRUPTED if interrupted else 0
@@ -133,7 +133,7 @@ def _descend(
     given = {name: getattr(options, name) for name in _OF_OPTIMIZE}
     with (
         _interruptible() as interruption,
-        _Bar("steps", options.verbosity == "quiet", unit="step", total=options.steps) as bar,
+        _Bar("steps", options.verbosity == "quiet", unit="step", total=_total(options)) as bar,
     ):
 
         def follow(progress: Progress) -> None:
@@ -145,7 +145,11 @@ def _descend(
                 raise StopIteration
 
         result = optimize(net, **targets, init=start, size=size, **given, callback=follow)
-    return result, interruption.asked and len(result.history) < options.steps
+    return result, interruption.asked and len(result.history) < _total(options)
+
+
+def _total(options: argparse.Namespace) -> int:
+    return options.steps if isinstance(options.steps, int) else sum(options.steps)
 
 
 # before the network is loaded

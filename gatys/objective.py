@@ -218,6 +218,7 @@ class Objective:
                 tapes.append(tape)
                 if len(parts) > 1:
                     tape.pack()
+        # here, and only here, the whole picture is needed: to share a picture out among processes, add up `sums`
         pulls = []
         for term, total in zip(self._styles, sums, strict=True):
             values, derivatives = term.penalty(total)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +16,7 @@ from .objective import CONTENT_WEIGHT, STYLE_WEIGHT, TEMPORAL_WEIGHT, TV_WEIGHT,
 from .plan import Plan, make_plan, outlook
 from .pyramid import level_size, resize
 from .regions import RegionalStyle
+from .schedule import FROM_NOISE, split_steps
 from .targets import ContentTarget, StyleTarget, common_levels
 from .terms import TemporalTarget
 from .vgg import VGG19, check_image
@@ -24,8 +24,6 @@ from .vgg import VGG19, check_image
 log = logging.getLogger(__name__)
 
 OPTIMIZERS = ("lbfgs", "adam")
-FROM_NOISE = 2.0
-"""How many times the steps of a level the next coarser one gets where the start is noise."""
 INITS = ("auto", "content", "noise", "mean")
 LEARNING_RATES = {"lbfgs": 1.0, "adam": 0.02}
 """Default of each optimiser: of L-BFGS a factor on its step, of Adam a change of pixels in the [0, 1] range."""
@@ -82,33 +80,6 @@ class Result:
     """One record an evaluation, over all levels."""
     notes: tuple[str, ...]
     """What went wrong on the way and was mended, in sentences; empty for an ordinary run."""
-
-
-def split_steps(steps: int | Sequence[int], levels: int, *, ratio: float = 1.0) -> list[int]:
-    """Steps of each level, level 0 first.
-
-    A whole number is divided so that each level gets `ratio` times the steps of the one above it, and at least one.
-    `optimize` takes 2 from noise, where the coarse levels have all the large forms to find, and 1 from a picture that
-    shows them already (measured in benchmarks/levels.py). A step on a level costs a quarter of one on the level above.
-    A sequence gives the steps of each level itself, level 0 first.
-
-    Raises:
-        ValueError: for anything that does not give every level at least one step.
-    """
-    if isinstance(steps, int) and not isinstance(steps, bool):
-        if steps < levels:
-            raise ValueError(f"steps: expected at least 1 for each of {levels} levels, got {steps}")
-        split: list[int] = []
-        for level in range(levels):
-            left, coarser = steps - sum(split), levels - 1 - level
-            share = math.ceil(left / sum(ratio**further for further in range(coarser + 1)))
-            split.append(min(share, left - coarser))
-        return split
-    if isinstance(steps, Sequence) and not isinstance(steps, str):
-        given = list(steps)
-        if len(given) == levels and all(isinstance(n, int) and n >= 1 for n in given):
-            return given
-    raise ValueError(f"steps: expected a whole number or one of at least 1 for each of {levels} levels, got {steps!r}")
 
 
 def noise(count: int, size: tuple[int, int], seed: int, draw: Callable[..., Tensor] = torch.rand) -> Tensor:

@@ -18,6 +18,7 @@ from .optimize import LEARNING_RATES, OPTIMIZERS, optimize
 from .presets import presets
 from .reading import PREPROCESSINGS, read_as
 from .regions import PROPAGATIONS, regional_style
+from .schedule import parse_steps
 from .targets import CONTENT_LAYERS, STYLE_LAYERS, parse_layers
 from .terms import TV_FORMS
 from .tiles import PADDINGS
@@ -33,6 +34,13 @@ def _layers(text: str) -> dict[str, float]:
         return parse_layers(text, "layers")
     except ValueError as problem:
         raise argparse.ArgumentTypeError(str(problem).removeprefix("layers: ")) from None
+
+
+def _steps(text: str) -> int | list[int]:
+    try:
+        return parse_steps(text)
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from None
 
 
 def _whole(least: int, most: int | None = None, **words: Any) -> Callable[[str], Any]:
@@ -134,7 +142,7 @@ _HELP = {
     "network and picture; without it they must be chosen anew (default: --normalize)",
     "init": "where to start: content, noise, mean (the mean colour, as neural-style), auto (content if there is one, else "
     "noise) or a picture file",
-    "steps": "number of evaluations of loss and gradient, over all levels",
+    "steps": "number of evaluations of loss and gradient, over all levels; or of each level, full size first: 20,40,80",
     "levels": "number of sizes to descend at, the smallest first, each twice the one before; auto begins at about 128 "
     "pixels of the short edge, 1 is the paper's",
     "optimizer": "lbfgs (the paper's, lowest loss for the steps) or adam (less memory)",
@@ -202,7 +210,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("normalize", action=argparse.BooleanOptionalAction, default=True)
     group = parser.add_argument_group("descent")
     add("init")
-    add("steps", type=_whole(1), metavar="COUNT")
+    add("steps", type=_steps, metavar="COUNT[,COUNT,...]")
     add("levels", type=_whole(1, auto="auto"), default="auto", metavar="COUNT")
     add("optimizer", choices=OPTIMIZERS)
     add("learning_rate", type=_ABOVE_0, metavar="RATE")

@@ -8,9 +8,18 @@ from comfy_api.latest import io
 from ..gatys import optimize
 from ..gatys.optimize import INITS
 from ..gatys.plan import wanted_bytes
+from ..gatys.schedule import parse_steps
 from . import host
 from .sockets import ContentSocket, HistorySocket, StyleSocket, Vgg19Socket, schema
-from .widgets import OPTIMIZE_DEFAULTS, descent_inputs, memory_inputs, memory_options, seed_input, tv_form_input
+from .widgets import (
+    OPTIMIZE_DEFAULTS,
+    descent_inputs,
+    level_steps_input,
+    memory_inputs,
+    memory_options,
+    seed_input,
+    tv_form_input,
+)
 
 
 class GatysOptimize(io.ComfyNode):
@@ -59,6 +68,7 @@ class GatysOptimize(io.ComfyNode):
                 seed_input(),
                 tv_form_input(),
                 *memory_inputs(),
+                level_steps_input(),
             ],
             outputs=[
                 io.Image.Output(
@@ -83,6 +93,7 @@ class GatysOptimize(io.ComfyNode):
         tv_form=OPTIMIZE_DEFAULTS["tv_form"],
         tile=0,
         padding="auto",
+        steps_per_level="",
         content=None,
         style=None,
         init_image=None,
@@ -100,6 +111,8 @@ class GatysOptimize(io.ComfyNode):
             raise ValueError(
                 f"init_image: expected 1 or {len(frames)} pictures for {len(frames)} content pictures, got {start.shape[0]}"
             )
+        schedule = parse_steps(steps_per_level, "steps_per_level") if steps_per_level.strip() else steps
+        steps = schedule if isinstance(schedule, int) else sum(schedule)
         report = host.ProgressReport(steps * len(frames))
         size = tuple(start.shape[-2:]) if target is None and start is not None else None
         sizes = [size] + [given.size for given in (target, style) if given is not None]
@@ -114,7 +127,7 @@ class GatysOptimize(io.ComfyNode):
                     content=frame,
                     style=style,
                     init=first,
-                    steps=steps,
+                    steps=schedule,
                     optimizer=optimizer,
                     learning_rate=learning_rate or None,
                     content_weight=content_weight,

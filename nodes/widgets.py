@@ -74,6 +74,16 @@ def memory_inputs() -> list[io.Int.Input | io.Combo.Input]:
     ]
 
 
+def level_steps_input() -> io.String.Input:
+    return io.String.Input(
+        "steps_per_level",
+        default="",
+        optional=True,
+        tooltip="Steps of each level, full size first, such as 20, 40, 80; they replace steps. Empty divides steps evenly or, "
+        "from noise, gives each coarser level twice as many.",
+    )
+
+
 def memory_options(tile: int, padding: str) -> dict[str, int | str | None]:
     """What these widgets mean as arguments of `gatys.optimize`."""
     return {"tile": tile or "auto", "padding": None if padding == "auto" else padding}

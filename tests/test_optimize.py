@@ -4,8 +4,9 @@ import pytest
 import torch
 
 import gatys
-from gatys.optimize import noise, split_steps
+from gatys.optimize import noise
 from gatys.pyramid import level_size, pyramid, resize, resolve_levels, scale_picture
+from gatys.schedule import parse_steps, split_steps
 
 STYLE = {"conv1_1": 0.5, "conv2_1": 0.5}
 CONTENT = {"conv2_2": 1.0}
@@ -178,6 +179,10 @@ def test_split_steps():
     assert split_steps([5, 7], 2) == [5, 7]
     assert split_steps(200, 3, ratio=2) == [29, 57, 114]
     assert split_steps(5, 4, ratio=2) == [1, 1, 1, 2] and split_steps(4, 4, ratio=2) == [1, 1, 1, 1]
+    assert parse_steps("200") == 200 and parse_steps("20, 40,80") == [20, 40, 80]
+    for text in ("", "0", "3, x", "5,,6", "4, 0"):
+        with pytest.raises(ValueError, match="steps_per_level: expected a whole number of at least 1, or one for each"):
+            parse_steps(text, "steps_per_level")
     for steps in (1, 0, [3], [3, 0], "12", 2.0, True, None):
         with pytest.raises(ValueError, match="steps: expected"):
             split_steps(steps, 2)

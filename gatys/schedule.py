@@ -1,0 +1,52 @@
+"""How many steps each level of a descent gets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+FROM_NOISE = 2.0
+"""How many times the steps of a level the next coarser one gets where the start is noise."""
+
+
+def split_steps(steps: int | Sequence[int], levels: int, *, ratio: float = 1.0) -> list[int]:
+    """Steps of each level, level 0 first.
+
+    A whole number is divided so that each level gets `ratio` times the steps of the one above it, and at least one.
+    `optimize` takes 2 from noise, where the coarse levels have all the large forms to find, and 1 from a picture that
+    shows them already (measured in benchmarks/levels.py). A step on a level costs a quarter of one on the level above.
+    A sequence gives the steps of each level itself, level 0 first.
+
+    Raises:
+        ValueError: for anything that does not give every level at least one step.
+    """
+    if isinstance(steps, int) and not isinstance(steps, bool):
+        if steps < levels:
+            raise ValueError(f"steps: expected at least 1 for each of {levels} levels, got {steps}")
+        split: list[int] = []
+        for level in range(levels):
+            left, coarser = steps - sum(split), levels - 1 - level
+            share = math.ceil(left / sum(ratio**further for further in range(coarser + 1)))
+            split.append(min(share, left - coarser))
+        return split
+    if isinstance(steps, Sequence) and not isinstance(steps, str):
+        given = list(steps)
+        if len(given) == levels and all(isinstance(n, int) and n >= 1 for n in given):
+            return given
+    raise ValueError(f"steps: expected a whole number or one of at least 1 for each of {levels} levels, got {steps!r}")
+
+
+def parse_steps(text: str, what: str = "") -> int | list[int]:
+    """`"200"` as 200, and `"20, 40, 80"` as the steps of each level, full size first; `what` names the input.
+
+    Raises:
+        ValueError: for what is neither.
+    """
+    try:
+        steps = [int(part) for part in text.split(",")]
+    except ValueError:
+        steps = [0]
+    if min(steps) < 1:
+        wanted = "expected a whole number of at least 1, or one for each level, such as 20,40,80"
+        raise ValueError(f"{what}: {wanted}, got {text!r}".removeprefix(": "))
+    return steps if len(steps) > 1 else steps[0]
