@@ -1,0 +1,206 @@
+"""Draws the gallery: what each parameter does to the same pair of pictures, one contact sheet each.
+
+Usage: python examples/gallery.py [--out FOLDER] [--cache FOLDER] [SHEET ...]
+Untrained filters and small pictures, so that it runs anywhere: about half an hour on one core. What has been painted is
+kept in the cache folder and not painted again.
+"""
+
+import argparse
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from tempfile import gettempdir
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+
+import gatys
+from gatys.color import ROOTS
+from gatys.images import load_image, save_image
+from gatys.pyramid import scale_picture
+
+HERE = Path(__file__).parent
+BASE = {  # what a panel does not say
+    "content": "content.jpg",
+    "style": "style.jpg",
+    "width": 192,  # longer edge in pixels
+    "steps": 50,
+    "levels": 1,
+    "content_layers": ["conv4_2"],
+    "style_layers": [f"conv{block}_1" for block in range(1, 6)],
+    "content_weight": 0.01,
+    "tv_weight": 0.0,
+    "tv_form": "squared",
+    "pooling": "average",
+    "style_scale": 1.0,
+    "init": "auto",
+    "optimizer": "lbfgs",
+    "padding": "zero",
+    "factor": 0.0,  # of the second painting
+}
+TEXTURE = {"content": None, "width": 128}
+MASK = torch.linspace(-4, 5, 192).clamp(0, 1).expand(144, 192)  # white on the right
+DEEP = [f"conv{block}_1" for block in range(1, 6)]
+
+# each sheet: its panels as (label, settings) or (label, settings, what to show of it)
+SHEETS = {
+    "content_weight": [(f"{w:g}", {"content_weight": w}) for w in (0.001, 0.01, 0.1)],
+    "content_layers": [(name, {"content_layers": [name]}) for name in ("conv2_2", "conv4_2", "conv5_2")],
+    "style_layers": [
+        ("conv1_1", {"style_layers": DEEP[:1]}),
+        ("conv1_1 to conv3_1", {"style_layers": DEEP[:3]}),
+        ("conv1_1 to conv5_1", {}),
+    ],
+    "pooling": [("average", {}), ("max", {"pooling": "max"})],
+    "style_scale": [(f"{s:g}", {"style_scale": s}) for s in (0.5, 1.0, 2.0)],
+    "init": [
+        ("content", {}),
+        ("noise", {"init": "noise"}),
+        ("noise, content_weight 0.1", {"init": "noise", "content_weight": 0.1}),
+    ],
+    "levels": [(f"{n}, at 256 x 192", {"levels": n, "width": 256}) for n in (1, 2)],
+    "tv_weight": [(f"{w:g}", {"tv_weight": w}) for w in (0.0, 0.01, 0.1)],
+    "tv_form": [(f"{form}, tv_weight 0.03", {"tv_weight": 0.03, "tv_form": form}) for form in ("squared", "absolute")],
+    "optimizer": [("lbfgs", {}), ("adam", {"optimizer": "adam"})],
+    "padding": [(f"{p}: lower left corner", {"padding": p}, "corner") for p in ("zero", "replicate")],
+    "texture": [(f"{p}: laid 2 x 2", TEXTURE | {"padding": p}, "2 x 2") for p in ("zero", "circular")],
+    "blend": [(f"factor {f:g}", {"factor": f}) for f in (0.0, 0.5, 1.0)],
+    "style_region": [("the mask", {}, "mask"), ("second painting where it is white", {"regions": True})],
+    "match_colors": [
+        ("the painting", {}, "painting"),
+        *((method, {}, f"match {method}") for method in (*ROOTS, "histogram")),
+        ("the content", {}, "content"),
+    ],
+    "keep_luminance": [("strength 0", {}), ("strength 1", {}, "luminance"), ("the content", {}, "content")],
+}
+
+
+def picture(name, width):
+    return load_image(HERE / name, width).pixels
+
+
+@cache
+def network(pooling):
+    return gatys.load_vgg19("untrained", pooling=pooling)
+
+
+def paint(settings):
+    """The result, (1, 3, H, W)."""
+    of = BASE | settings
+    net = network(of["pooling"])
+    how = {"levels": of["levels"], "normalize": True, "padding": of["padding"]}
+    content = of["content"] and gatys.extract_content(
+        net, picture(of["content"], of["width"]), of["content_layers"], **how
+    )
+    weight = 1 / len(of["style_layers"])
+    layers = dict.fromkeys(of["style_layers"], weight)
+    styles = [
+        (gatys.extract_style(net, scale_picture(picture(name, of["width"]), of["style_scale"]), layers, **how), share)
+        for name, share in ((of["style"], 1 - of["factor"]), ("style2.jpg", of["factor"]))
+        if share
+    ]
+    style = gatys.blend_styles(styles)
+    if of.get("regions"):
+        second = gatys.extract_style(net, picture("style2.jpg", of["width"]), layers, **how)
+        style = gatys.regional_style([(style, 1 - MASK), (second, MASK)])
+    return gatys.optimize(
+        net,
+        content=content,
+        style=style,
+        size=None if content else (of["width"], of["width"]),
+        init=of["init"],
+        padding=of["padding"],
+        **{name: of[name] for name in ("steps", "optimizer", "content_weight", "tv_weight", "tv_form")},
+    ).image
+
+
+def painted(settings, folder):
+    """The same as a PIL image, kept in `folder`."""
+    key = hashlib.sha1(json.dumps(BASE | settings, sort_keys=True).encode()).hexdigest()[:12]
+    file = folder / f"{key}.png"
+    if not file.exists():
+        save_image(file, paint(settings))
+    return Image.open(file).convert("RGB")
+
+
+def shown(result, what):
+    """What a panel shows of a result, and how large."""
+    if what == "corner":
+        return result.crop((0, result.height - 72, 96, result.height)).resize((384, 288), Image.NEAREST)
+    if what == "2 x 2":
+        laid = Image.new("RGB", (2 * result.width, 2 * result.height))
+        for x in (0, result.width):
+            for y in (0, result.height):
+                laid.paste(result, (x, y))
+        return laid.resize((384, 384), Image.BICUBIC)
+    content = picture("content.jpg", 192)
+    if what == "mask":
+        result = to_image(MASK[None, None])
+    elif what == "content":
+        result = to_image(content)
+    elif what == "painting":
+        result = to_image(picture("style.jpg", 192))
+    elif what == "luminance":
+        result = to_image(gatys.keep_luminance(to_tensor(result), content))
+    elif what:
+        method = what.removeprefix("match ")
+        how = {"root": method} if method in ROOTS else {"method": method}
+        result = to_image(gatys.match_colors(picture("style.jpg", 192), content, **how))
+    return result.resize((384, round(384 * result.height / result.width)), Image.BICUBIC)
+
+
+def to_image(tensor):
+    channels = tensor[0].mul(255).round().byte().permute(1, 2, 0)
+    return Image.fromarray(channels.expand(-1, -1, 3).contiguous().numpy())
+
+
+def to_tensor(image):
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None] / 255
+
+
+def sheet(panels, columns=3):
+    """Panels in rows, each with its label below."""
+    gap, foot = 8, 26
+    width = max(panel.width for _, panel in panels)
+    height = max(panel.height for _, panel in panels) + foot
+    rows = -(-len(panels) // columns)
+    columns = min(columns, len(panels))
+    page = Image.new("RGB", (columns * (width + gap) - gap, rows * height), "white")
+    draw = ImageDraw.Draw(page)
+    for index, (label, panel) in enumerate(panels):
+        x, y = index % columns * (width + gap), index // columns * height
+        page.paste(panel, (x, y))
+        draw.text((x + width / 2, y + height - foot / 2), label, "black", ImageFont.load_default(15), "mm")
+    return page
+
+
+def save(page, file):
+    """As JPEG of less than 120 kB, which a help page can carry."""
+    for quality in range(90, 25, -5):
+        page.save(file, quality=quality, optimize=True)
+        if file.stat().st_size < 120_000:
+            return
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("sheets", nargs="*", metavar="SHEET", help=f"which to draw: {', '.join(SHEETS)} (default: all)")
+    parser.add_argument("--out", type=Path, default=HERE.parent / "web" / "docs" / "gallery")
+    parser.add_argument("--cache", type=Path, default=Path(gettempdir()) / "gatys-gallery", help="single results")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    for folder in (arguments.out, arguments.cache):
+        folder.mkdir(parents=True, exist_ok=True)
+    for name in arguments.sheets or SHEETS:
+        panels = []
+        for label, settings, *what in SHEETS[name]:
+            result = painted(settings, arguments.cache)
+            panels.append((label, shown(result, what[0] if what else None)))
+        save(sheet(panels), arguments.out / f"{name}.jpg")
+        print(arguments.out / f"{name}.jpg", flush=True)
+
+
+if __name__ == "__main__":
+    main()
