@@ -5,12 +5,13 @@
     python benchmarks/sizes.py run 8192x8192 auto --steps 1 --memory 8   # GiB that the planner may use
 
 A way is `none` for the whole picture, an edge of tiles in pixels, `+keep` for tiles that keep what the way back needs,
-or `auto`. Times are medians of interleaved rounds in one process; memory is the peak of resident memory of an
+or `auto`. Times are medians of interleaved rounds in one process (Linux); memory is the peak of resident memory of an
 evaluation, above what was resident before it; up to a megapixel each way in a process of its own. Layers are the
 defaults.
 """
 
 import argparse
+import ctypes
 import resource
 import statistics
 import subprocess
@@ -68,6 +69,7 @@ def resident():
 
 def watched(function):
     """What it returns, seconds, and the peak of resident memory above what was resident before."""
+    ctypes.CDLL("libc.so.6").malloc_trim(0)  # what was used before and is free would not count
     before, seen, done = resident(), [0], threading.Event()
 
     def watch():
@@ -102,7 +104,6 @@ def evaluate(size, ways, rounds):
             _, seconds, peaks[way] = watched(lambda tile=tile, keep=keep: objective.terms(x, tile, keep=keep))
             if turn or rounds == 1:
                 times[way].append(seconds)
-    del objective, x
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {size[1]} x {size[0]}, {rounds} rounds")
     for way in ways:
         used = peaks[way]
