@@ -15,7 +15,7 @@ PICTURES = {"lbfgs": 10, "adam": 10, None: 2}
 """Picture-sized tensors alive at once, by optimizer, beside L-BFGS's pairs: content, picture, trial, gradients, ..."""
 
 _OUT_OF_MEMORY = re.compile(
-    r"out of memory|not enough memory|can't allocate memory|ALLOC_FAILED|overflow", re.IGNORECASE
+    r"out of memory|not enough memory|can't allocate memory|ALLOC_FAILED|size calculation overflowed", re.IGNORECASE
 )
 
 
