@@ -137,8 +137,8 @@ def optimize(
         temporal_weight: weight of staying near `temporal`.
         seed: seed of the noise.
         tile: edge in pixels of the tiles that each evaluation is cut into, None for whole pictures. "auto" takes
-            what is cheapest in the memory there is; see `plan.make_plan`. The result does not depend on it, but for
-            rounding.
+            what is cheapest in the memory there is; see `plan.make_plan`. Loss and gradient are the same but for
+            rounding, which over many steps leads to another, equally good picture.
         history_size: pairs that L-BFGS remembers, each two pictures of memory; fewer where memory is short.
         padding: what the network sees beyond the picture's border, one of `tiles.PADDINGS`; default that of the
             content, or "zero". "circular" makes textures without seams, to be laid side by side.

@@ -151,7 +151,7 @@ _HELP = {
     "history_size": "number of steps that lbfgs remembers, two pictures of memory each",
     "seed": "seed of the noise, a whole number",
     "tile": "edge in pixels of the tiles that a step is cut into to save memory, or none for whole pictures, or auto for "
-    "the fastest way that fits; the result is the same",
+    "the fastest way that fits; loss and gradient are the same",
     "memory": "GiB that may be used beside filters and targets (default: what is free)",
     "padding": "what the network sees beyond the border: zero (the paper), replicate (fewer artefacts along the edges) or "
     "circular (a texture to be laid side by side; STYLE is then read with replicate) (default: zero)",

@@ -61,7 +61,7 @@ def memory_inputs() -> list[io.Int.Input | io.Combo.Input]:
             max=16384,
             step=16,
             tooltip="Edge in pixels of the tiles that each step is computed in. 0 chooses by the free memory, and halves them "
-            "if it runs out. The result is the same whatever the tiles, without seams; smaller ones are slower.",
+            "if it runs out. Loss and gradient are the same whatever the tiles, without seams; smaller ones are slower.",
         ),
         io.Combo.Input(
             "padding",
