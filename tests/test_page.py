@@ -1,0 +1,143 @@
+"""Every example workflow in ComfyUI's own page: opened in headless Chromium, turned into a prompt, run on the server.
+
+Needs a host as test_host.py does, Node.js with the module playwright-core (where NODE_PATH says) and a Chromium (the
+program that CHROMIUM names, or one on the PATH). The frontend is the host's own and, for each folder in
+COMFYUI_FRONTENDS (as the variable PATH), the one in it: the folder `static` of a comfyui-frontend-package. With
+PAGE_PICTURES naming a folder the screenshots and the results are left there, to be looked at.
+"""
+
+import io
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import host_server
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+WORKFLOWS = {file.stem: file for file in sorted((ROOT / "example_workflows").glob("*.json"))}
+FRONTENDS = ["own", *filter(None, os.environ.get("COMFYUI_FRONTENDS", "").split(os.pathsep))]
+INSTALLATION = host_server.find_installation()
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+STEPS, SHRINK = 2, 4
+FOLDER = "gatys-style.transfer-v0.1"  # no blanks: newer aiohttp serves no web files of a folder that has some
+
+
+def lacking():
+    """What is not here for these tests, None if nothing is."""
+    if INSTALLATION is None:
+        return "no ComfyUI host: set COMFYUI_PATH to a checkout and COMFYUI_PYTHON to its Python"
+    if not CHROMIUM:
+        return "no Chromium: set CHROMIUM to the program"
+    node = shutil.which("node")
+    ask = [node, "-e", "require('playwright-core')"]
+    if not node or subprocess.run(ask, check=False, capture_output=True).returncode:
+        return "no playwright-core: set NODE_PATH to the node_modules that has it, and install Node.js"
+    return None
+
+
+pytestmark = pytest.mark.skipif((reason := lacking()) is not None, reason=reason or "nothing is lacking")
+
+
+@dataclass
+class Page:
+    server: host_server.Server
+    seen: dict
+    pictures: Path | None
+
+
+@pytest.fixture(scope="module", params=FRONTENDS, ids=lambda root: root if root == "own" else Path(root).parts[-3])
+def page(request, tmp_path_factory):
+    """All workflows opened one after another in one page, as it was found after each."""
+    root = [] if request.param == "own" else ["--front-end-root", request.param]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(host_server, "PACK_FOLDER", FOLDER)
+        server = host_server.Server(INSTALLATION, tmp_path_factory.mktemp("page") / "base", "--cpu", *root)
+    try:
+        # what style_bank_save will write must be there, or the page says of style_bank_load that it is missing
+        styles = server.base / "models" / "gatys_styles"
+        styles.mkdir(parents=True, exist_ok=True)
+        (styles / "orchard of suns.safetensors").touch()
+        for picture in sorted((ROOT / "examples").glob("*.jpg")):
+            server.upload(picture.name, picture.read_bytes())
+        kept = os.environ.get("PAGE_PICTURES")
+        pictures = Path(kept) / request.node.name.replace("/", "-") / str(server.port) if kept else None
+        if pictures:
+            pictures.mkdir(parents=True)
+        command = ["node", str(ROOT / "tests" / "page.js"), f"http://127.0.0.1:{server.port}", CHROMIUM]
+        command += [str(pictures or "-"), *map(str, WORKFLOWS.values())]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=900)
+        assert done.returncode == 0, done.stderr
+        yield Page(server, json.loads(done.stdout), pictures)
+    finally:
+        server.stop()
+
+
+def ours(errors):
+    return [error for error in errors if "gatys" in error.lower()]
+
+
+def small(prompt):
+    """The same graph at a quarter of its size and with two steps."""
+    prompt = json.loads(json.dumps(prompt))
+    wired_to_steps = {
+        node["inputs"]["steps"][0] for node in prompt.values() if isinstance(node["inputs"].get("steps"), list)
+    }
+    for name, node in prompt.items():
+        values = node["inputs"]
+        for key in {"steps", "later_steps"} & values.keys():
+            if not isinstance(values[key], list):
+                values[key] = STEPS
+        if node["class_type"] == "PrimitiveInt":
+            values["value"] = STEPS if name in wired_to_steps else values["value"] // SHRINK
+        if not node["class_type"].startswith("Gatys"):
+            for key in {"largest_size", "width", "height", "left"} & values.keys():
+                if not isinstance(values[key], list):
+                    values[key] //= SHRINK
+        if values.get("tile"):
+            values["tile"] = 128  # several of them at this size too
+    return prompt
+
+
+def test_page_starts_without_an_error_of_ours(page):
+    assert page.seen["frontend"]
+    assert not ours(page.seen["start"])
+    assert set(page.seen["workflows"]) == set(WORKFLOWS) and len(WORKFLOWS) >= 18
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_workflow_opens_as_it_was_saved(page, name):
+    seen = page.seen["workflows"][name]
+    assert not seen["missing"]
+    assert not seen["errors"]
+    saved = json.loads(WORKFLOWS[name].read_text(encoding="utf-8"))["nodes"]
+    compared = 0
+    for node in saved:
+        if node["type"].startswith("Gatys"):
+            shown = [value for _, value in seen["widgets"][str(node["id"])]]
+            values = node.get("widgets_values", [])
+            assert shown[: len(values)] == values, node  # one that was added since stands behind them
+            compared += len(values)
+    assert compared
+    assert any(node["type"] == "MarkdownNote" for node in saved)
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_workflow_runs(page, name):
+    workflows = page.seen["workflows"]
+    if name == "style_bank_load":  # opens what the other has saved
+        assert page.server.run(small(workflows["style_bank_save"]["prompt"])).status == "success"
+    run = page.server.run(small(workflows[name]["prompt"]))
+    assert run.status == "success", run.message
+    files = [file for output in run.outputs.values() for file in output.get("images", [])]
+    assert files
+    for file in files:
+        data = page.server.view(file)
+        if page.pictures and file["type"] == "output":
+            (page.pictures / file["filename"]).write_bytes(data)
+        assert np.array(Image.open(io.BytesIO(data))).std() > 5, file
