@@ -153,7 +153,7 @@ _HELP = {
     "tile": "edge in pixels of the tiles that a step is cut into to save memory, or none for whole pictures, or auto for "
     "the fastest way that fits; loss and gradient are the same",
     "memory": "GiB that may be used beside filters and targets (default: what is free)",
-    "padding": "what the network sees beyond the border: zero (the paper), replicate (fewer artefacts along the edges) or "
+    "padding": "what the network sees beyond the border: zero (the paper), replicate (paint does not thin out there) or "
     "circular (a texture to be laid side by side; STYLE is then read with replicate) (default: zero)",
 }
 

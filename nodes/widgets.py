@@ -45,8 +45,8 @@ def padding_input() -> io.Combo.Input:
         options=list(PADDINGS),
         default=PADDINGS[0],
         optional=True,  # saved prompts do without
-        tooltip="What the network sees beyond the picture's border. zero: black, as in the paper. replicate: the border "
-        "repeated, for fewer artefacts along the edges. circular: the other side, for textures that are tileable already.",
+        tooltip="What the network sees beyond the picture's border. zero: nothing, as in the paper. replicate: the border "
+        "repeated, so that paint does not thin out along the edges. circular: the other side, for textures that are tileable already.",
     )
 
 
