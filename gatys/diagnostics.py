@@ -9,8 +9,10 @@ from copy import copy
 import torch
 from torch import Tensor
 
-from .objective import Objective
+from .bounded import Bounded
+from .objective import Objective, Terms
 from .optimize import Record
+from .plan import make_plan
 from .terms import total_variation
 from .vgg import check_image
 
@@ -38,7 +40,7 @@ def gradient_parts(objective: Objective, image: Tensor) -> Iterator[tuple[str, T
         ("style", objective._style_layers, objective.style_weight),
     ):
         for layer in layers if weight else ():
-            yield f"{term} {layer}", _only(objective, term, layer).terms(image)[1]
+            yield f"{term} {layer}", _terms(_only(objective, term, layer), image)[1]
     if objective.tv_weight:
         yield (
             "tv",
@@ -67,6 +69,20 @@ def gradient_shares(objective: Objective, image: Tensor) -> dict[str, float]:
     lengths = {name: float(part.norm()) for name, part in gradient_parts(objective, image)}
     whole = sum(lengths.values())
     return {name: length / whole if whole else 0.0 for name, length in lengths.items()}
+
+
+def _terms(objective: Objective, image: Tensor) -> tuple[Terms, Tensor]:
+    """`Objective.terms` within the memory there is."""
+    plan = make_plan(
+        tuple(image.shape[-2:]),
+        objective.layers,
+        device=image.device,
+        optimizer="adam",  # as one without a history
+        batch=image.shape[0],
+        bytes_per_value=image.dtype.itemsize,
+        padding=objective.padding,
+    )
+    return Bounded(objective, plan)(image)
 
 
 def _only(objective: Objective, term: str, layer: str) -> Objective:
