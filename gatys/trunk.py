@@ -60,13 +60,13 @@ class Tape:
         """The tile's own part of a layer's features."""
         if name == _FIRST:
             features = _respond(net, name, _prepare(net, self.window), self.part, linear=net.responses == "conv")
-            return features[(..., *self.part.core(name))]
-        features = self._features[name]
-        if self._packed:
-            return self._features.pop(name)
-        self._open[name] = features > 0
-        del self._features[name]
-        return features[(..., *self.part.core(name))]
+        else:
+            features = self._features.pop(name)
+            if self._packed:
+                return features
+            self._open[name] = features > 0
+        # a part in one piece, so that no one needs to copy it while the whole is still there
+        return features[(..., *self.part.core(name))].contiguous(memory_format=torch.channels_last)
 
     def pop_open(self, name: str) -> Tensor:
         """Where the rectifier was open."""
