@@ -14,6 +14,9 @@ from .vgg import LAYERS, layer_name
 PICTURES = {"lbfgs": 10, "adam": 10, None: 2}
 """Picture-sized tensors alive at once, by optimizer, beside L-BFGS's pairs: content, picture, trial, gradients, ..."""
 
+SETUP = 2**26
+"""Bytes that convolutions set aside beside their tensors, whatever the size: 40 to 95 MiB, as measured on the CPU."""
+
 _OUT_OF_MEMORY = re.compile(
     r"out of memory|not enough memory|can't allocate memory|ALLOC_FAILED|size calculation overflowed", re.IGNORECASE
 )

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 
 from .memory import (
     PICTURES,
+    SETUP,
     OutOfMemory,
     evaluation_bytes,
     free_memory,
@@ -160,7 +161,7 @@ def make_plan(
     layers, device = tuple(layers), torch.device(device)
     free = free_memory(device) if memory is None else memory
     picture = picture_bytes(size, batch=batch, bytes_per_value=bytes_per_value)
-    pictures = PICTURES[optimizer] * picture
+    pictures = PICTURES[optimizer] * picture + SETUP
     budget = int(USABLE * free) - pictures
     pair, pairs, history_device = 0, 0, device
     if optimizer == "lbfgs":
