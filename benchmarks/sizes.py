@@ -50,7 +50,7 @@ def planned(size, way):
     tile, keep = plan_of(size, way)
     plan = make_plan(size, LAYERS, optimizer="adam", tile=tile, memory=2**50)
     largest = max((part.size for part in tiles(size, tile, LAYERS)), key=lambda edges: edges[0] * edges[1])
-    kept = sum(kept_bytes(part.size, LAYERS) for part in tiles(size, tile, LAYERS)) if keep else 0
+    kept = kept_bytes(size, LAYERS) if keep else 0
     gradient = 3 * picture_bytes(size)  # and two more while the smoothness is computed
     return evaluation_bytes(largest, LAYERS) + kept + gradient + SETUP, plan.surplus
 

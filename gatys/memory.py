@@ -17,8 +17,11 @@ PICTURES = {"lbfgs": 10, "adam": 10, None: 2}
 SETUP = 2**26
 """Bytes that convolutions set aside beside their tensors, whatever the size: 40 to 95 MiB, as measured on the CPU."""
 
+# the last is what oneDNN says where it cannot allocate (seen under a limit of the process)
 _OUT_OF_MEMORY = re.compile(
-    r"out of memory|not enough memory|can't allocate memory|ALLOC_FAILED|size calculation overflowed", re.IGNORECASE
+    r"out of memory|not enough memory|can't allocate memory|ALLOC_FAILED|size calculation overflowed"
+    r"|could not (create|execute) a primitive",
+    re.IGNORECASE,
 )
 
 

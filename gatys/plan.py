@@ -229,7 +229,8 @@ def _ways(
                 yield None, False, int(one_pass * largest), 2.0 * pixels
             else:
                 if gradient and tile == "auto":
-                    yield (height, width), True, int(one_pass * largest + kept * pixels), 2.0 * pixels
+                    # most of a packed tape is the features of the tiles' own parts
+                    yield (height, width), True, int(one_pass * largest + kept * size[0] * size[1]), 2.0 * pixels
                 yield (height, width), False, int(one_pass * largest), 3.0 * pixels
 
 

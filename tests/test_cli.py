@@ -298,7 +298,12 @@ def test_help_states_every_option_and_default(capsys):
     for option in GIVEN:
         (part,) = re.findall(rf"^  --{option.replace('_', '-')} .*?(?=^  -|^$)", text, re.MULTILINE | re.DOTALL)
         default = next(p[option].default for p in signatures().values() if option in p)
-        special = {"learning_rate": "1 for lbfgs, 0.02 for adam", "depth": "8", "memory": "what is free", "padding": "zero"}
+        special = {
+            "learning_rate": "1 for lbfgs, 0.02 for adam",
+            "depth": "8",
+            "memory": "what is free",
+            "padding": "zero",
+        }
         shown = special.get(option, default)
         assert f"(default: {shown})" in " ".join(part.split()), option
 
@@ -369,8 +374,14 @@ BAD = {  # what is wrong: arguments after CONTENT STYLE, or all of them; a part 
     "layer without its weight": ("--style-layers conv1_1=", "--style-layers: expected names like"),
     "negative layer weight": ("--style-layers conv1_1=-1", "--style-layers: expected a finite weight"),
     "no layer": (["content.png", "style.png", "--content-layers", ""], "--content-layers: expected at least one layer"),
-    "steps 0": ("--steps 0", "--steps: expected a whole number of at least 1, or one for each level, such as 20,40,80, got '0'"),
-    "steps as text": ("--steps many", "--steps: expected a whole number of at least 1, or one for each level, such as 20,40,80, got 'many'"),
+    "steps 0": (
+        "--steps 0",
+        "--steps: expected a whole number of at least 1, or one for each level, such as 20,40,80, got '0'",
+    ),
+    "steps as text": (
+        "--steps many",
+        "--steps: expected a whole number of at least 1, or one for each level, such as 20,40,80, got 'many'",
+    ),
     "steps of a level 0": ("--steps 5,0", "--steps: expected a whole number of at least 1, or one for each level"),
     "steps of too many levels": ("--levels 2 --steps 5,5,5", "one of at least 1 for each of 2 levels, got [5, 5, 5]"),
     "fewer steps than levels": ("--levels 2 --steps 1", "steps: expected at least 1 for each of 2 levels, got 1"),

@@ -274,7 +274,7 @@ def test_large_pictures_under_a_memory_limit_and_a_shortage_in_the_middle(tmp_pa
 
         (free,) = saved(running, running.run(prompt(1)))
         assert "pixels in one piece" in running.log_text()
-        running.limit_memory(170 * 2**20)
+        running.limit_memory(280 * 2**20)
         (bounded,) = saved(running, running.run(prompt(2)))
         assert "tiles of" in running.log_text() and "out of memory" not in running.log_text()
         running.limit_memory(None)
