@@ -11,11 +11,11 @@ import argparse
 import statistics
 import subprocess
 import sys
-import threading
 import time
 
 import torch
 import torch.nn.functional as F
+from measure import watched
 
 import gatys
 from gatys.memory import SETUP, evaluation_bytes
@@ -74,26 +74,10 @@ def build(which, size):
     return evaluate, pictures[2]
 
 
-def resident():
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * 4096
-
-
 def peak(which, size):
     """MiB that one evaluation adds to what is resident before it."""
     evaluate, x = build(which, size)
-    before, seen, done = resident(), [0], threading.Event()
-
-    def watch():
-        while not done.wait(0.002):
-            seen[0] = max(seen[0], resident())
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    evaluate(x)
-    done.set()
-    watcher.join()
-    return (seen[0] - before) / 2**20
+    return watched(lambda: evaluate(x))[2] / 2**20
 
 
 def main():

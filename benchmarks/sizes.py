@@ -11,15 +11,14 @@ defaults.
 """
 
 import argparse
-import ctypes
 import resource
 import statistics
 import subprocess
 import sys
-import threading
 import time
 
 import torch
+from measure import resident, watched
 
 import gatys
 from gatys.memory import SETUP, evaluation_bytes, free_memory, kept_bytes, picture_bytes
@@ -39,15 +38,14 @@ def size_of(text):
     return int(height or width), int(width)
 
 
-def plan_of(size, way):
+def parsed(way):
     tile, _, keep = way.partition("+")
-    plan = make_plan(size, LAYERS, optimizer=None, tile=None if tile == "none" else int(tile), memory=2**50)
-    return plan.tile, bool(keep)
+    return None if tile == "none" else int(tile), bool(keep)
 
 
 def planned(size, way):
     """Bytes that the planner counts for one evaluation, and pixels of the windows over those of the picture."""
-    tile, keep = plan_of(size, way)
+    tile, keep = parsed(way)
     plan = make_plan(size, LAYERS, optimizer="adam", tile=tile, memory=2**50)
     largest = max((part.size for part in tiles(size, tile, LAYERS)), key=lambda edges: edges[0] * edges[1])
     kept = kept_bytes(size, LAYERS) if keep else 0
@@ -62,35 +60,9 @@ def build(size):
     return gatys.Objective(net, content=content, style=style), picture(*size, 2)
 
 
-def resident():
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * 4096
-
-
-def watched(function):
-    """What it returns, seconds, and the peak of resident memory above what was resident before."""
-    ctypes.CDLL("libc.so.6").malloc_trim(0)  # what was used before and is free would not count
-    before, seen, done = resident(), [0], threading.Event()
-
-    def watch():
-        while not done.wait(0.002):
-            seen[0] = max(seen[0], resident())
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    began = time.perf_counter()
-    try:
-        value = function()
-    finally:
-        seconds = time.perf_counter() - began
-        done.set()
-        watcher.join()
-    return value, seconds, seen[0] - before
-
-
 def peak(size, way):
     objective, x = build(size)
-    tile, keep = plan_of(size, way)
+    tile, keep = parsed(way)
     objective.terms(x, tile, keep=keep)  # what the libraries set up once, about 100 MiB, would hide what is measured
     return watched(lambda: objective.terms(x, tile, keep=keep))[2]
 
@@ -100,7 +72,7 @@ def evaluate(size, ways, rounds):
     times, peaks = {way: [] for way in ways}, {}
     for turn in range(rounds + (rounds > 1)):
         for way in ways:
-            tile, keep = plan_of(size, way)
+            tile, keep = parsed(way)
             _, seconds, peaks[way] = watched(lambda tile=tile, keep=keep: objective.terms(x, tile, keep=keep))
             if turn or rounds == 1:
                 times[way].append(seconds)
@@ -124,9 +96,7 @@ def run(size, tile, steps, memory):
     net = gatys.load_vgg19("untrained")
     base = resident()
     began = time.perf_counter()
-    content = gatys.extract_content(
-        net, picture(*size, 0), normalize=True, dtype="auto", tile=tile if tile != "auto" else "auto", **how
-    )
+    content = gatys.extract_content(net, picture(*size, 0), normalize=True, dtype="auto", tile=tile, **how)
     style = gatys.extract_style(net, picture(512, 512, 1), normalize=True)
     extracted = time.perf_counter()
     plan = make_plan(size, LAYERS, tile=tile, **how)

@@ -6,9 +6,8 @@ import logging
 
 from torch import Tensor
 
-from .memory import is_out_of_memory, release
 from .objective import Objective, Terms
-from .plan import Plan
+from .plan import Plan, within_memory
 
 log = logging.getLogger(__name__)
 
@@ -29,17 +28,17 @@ class Bounded:
         Raises:
             OutOfMemory: if even the smallest tiles do not fit.
         """
-        while True:
-            try:
-                return self.objective.terms(image, self.plan.tile, keep=self.plan.keep)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-            # out here the error is gone, and with it all that its traceback held
-            release(image.device)
-            self.plan = self.plan.smaller()
-            self._notes.append(f"memory ran out; went on from the same picture in {self.plan.how}")
-            log.warning("out of memory; going on with %s", self.plan)
+        return within_memory(
+            self.plan,
+            lambda plan: self.objective.terms(image, plan.tile, keep=plan.keep),
+            image.device,
+            self._go_on,
+        )
+
+    def _go_on(self, plan: Plan) -> None:
+        self.plan = plan
+        self._notes.append(f"memory ran out; went on from the same picture in {plan.how}")
+        log.warning("out of memory; going on with %s", plan)
 
     def take_notes(self) -> list[str]:
         """What was mended since the last call, in sentences."""

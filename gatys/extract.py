@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from .gram import gram_sum
-from .memory import is_out_of_memory, release
-from .plan import HALF_ABOVE, make_plan
+from .plan import HALF_ABOVE, Plan, make_plan, within_memory
 from .pyramid import Levels, check_mask, guide_at, pyramid, resolve_levels
 from .targets import CONTENT_LAYERS, STYLE_LAYERS, ContentTarget, StyleTarget, check_layers
 from .tiles import Tile, check_padding, check_tile, tiles
@@ -177,10 +176,7 @@ def _grams(net: VGG19, picture: Tensor, layers: Iterable[str], mask: Tensor | No
         gram = gram_sum(core, weight)
         sums[name] = sums[name].add_(gram) if name in sums else gram
 
-    def again() -> None:
-        sums.clear()
-
-    _sweep(net, picture, layers, see, again, **how)
+    _sweep(net, picture, layers, see, sums.clear, **how)
     height, width = picture.shape[-2:]
     for name, total in sums.items():
         stride = LAYERS[name].stride
@@ -214,17 +210,12 @@ def _sweep(
         tile=tile,
         memory=memory,
     )
-    while True:
-        again()
-        try:
-            for part in tiles(plan.size, plan.tile, layers, padding):
-                forward(net, image, part, layers, lambda name, core, part=part: see(name, core, part))
-            return
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-        release(device)
-        plan = plan.smaller()
+
+    def show(plan: Plan) -> None:
+        for part in tiles(plan.size, plan.tile, layers, padding):
+            forward(net, image, part, layers, lambda name, core, part=part: see(name, core, part))
+
+    within_memory(plan, show, device, lambda _: again())
 
 
 def _check_tile(tile: int | str | None, layers: Iterable[str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import torch
 
-from .vgg import LAYERS, layer_name
+from .vgg import layer_name, layers_down_to
 
 PICTURES = {"lbfgs": 10, "adam": 10, None: 2}
 """Picture-sized tensors alive at once, by optimizer, beside L-BFGS's pairs: content, picture, trial, gradients, ..."""
@@ -49,11 +49,10 @@ def evaluation_bytes(
         bytes_per_value: 4 for float32.
     """
     asked = {layer_name(name) for name in layers}
-    deepest = max(asked, key=list(LAYERS).index)
     pixels = size[0] * size[1]
     kept, peak, before = 3 * bytes_per_value * pixels, 0, 3 * bytes_per_value * pixels
-    for index, (name, layer) in enumerate(LAYERS.items()):
-        units = layer.channels * (size[0] // layer.stride) * (size[1] // layer.stride)
+    for index, layer in enumerate(layers_down_to(asked)):
+        name, units = layer.name, layer.channels * (size[0] // layer.stride) * (size[1] // layer.stride)
         values = units * bytes_per_value
         # forward: what a convolution is given and gives; a Gram sum may need the tile's part in one piece
         peak = max(peak, kept + before + values + (values if name in asked else units))
@@ -63,21 +62,16 @@ def evaluation_bytes(
             peak = max(peak, kept + units + ways * values)
             kept += values if name in asked and index else units
         before = values
-        if name == deepest:
-            break
     return batch * peak
 
 
 def kept_bytes(size: tuple[int, int], layers: Iterable[str], *, batch: int = 1, bytes_per_value: int = 4) -> int:
     """Bytes of a window's packed tape: a bit for each unit, and the features asked for, but for the first layer's."""
     asked = {layer_name(name) for name in layers}
-    deepest = max(asked, key=list(LAYERS).index)
     total = 3 * bytes_per_value * size[0] * size[1]
-    for index, (name, layer) in enumerate(LAYERS.items()):
+    for index, layer in enumerate(layers_down_to(asked)):
         units = layer.channels * (size[0] // layer.stride) * (size[1] // layer.stride)
-        total += units // 8 + (units * bytes_per_value if name in asked and index else 0)
-        if name == deepest:
-            break
+        total += units // 8 + (units * bytes_per_value if layer.name in asked and index else 0)
     return batch * total
 
 

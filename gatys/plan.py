@@ -7,9 +7,10 @@ what the way back needs cost that and their halos; tiles that keep nothing cost 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -20,11 +21,15 @@ from .memory import (
     OutOfMemory,
     evaluation_bytes,
     free_memory,
+    is_out_of_memory,
     kept_bytes,
     picture_bytes,
+    release,
 )
 from .tiles import cut, tiles
-from .vgg import LAYERS, minimum_size
+from .vgg import layers_down_to, minimum_size
+
+Done = TypeVar("Done")
 
 SMALLEST_TILE = 64
 """Edge in pixels below which the planner does not go: a tile's window is then ten times as large as its core."""
@@ -82,12 +87,7 @@ class Plan:
     @property
     def operations(self) -> float:
         """Floating-point operations of one evaluation, the convolutions' only."""
-        deepest = max(self.layers, key=list(LAYERS).index)
-        forward = 0
-        for layer in LAYERS.values():
-            forward += 18 * layer.in_channels * layer.channels / layer.stride**2
-            if layer.name == deepest:
-                break
+        forward = sum(18 * each.in_channels * each.channels / each.stride**2 for each in layers_down_to(self.layers))
         passes = 2 if self.tile is None or self.keep else 3
         return self.batch * self.size[0] * self.size[1] * self.surplus * passes * forward
 
@@ -176,6 +176,28 @@ def make_plan(
     way, keep, peak, _ = next((way for way in ways if way[2] <= room), min(ways, key=lambda way: way[2]))
     peak += pictures + history
     return Plan(tuple(size), layers, padding, way, keep, device, pairs, history_device, peak, batch, bytes_per_value)
+
+
+def within_memory(
+    plan: Plan, work: Callable[[Plan], Done], device: torch.device, shrunk: Callable[[Plan], None]
+) -> Done:
+    """What `work(plan)` returns; where memory runs out, it is called again with the next smaller plan.
+
+    `shrunk` is called with that plan before. Nothing must be lost when `work` is cut off.
+
+    Raises:
+        OutOfMemory: if even the smallest tiles do not fit.
+    """
+    while True:
+        try:
+            return work(plan)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        # out here the error is gone, and with it all that its traceback held
+        release(device)
+        plan = plan.smaller()
+        shrunk(plan)
 
 
 def wanted_bytes(size: tuple[int, int], layers: Iterable[str], optimizer: str | None = "lbfgs", **how) -> int:

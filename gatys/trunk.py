@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .tiles import Tile
-from .vgg import LAYERS, VGG19
+from .vgg import LAYERS, VGG19, layers_down_to
 
 See = Callable[[str, Tensor], None]
 """Called with a layer's name and the tile's own part of its features, which is not to be written to or kept."""
@@ -79,10 +79,6 @@ class Tape:
             return None
         return self._sizes.pop(name), self._taken.pop(name, None)
 
-    @property
-    def deepest(self) -> str:
-        return next(name for name in reversed(LAYERS) if name in self.layers)
-
 
 @torch.no_grad()
 def forward(
@@ -104,8 +100,9 @@ def forward(
     wanted = set(layers)
     window = part.window(image)
     kept = Tape(part, window, wanted) if tape else None
-    x, stride, left = _prepare(net, window), 1, len(wanted)
-    for name, layer in LAYERS.items():
+    x, stride = _prepare(net, window), 1
+    for layer in layers_down_to(wanted):
+        name = layer.name
         if layer.stride != stride:
             size, stride = tuple(x.shape[-2:]), layer.stride
             x, taken = _pool(net, x, keep=tape)
@@ -115,12 +112,8 @@ def forward(
         x = _respond(net, name, x, part, linear=linear)
         if kept is not None:
             kept.keep(name, x)
-        if name in wanted:
-            left -= 1
-            if see is not None:
-                see(name, x[(..., *part.core(name))])
-            if not left:
-                break
+        if name in wanted and see is not None:
+            see(name, x[(..., *part.core(name))])
         if linear:
             x = F.relu(x)
     return kept
@@ -133,11 +126,8 @@ def backward(net: VGG19, tape: Tape, cotangent: Cotangent) -> Tensor:
     The tape is used up on the way.
     """
     gradient: Tensor | None = None
-    reached = False
-    for name in reversed(LAYERS):
-        reached = reached or name == tape.deepest
-        if not reached:
-            continue
+    for layer in reversed(layers_down_to(tape.layers)):
+        name = layer.name
         if name in tape.layers:
             core = tape.part.core(name)
             features = tape.pop_features(net, name)

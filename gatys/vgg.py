@@ -72,6 +72,13 @@ def layer_name(name: str) -> str:
     return canonical
 
 
+def layers_down_to(layers: Iterable[str]) -> list[Layer]:
+    """The layers that a pass for `layers` runs through: all down to the deepest of them, shallowest first."""
+    order = list(LAYERS)
+    deepest = max(order.index(layer_name(name)) for name in layers)
+    return [LAYERS[name] for name in order[: deepest + 1]]
+
+
 def minimum_size(layers: Iterable[str]) -> int:
     """Smallest picture edge, in pixels, for which every one of `layers` has at least one unit."""
     return max((LAYERS[layer_name(name)].stride for name in layers), default=1)
@@ -91,7 +98,7 @@ def check_image(image: Tensor, layers: Iterable[str] = (), what: str = "image") 
     layers = [layer_name(name) for name in layers]
     need, height, width = minimum_size(layers), *image.shape[-2:]
     if min(height, width) < need:
-        deepest = max(layers, key=list(LAYERS).index)
+        deepest = layers_down_to(layers)[-1].name
         raise ValueError(
             f"{what}: {width} x {height} pixels is too small for {deepest}, which needs at least {need} x {need}; "
             "enlarge the picture or choose shallower layers"
