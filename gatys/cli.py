@@ -201,7 +201,8 @@ class _Lines(logging.Handler):
     """The package's log as lines on standard error, above the progress bar if there is one."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        if not record.name.endswith(".optimize"):  # it sums up the notes that are printed one by one
+        # a warning of the descent sums up the notes that are printed one by one
+        if not (record.name.endswith(".optimize") and record.levelno == logging.WARNING):
             _Bar.write(f"gatys: {record.getMessage()}", file=sys.stderr)
 
 

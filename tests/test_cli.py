@@ -560,6 +560,12 @@ def test_notes_are_printed(loaded, monkeypatch, capsys):
     assert capsys.readouterr().err.count("went back") == 2
 
 
+def test_the_plan_is_printed_before_the_run(loaded, capsys):
+    assert cli.main(["content.png", "style.png", *QUICK, "--tile", "32"]) == 0
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("gatys: plan: ")]
+    assert "tiles of 32 x 32" in line and "a step" in line
+
+
 def test_trained_network_is_not_called_untrained(monkeypatch, net, capsys):
     monkeypatch.setattr(cli, "load_vgg19", lambda *args, **rest: net)
     assert cli.main(["content.png", "style.png", *QUICK, "--weights", "imagenet"]) == 0
