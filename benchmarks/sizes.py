@@ -107,7 +107,7 @@ def run(size, tile, steps, memory):
     features = sum(f.numel() * f.element_size() for f in content.features[0].values())
     pair = 2 * picture_bytes(size) // (2 if plan.half else 1)
     made = min(plan.history_size, max(0, steps - 1))  # a first step has nothing to remember
-    expected = plan.bytes + features - pair * (plan.history_size - made)
+    expected = plan.bytes + SETUP + features - pair * (plan.history_size - made)
     print(
         f"{size[1]} x {size[0]}, tile {tile}, {steps} steps: extraction {extracted - began:.1f} s, "
         f"{(done - extracted) / steps:.1f} s a step, peak of the process {top / 2**30:.2f} GiB, {base / 2**30:.2f} before; "

@@ -63,7 +63,7 @@ class Plan:
     """Pairs that L-BFGS remembers."""
     history_device: torch.device
     bytes: int
-    """Expected peak on the device, without filters and targets."""
+    """Expected peak on the device, without filters and targets, and without `SETUP`, which does not grow with the size."""
     batch: int = 1
     bytes_per_value: int = 4
 
@@ -120,7 +120,7 @@ class Plan:
         return f"{rows} x {columns} tiles of {self.tile[1]} x {self.tile[0]}, {halo}, {passes} forward"
 
     def __str__(self) -> str:
-        text = f"{self.size[1]} x {self.size[0]} pixels in {self.how}, {self.bytes / 2**30:.2g} GiB"
+        text = f"{self.size[1]} x {self.size[0]} pixels in {self.how}, {(self.bytes + SETUP) / 2**30:.2g} GiB"
         if self.history_size:
             text += f" with L-BFGS remembering {self.history_size} steps"
             if self.history_device.type != self.device.type:
@@ -161,8 +161,8 @@ def make_plan(
     layers, device = tuple(layers), torch.device(device)
     free = free_memory(device) if memory is None else memory
     picture = picture_bytes(size, batch=batch, bytes_per_value=bytes_per_value)
-    pictures = PICTURES[optimizer] * picture + SETUP
-    budget = int(USABLE * free) - pictures
+    pictures = PICTURES[optimizer] * picture
+    budget = int(USABLE * free) - pictures - SETUP
     pair, pairs, history_device = 0, 0, device
     if optimizer == "lbfgs":
         pair = picture if _half(size) else 2 * picture
