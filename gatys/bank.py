@@ -12,7 +12,6 @@ import json
 import os
 import re
 import stat
-import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ import torch
 from torch import Tensor
 
 from .blend import check_whole
+from .files import replacing
 from .pyramid import resolve_levels, scale_picture
 from .targets import StyleTarget, check_layers
 from .vgg import LAYERS, POOLINGS, NetworkTag, check_image
@@ -96,21 +96,16 @@ def save_style(
         raise ValueError(f"style: it cannot be saved, because {problem}; extract it again") from None
     if path.is_dir() or not path.parent.is_dir():
         raise StyleFileError(f"{str(path)!r} is a folder or in a folder that is not there; give the path of a file")
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")  # same folder, so that replacing is one step
     try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        there = os.path.lexists(path) and not overwrite
-        if not there:
-            os.replace(temporary, path)
+        with replacing(path) as temporary:
+            temporary.write_bytes(data)
+            if not overwrite and os.path.lexists(path):
+                raise FileExistsError
+    except FileExistsError:
+        problem = "exists already; choose another name, or allow overwriting it"
+        raise StyleFileError(f"{str(path)!r} {problem}") from None
     except OSError as problem:
         raise StyleFileError(f"{str(path)!r} cannot be written ({problem}); change the path or free space") from problem
-    finally:
-        temporary.unlink(missing_ok=True)
-    if there:
-        raise StyleFileError(f"{str(path)!r} exists already; choose another name, or allow overwriting it")
     return path
 
 

@@ -10,7 +10,6 @@ import io
 import logging
 import os
 import struct
-import uuid
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from .deep_images import ENCODERS, DeepImageError, read_samples, stores_16_bits
+from .files import replacing
 from .pyramid import resize
 
 log = logging.getLogger(__name__)
@@ -259,18 +259,15 @@ def save_image(
         else:
             planes = torch.cat((planes, alpha))
     levels = (planes * (65535 if depth == 16 else 255)).round().permute(1, 2, 0).numpy()
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")  # same folder, so that replacing is one step
     try:
         if depth == 16:
             encoded = ENCODERS[form](levels.astype(np.uint16))
         else:
             encoded = _encode(levels.astype(np.uint8), form, quality)
-        temporary.write_bytes(encoded)
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            temporary.write_bytes(encoded)
     except (OSError, ValueError, struct.error) as problem:
         raise ImageError(f"{str(path)!r} cannot be written ({problem}); change the path, format or size") from problem
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
 
 
