@@ -42,7 +42,9 @@ def towers(rng, image, far):
         draw.rectangle((left, top, left + 5 * SCALE, base), tuple(c + 10 for c in body))
         if height > 150 and rng.random() < 0.7:  # a mast with a red lamp
             draw.line(((left + right) // 2, top - 40 * SCALE, (left + right) // 2, top), body, 2 * SCALE)
-            glow.ellipse([(left + right) // 2 - 4, top - 40 * SCALE - 4, (left + right) // 2 + 4, top - 40 * SCALE + 4], SIGNS[0])
+            glow.ellipse(
+                [(left + right) // 2 - 4, top - 40 * SCALE - 4, (left + right) // 2 + 4, top - 40 * SCALE + 4], SIGNS[0]
+            )
         lamp, share = LAMPS[rng.integers(len(LAMPS))], rng.uniform(0.25, 0.6)
         across, down = (7, 8) if far else (9, 11)
         for v in range(top + 8 * SCALE, base - 8 * SCALE, down * SCALE):
@@ -50,7 +52,9 @@ def towers(rng, image, far):
             for u in range(left + 4 * SCALE, right - across * SCALE // 2, across * SCALE):
                 if rng.random() < (0.95 if floor < 0.12 else share):
                     bright = rng.uniform(0.35, 1) * (0.6 if far else 1)
-                    glow.rectangle((u, v, u + (across - 4) * SCALE, v + (down - 5) * SCALE), tuple(int(c * bright) for c in lamp))
+                    glow.rectangle(
+                        (u, v, u + (across - 4) * SCALE, v + (down - 5) * SCALE), tuple(int(c * bright) for c in lamp)
+                    )
         if not far and rng.random() < 0.35:
             sign = SIGNS[rng.integers(len(SIGNS))]
             glow.rectangle((left + 6 * SCALE, top + 3 * SCALE, right - 6 * SCALE, top + 7 * SCALE), sign)
@@ -73,7 +77,11 @@ def draw_dusk():
     scene[stars & (np.arange(h) < 0.4 * h)[:, None]] += 120
     y, x = np.mgrid[:h, :w].astype(np.float32)
     moon = np.hypot(x - 640 * SCALE, y - 96 * SCALE) / SCALE
-    scene = mix(scene, (255, 244, 220), smoothstep(25, 23, moon)) + 90 * np.exp(-((moon / 60) ** 2))[..., None] * (1, 0.95, 0.8)
+    scene = mix(scene, (255, 244, 220), smoothstep(25, 23, moon)) + 90 * np.exp(-((moon / 60) ** 2))[..., None] * (
+        1,
+        0.95,
+        0.8,
+    )
     for far in (True, False):
         scene = add(*towers(rng, to_image(scene), far), 0.22 if far else 0.0)
     quay = np.zeros_like(scene)  # a row of street lamps along the water
@@ -84,7 +92,9 @@ def draw_dusk():
     # the river: the mirrored city, drawn out downwards and broken by ripples
     depth = np.arange(h - shore, dtype=np.float32)
     ripple = noise(rng, (h - shore, w), 30 * SCALE, 4, 0.6, 7) - 0.5
-    rows = np.clip(shore - 1 - depth[:, None] * 1.25 - 60 * SCALE * ripple * (0.15 + depth[:, None] / len(depth)), 0, shore - 1)
+    rows = np.clip(
+        shore - 1 - depth[:, None] * 1.25 - 60 * SCALE * ripple * (0.15 + depth[:, None] / len(depth)), 0, shore - 1
+    )
     columns = np.clip(np.arange(w) + 14 * SCALE * ripple, 0, w - 1)
     mirror = scene[rows.astype(int), columns.astype(int)]
     drawn = to_image(mirror).resize((w, (h - shore) // 24)).resize((w, h - shore), Image.BICUBIC)  # long streaks

@@ -6,12 +6,14 @@ asked for lies in [0, 1], so the best one seen is the result as it stands.
 
 from __future__ import annotations
 
+import itertools
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from .memory import OutOfMemory
+from .state import State, count, read_count, read_finite, read_picture, read_tensor
 
 ROUGHLY_RISING = 10.0
 """A loss this many times the best one counts as divergence."""
@@ -37,6 +39,16 @@ class Descent(Protocol):
             OutOfMemory: where there is nothing left to save.
         """
 
+    def state(self) -> dict[str, Tensor]:
+        """All that `restore` needs, by name, numbers as tensors without axes; `tell` changes the tensors."""
+
+    def restore(self, state: State) -> None:
+        """Go on, to the last bit, where a descent of pictures of this size was when it gave `state`.
+
+        Raises:
+            ValueError: for anything else; the descent is then of no further use.
+        """
+
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
     return torch.linalg.vecdot(a.flatten(1), b.flatten(1))
@@ -60,6 +72,18 @@ class _Kept:
             self._scale = tensor.abs().amax().clamp(min=torch.finfo(tensor.dtype).tiny)
             tensor = (tensor / self._scale).to(dtype)
         self._tensor = tensor.to(device)
+
+    def state(self, name: str) -> dict[str, Tensor]:
+        return {name: self._tensor} | ({} if self._scale is None else {f"{name}.scale": self._scale})
+
+    @classmethod
+    def restored(cls, state: State, name: str, like: Tensor, device: torch.device, dtype: torch.dtype) -> _Kept:
+        kept = cls.__new__(cls)
+        kept._like, kept._scale = like.new_empty(0), None
+        kept._tensor = read_finite(state, name, tuple(like.shape), dtype).to(device)
+        if dtype != like.dtype:
+            kept._scale = read_finite(state, f"{name}.scale", (), like.dtype).to(like.device)
+        return kept
 
     def whole(self) -> Tensor:
         """As it was, up to rounding; not to be written to."""
@@ -87,6 +111,7 @@ class LBFGS:
     """A loss this many times the best one is a setback to tell of; the search shortens lesser ones as a matter of course."""
     PATIENCE = 4
     """Shortened steps in a row after which the history is dropped."""
+    _OF_EACH = ("gamma", "length", "slope")
 
     def __init__(
         self,
@@ -141,6 +166,34 @@ class LBFGS:
         fresh.setbacks = self.setbacks
         self._pairs.clear()
         return fresh
+
+    def state(self) -> dict[str, Tensor]:
+        state = {"best": self.best, "trial": self._trial}
+        state |= {"setbacks": count(self.setbacks), "history_size": count(self._history_size)}
+        if self._loss is not None:
+            state |= {"loss": self._loss, "gradient": self._gradient, "failures": self._failures}
+            state |= {name: getattr(self, f"_{name}") for name in self._OF_EACH}
+        for index, (step, change, rho) in enumerate(self._pairs):
+            state |= step.state(f"pair{index}.step") | change.state(f"pair{index}.change") | {f"pair{index}.rho": rho}
+        return state
+
+    def restore(self, state: State) -> None:
+        like, each = self.best, (self.best.shape[0],)
+        self.best, self._trial = (read_picture(state, name, like) for name in ("best", "trial"))
+        self.setbacks = read_count(state, "setbacks")
+        self._history_size = read_count(state, "history_size", least=1)
+        self._loss, self._pairs = None, []
+        if "loss" not in state:
+            return
+        self._loss = read_finite(state, "loss", each).to(like.device)
+        self._gradient = read_finite(state, "gradient", tuple(like.shape), like.dtype).to(like.device)
+        self._failures = read_tensor(state, "failures", each, torch.long).to(like.device)
+        for name in self._OF_EACH:
+            setattr(self, f"_{name}", read_tensor(state, name, each).to(like.device))
+        where = {"like": like, "device": self._history_device, "dtype": self._history_dtype}
+        for name in itertools.takewhile(lambda name: f"{name}.rho" in state, map("pair{}".format, itertools.count())):
+            pair = (_Kept.restored(state, f"{name}.{which}", **where) for which in ("step", "change"))
+            self._pairs.append((*pair, read_tensor(state, f"{name}.rho", each).to(like.device)))
 
     def _steepest(self, gradient: Tensor) -> Tensor:
         """The scale that makes a steepest descent step change the pixels by `first_step`."""
@@ -209,6 +262,8 @@ class Adam:
         learning_rate: about the change of a pixel in one step, in units of the [0, 1] range.
     """
 
+    _MOMENTS = ("exp_avg", "exp_avg_sq")
+
     def __init__(self, image: Tensor, *, learning_rate: float = 0.02):
         self.best = image
         self.setbacks = 0
@@ -242,10 +297,33 @@ class Adam:
     def lighter(self) -> Adam:
         raise OutOfMemory("out of memory for adam, which remembers no steps; make the picture smaller")
 
+    def state(self) -> dict[str, Tensor]:
+        state = {"best": self.best, "image": self._image, "setbacks": count(self.setbacks)}
+        state["learning_rate"] = torch.tensor(self._adam.param_groups[0]["lr"], dtype=torch.float64)
+        if self._best_loss is not None:
+            state |= {"loss": self._best_loss} | {name: self._adam.state[self._image][name] for name in self._MOMENTS}
+            state["step"] = count(int(self._adam.state[self._image]["step"]))
+        return state
+
+    def restore(self, state: State) -> None:
+        like = self.best
+        self.best = read_picture(state, "best", like)
+        self._image.copy_(read_picture(state, "image", like))
+        self.setbacks = read_count(state, "setbacks")
+        self._adam.param_groups[0]["lr"] = float(read_finite(state, "learning_rate", (), torch.float64))
+        self._best_loss = None
+        self._adam.state.clear()
+        if "loss" not in state:
+            return
+        self._best_loss = read_finite(state, "loss", (like.shape[0],)).to(like.device)
+        own = {name: read_finite(state, name, tuple(like.shape), like.dtype).to(like.device) for name in self._MOMENTS}
+        own["step"] = torch.tensor(float(read_count(state, "step")))  # as PyTorch makes it
+        self._adam.state[self._image] = own
+
     def _roll_back(self, lost: Tensor) -> None:
         self.setbacks += int(lost.sum())
         self._image.copy_(torch.where(_each(lost), self.best, self._image))
-        for moment in ("exp_avg", "exp_avg_sq"):
+        for moment in self._MOMENTS:
             state = self._adam.state[self._image].get(moment)
             if state is not None:
                 state.mul_(~_each(lost))

@@ -154,3 +154,63 @@ def test_lbfgs_at_a_minimum_stays_there():
     for _ in range(5):
         method.tell(torch.zeros(1), torch.zeros(1, *SHAPE))
         assert torch.equal(method.ask(), torch.full((1, *SHAPE), 0.5))
+
+
+def stored(method):
+    """A state as a file would give it back."""
+    return {name: tensor.clone() for name, tensor in method.state().items()}
+
+
+def fresh(kind):
+    how = {"history_size": 4, "history_dtype": torch.float16} if kind is LBFGS else {}
+    method = kind(torch.rand(2, *SHAPE, generator=torch.Generator().manual_seed(6), dtype=torch.float64), **how)
+    return method, quadratic(6, inside=False)[0]
+
+
+@pytest.mark.parametrize("kind", [LBFGS, Adam])
+@pytest.mark.parametrize("cut", [0, 1, 2, 7, 15])
+def test_a_restored_descent_goes_on_to_the_last_bit(kind, cut):
+    def spoil(step, loss):  # so that setbacks, refused steps and dropped pairs are among what is restored
+        return loss * 1e9 if step in (4, 5, 6, 12) else loss
+
+    method, evaluate = fresh(kind)
+    restored = None
+    for step in range(25):
+        if step == cut:
+            state = stored(method)
+            restored, _ = fresh(kind)
+            restored.restore(state)
+        asked = method.ask()
+        loss, gradient = evaluate(asked)
+        if restored is not None:
+            assert torch.equal(restored.ask(), asked)
+            restored.tell(spoil(step, loss), gradient.clone())
+        method.tell(spoil(step, loss), gradient)
+    assert torch.equal(restored.best, method.best) and restored.setbacks == method.setbacks > 0
+    assert stored(restored).keys() == stored(method).keys()
+    assert all(torch.equal(one, stored(method)[name]) for name, one in stored(restored).items())
+
+
+def test_a_descent_that_remembers_less_is_restored_as_such():
+    method, evaluate = fresh(LBFGS)
+    descend(method, evaluate, 5)
+    method = method.lighter()
+    descend(method, evaluate, 5)
+    restored, _ = fresh(LBFGS)
+    restored.restore(stored(method))
+    assert torch.equal(descend(restored, evaluate, 5), descend(method, evaluate, 5))
+
+
+@pytest.mark.parametrize("kind", [LBFGS, Adam])
+def test_a_state_that_does_not_fit_is_refused(kind):
+    method, evaluate = fresh(kind)
+    descend(method, evaluate, 6)
+    state = stored(method)
+    for name, tensor in state.items():
+        optional = name.endswith(".rho") or name == "loss"  # says how much there is
+        for bad in ([] if optional else [None]) + [tensor[None].expand(2, *tensor.shape), tensor.bool()]:
+            with pytest.raises(ValueError, match=f"state: expected .*'{name}'"):
+                fresh(kind)[0].restore({k: v for k, v in (state | {name: bad}).items() if v is not None})
+    for name, bad in (("best", state["best"] + 1), ("loss", state["loss"] * torch.nan), ("setbacks", torch.tensor(-1))):
+        with pytest.raises(ValueError, match=f"state: expected .*{name}"):
+            fresh(kind)[0].restore(state | {name: bad})
