@@ -7,6 +7,7 @@ asked for lies in [0, 1], so the best one seen is the result as it stands.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -50,8 +51,12 @@ class Descent(Protocol):
         """
 
 
-def _dot(a: Tensor, b: Tensor) -> Tensor:
-    return torch.linalg.vecdot(a.flatten(1), b.flatten(1))
+Add = Callable[[Tensor], Tensor]
+"""Gives the sum over all processes that share the pictures out, each of which descends in its own rows."""
+
+
+def _here(value: Tensor) -> Tensor:
+    return value
 
 
 def _each(value: Tensor) -> Tensor:
@@ -59,8 +64,9 @@ def _each(value: Tensor) -> Tensor:
     return value.reshape(-1, 1, 1, 1)
 
 
-def _finite(loss: Tensor, gradient: Tensor) -> Tensor:
-    return torch.isfinite(loss) & torch.isfinite(gradient.flatten(1)).all(dim=1)
+def _finite(loss: Tensor, gradient: Tensor, add: Add) -> Tensor:
+    wrong = ~torch.isfinite(gradient.flatten(1)).all(dim=1)
+    return torch.isfinite(loss) & (add(wrong.to(loss.dtype)) == 0)
 
 
 class _Kept:
@@ -104,6 +110,7 @@ class LBFGS:
         first_step: root mean square of the first change of the pixels.
         history_device: where the pairs are kept; default with the pictures. From elsewhere they come one at a time.
         history_dtype: what they are kept in; default that of the pictures. Each is scaled, so that float16 is enough.
+        add: where processes share the pictures out.
     """
 
     ARMIJO = 1e-4
@@ -121,12 +128,14 @@ class LBFGS:
         first_step: float = 0.02,
         history_device: torch.device | str | None = None,
         history_dtype: torch.dtype | None = None,
+        add: Add = _here,
     ):
         self.best = image
         self._history_device = image.device if history_device is None else torch.device(history_device)
         self.setbacks = 0
         self._trial = image
         self._history_size, self._first_step = history_size, first_step
+        self._add, self._values = add, int(add(torch.tensor(image[0].numel(), device=image.device)))
         self._loss: Tensor | None = None
         self._history_dtype = image.dtype if history_dtype is None else history_dtype
         self._pairs: list[tuple[_Kept, _Kept, Tensor]] = []  # s, y, 1 / <s, y> or 0 where the pair is not valid
@@ -136,7 +145,7 @@ class LBFGS:
 
     def tell(self, loss: Tensor, gradient: Tensor) -> None:
         if self._loss is None:
-            if not _finite(loss, gradient).all():
+            if not _finite(loss, gradient, self._add).all():
                 raise ValueError(
                     "the loss of the starting picture is not finite; check the pictures and the weights of the terms"
                 )
@@ -146,7 +155,7 @@ class LBFGS:
             self._length = torch.ones_like(loss)
             self._turn()
             return
-        finite = _finite(loss, gradient)
+        finite = _finite(loss, gradient, self._add)
         step = self._trial - self.best
         accepted = finite & (loss <= self._loss + self.ARMIJO * self._slope)
         self.setbacks += int((~finite | (loss > self.ACCIDENT * self._loss)).sum())
@@ -161,7 +170,7 @@ class LBFGS:
                 "out of memory for L-BFGS even with a single step remembered; use adam or a smaller picture"
             )
         how = {"history_device": self._history_device, "history_dtype": self._history_dtype}
-        how["history_size"] = self._history_size // 2
+        how |= {"history_size": self._history_size // 2, "add": self._add}
         fresh = LBFGS(self.best, first_step=self._first_step, **how)
         fresh.setbacks = self.setbacks
         self._pairs.clear()
@@ -197,9 +206,11 @@ class LBFGS:
 
     def _steepest(self, gradient: Tensor) -> Tensor:
         """The scale that makes a steepest descent step change the pixels by `first_step`."""
-        return self._first_step / gradient.square().mean(dim=(1, 2, 3)).sqrt().clamp(
-            min=torch.finfo(gradient.dtype).tiny
-        )
+        mean_square = self._add(gradient.square().sum(dim=(1, 2, 3))) / self._values
+        return self._first_step / mean_square.sqrt().clamp(min=torch.finfo(gradient.dtype).tiny)
+
+    def _dot(self, a: Tensor, b: Tensor) -> Tensor:
+        return self._add(torch.linalg.vecdot(a.flatten(1), b.flatten(1)))
 
     def _accept(self, accepted: Tensor, step: Tensor, loss: Tensor, gradient: Tensor) -> None:
         everyone = bool(accepted.all())
@@ -208,8 +219,8 @@ class LBFGS:
         else:
             step = torch.where(_each(accepted), step, 0)
             change = torch.where(_each(accepted), gradient - self._gradient, 0)
-        curvature, size = _dot(step, change), _dot(change, change)
-        valid = accepted & (curvature > 1e-8 * size.sqrt() * _dot(step, step).sqrt())
+        curvature, size = self._dot(step, change), self._dot(change, change)
+        valid = accepted & (curvature > 1e-8 * size.sqrt() * self._dot(step, step).sqrt())
         self._gamma = torch.where(valid, curvature / size, self._gamma)
         pair = (_Kept(t, self._history_device, self._history_dtype) for t in (step, change))
         self._pairs.append((*pair, torch.where(valid, 1 / curvature, 0)))
@@ -238,20 +249,20 @@ class LBFGS:
         q = self._gradient * free
         scales = []
         for s, y, rho in reversed(self._pairs):
-            a = rho * _dot(s.whole(), q)
+            a = rho * self._dot(s.whole(), q)
             q.addcmul_(y.whole(), _each(a), value=-1)
             scales.append(a)
         q.mul_(_each(self._gamma))
         for (s, y, rho), a in zip(self._pairs, reversed(scales), strict=True):
-            q.addcmul_(s.whole(), _each(a - rho * _dot(y.whole(), q)))
+            q.addcmul_(s.whole(), _each(a - rho * self._dot(y.whole(), q)))
         q.mul_(free).mul_(_each(-self._length)).add_(self.best)
         self._trial = q.clamp_(0, 1)
-        self._slope = _dot(self._gradient, self._trial - self.best)
+        self._slope = self._dot(self._gradient, self._trial - self.best)
         uphill = self._slope >= 0
         if uphill.any():
             steepest = (self.best - _each(self._steepest(self._gradient)) * self._gradient).clamp_(0, 1)
             self._trial = torch.where(_each(uphill), steepest, self._trial)
-            self._slope = _dot(self._gradient, self._trial - self.best)
+            self._slope = self._dot(self._gradient, self._trial - self.best)
 
 
 class Adam:
@@ -260,12 +271,13 @@ class Adam:
     Args:
         image: (N, 3, H, W) in [0, 1], where to start.
         learning_rate: about the change of a pixel in one step, in units of the [0, 1] range.
+        add: as for `LBFGS`.
     """
 
     _MOMENTS = ("exp_avg", "exp_avg_sq")
 
-    def __init__(self, image: Tensor, *, learning_rate: float = 0.02):
-        self.best = image
+    def __init__(self, image: Tensor, *, learning_rate: float = 0.02, add: Add = _here):
+        self.best, self._add = image, add
         self.setbacks = 0
         self._best_loss: Tensor | None = None
         self._image = image.clone()
@@ -276,7 +288,7 @@ class Adam:
         return self._image.clone()
 
     def tell(self, loss: Tensor, gradient: Tensor) -> None:
-        finite = _finite(loss, gradient)
+        finite = _finite(loss, gradient, self._add)
         if self._best_loss is None:
             if not finite.all():
                 raise ValueError(
