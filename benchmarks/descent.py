@@ -14,7 +14,7 @@ import torch
 
 import gatys
 from gatys.images import load_image
-from gatys.optimize import noise
+from gatys.start import noise
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 

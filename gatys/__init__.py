@@ -7,10 +7,11 @@ from .diagnostics import gradient_shares, plot_history
 from .extract import extract_content, extract_style
 from .frames import FramesResult, optimize_frames
 from .objective import Objective
-from .optimize import Progress, Record, Result, optimize
+from .optimize import optimize
 from .preset import Preset
 from .presets import presets
 from .reading import read_as
+from .records import Progress, Record, Result
 from .regions import RegionalStyle, regional_style
 from .targets import ContentTarget, StyleTarget
 from .terms import TemporalTarget

@@ -35,10 +35,11 @@ from .extract import extract_content
 from .images import check_output, save_image
 from .inputs import load_inputs, make_style
 from .memory import OutOfMemory, is_out_of_memory
-from .optimize import Progress, Record, Result, optimize
+from .optimize import optimize
 from .options import NO_CONTENT, check_options
 from .preset_options import describe, fill_options, parse_options
 from .reading import read_as
+from .records import Progress, Record, Result
 from .weights import load_vgg19
 
 log = logging.getLogger(__name__)

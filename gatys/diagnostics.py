@@ -11,8 +11,8 @@ from torch import Tensor
 
 from .bounded import Bounded
 from .objective import Objective, Terms
-from .optimize import Record
 from .plan import make_plan
+from .records import Record
 from .terms import total_variation
 from .vgg import check_image
 

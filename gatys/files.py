@@ -12,14 +12,17 @@ __all__ = ["replacing"]
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, alone: bool = False) -> Iterator[Path]:
     """A new path beside `path` to write a file to, which becomes `path` in one step when the block ends.
 
     If the block raises, `path` stays as it was and the other file is gone; only a killed process leaves that behind,
-    as `.HEX.tmp`. Raises OSError where the disk refuses.
+    as `.HEX.tmp`. Where nobody else writes `path` (`alone`) it is `.NAME.tmp`, and gone at the next write.
+    Raises OSError where the disk refuses.
     """
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")  # same folder, so that replacing is one step
+    name = path.name if alone else uuid.uuid4().hex
+    temporary = path.with_name(f".{name}.tmp")  # same folder, so that replacing is one step
     try:
+        temporary.unlink(missing_ok=True)
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())  # or a power cut could leave the new name with nothing in it

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,8 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .objective import TEMPORAL_WEIGHT
-from .optimize import Progress, Record, optimize
+from .optimize import optimize
 from .pyramid import check_mask, resize
+from .records import Progress, Record
 from .regions import RegionalStyle
 from .targets import ContentTarget, StyleTarget, common_levels
 from .terms import TemporalTarget
@@ -47,6 +49,8 @@ class FramesResult:
     """What went wrong on the way and was mended, in sentences; empty for an ordinary run."""
     stopped: bool
     """Whether the callback ended it early: the last picture is then the best of an unfinished frame."""
+    states: tuple[Path, ...] = ()
+    """The files with the last states of the frames, where they were asked for; see `Result.state`."""
 
 
 def optimize_frames(
@@ -98,7 +102,9 @@ def optimize_frames(
             a visible change there; 0 is never.
         callback: called with a `Progress` and the frame's index after each evaluation. StopIteration ends the film
             early; what is there so far is returned. Any other exception is passed on.
-        **options: further arguments of `optimize`: optimizer, learning_rate, the other weights, seed, tile, ...
+        **options: further arguments of `optimize`: optimizer, learning_rate, the other weights, seed, tile, ... With a
+            folder as `checkpoint`, a film that was cut short takes its finished frames from there and goes on with the
+            one that was not.
 
     Raises:
         ValueError: without frames, for frames of several sizes, for pictures and masks that do not fit the frames,
@@ -106,11 +112,14 @@ def optimize_frames(
     """
     if isinstance(anchor_every, bool) or not isinstance(anchor_every, int) or anchor_every < 0:
         raise ValueError(f"anchor_every: expected a whole number of at least 0, got {anchor_every!r}")
+    folder = options.get("checkpoint")
+    if folder is not None and not Path(folder).is_dir():
+        raise ValueError(f"checkpoint: expected a folder, with a file for each frame, got {str(folder)!r}; make it")
     later = _later_steps(steps, later_steps)
     count = contents.image.shape[0] if isinstance(contents, ContentTarget) else None
     warp, hide = _by_index(warped, count, "warped"), _by_index(occlusion, count, "occlusion")
     images: list[Tensor] = []
-    histories, notes = [], []
+    histories, notes, states = [], [], []
     last: _Frame | None = None
     stopped = False
 
@@ -149,12 +158,13 @@ def optimize_frames(
         last = _Frame(content.image, result.image.to(content.image.device))
         images.append(last.result)
         histories.append(result.history)
+        states += [] if result.state is None else [result.state]
         notes += [f"frame {index}, {note}" for note in result.notes]
         if stopped:
             break
     if not images:
         raise ValueError("contents: expected at least one frame, got none; give a ContentTarget for each frame")
-    return FramesResult(torch.cat(images), tuple(histories), tuple(notes), stopped)
+    return FramesResult(torch.cat(images), tuple(histories), tuple(notes), stopped, tuple(states))
 
 
 def agreement(frame: Tensor, other: Tensor) -> Tensor:

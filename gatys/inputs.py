@@ -14,12 +14,12 @@ from .blend import blend_styles
 from .color import LUMA, ROOTS, match_colors
 from .extract import extract_style
 from .images import ImageError, Picture, fit, load_image
-from .optimize import INITS
 from .options import NO_CONTENT
 from .presets import presets
 from .pyramid import fewest_levels, resize, resolve_levels
 from .regions import RegionalStyle, regional_style
 from .schedule import split_steps
+from .start import INITS
 from .targets import StyleTarget, check_network
 from .tiles import tiles
 from .vgg import VGG19, check_image

@@ -3,92 +3,34 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from .bounded import Bounded
+from .checkpoint import Checkpoint, Moment, Way
 from .descent import LBFGS, Adam, Descent
+from .identity import identify
 from .memory import is_out_of_memory, release
 from .objective import CONTENT_WEIGHT, STYLE_WEIGHT, TEMPORAL_WEIGHT, TV_WEIGHT, Objective
 from .plan import Plan, make_plan, outlook
 from .pyramid import level_size, resize
+from .records import Progress, Record, Result
 from .regions import RegionalStyle
 from .schedule import FROM_NOISE, split_steps
+from .start import begin, full_size, starting_picture
+from .state import read_picture
 from .targets import ContentTarget, StyleTarget, common_levels
 from .terms import TemporalTarget
-from .vgg import VGG19, check_image
+from .vgg import VGG19
 
 log = logging.getLogger(__name__)
 
 OPTIMIZERS = ("lbfgs", "adam")
-INITS = ("auto", "content", "noise", "mean")
 LEARNING_RATES = {"lbfgs": 1.0, "adam": 0.02}
 """Default of each optimiser: of L-BFGS a factor on its step, of Adam a change of pixels in the [0, 1] range."""
-
-
-@dataclass(frozen=True)
-class Record:
-    """One evaluation. Terms are before weighting, the total after it, each summed over the batch.
-
-    Fields can be read by attribute or by name: `record.total`, `record["total"]`.
-    """
-
-    step: int
-    """1 for the first evaluation, counted over all levels."""
-    level: int
-    total: float
-    content: float
-    style: float
-    tv: float
-    layers: Mapping[str, float] = field(default_factory=dict)
-    """What each layer adds to its term, by names like "content conv4_2" and "style conv1_1"."""
-
-    def __getitem__(self, name: str) -> float:
-        return self.asdict()[name]
-
-    def asdict(self) -> dict[str, float]:
-        """Step, level and the terms by name."""
-        return {name: getattr(self, name) for name in ("step", "level", "total", "content", "style", "tv")}
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a callback is given after each evaluation."""
-
-    step: int
-    steps: int
-    level: int
-    losses: Record
-    _image: Callable[[], Tensor]
-
-    @property
-    def image(self) -> Tensor:
-        """A copy of the best picture so far, (N, 3, h, w) at this level's size, in [0, 1]; made when asked for."""
-        return self._image().detach().clone()
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """What `optimize` returns."""
-
-    image: Tensor
-    """(N, 3, H, W), sRGB in [0, 1], on the network's device: the best pictures seen at level 0."""
-    history: tuple[Record, ...]
-    """One record an evaluation, over all levels."""
-    notes: tuple[str, ...]
-    """What went wrong on the way and was mended, in sentences; empty for an ordinary run."""
-
-
-def noise(count: int, size: tuple[int, int], seed: int, draw: Callable[..., Tensor] = torch.rand) -> Tensor:
-    """White noise, (count, 3, *size), uniform in [0, 1] or as `draw` draws it; picture i has the seed `seed + i`."""
-    pictures = []
-    for index in range(count):
-        generator = torch.Generator().manual_seed((seed + index) % 2**63)
-        pictures.append(draw((3, *size), generator=generator))
-    return torch.stack(pictures)
 
 
 def optimize(
@@ -112,6 +54,8 @@ def optimize(
     history_size: int = 10,
     padding: str | None = None,
     memory: int | None = None,
+    checkpoint: Path | str | None = None,
+    checkpoint_every: float = 60.0,
     callback: Callable[[Progress], None] | None = None,
 ) -> Result:
     """Descend from a starting picture to one that has the content's features and the style's Gram matrices.
@@ -143,6 +87,11 @@ def optimize(
         padding: what the network sees beyond the picture's border, one of `tiles.PADDINGS`; default that of the
             content, or "zero". "circular" makes textures without seams, to be laid side by side.
         memory: bytes that may be used on the device beside filters and targets; default what is free there.
+        checkpoint: a file for the run's state, from which the same call goes on after a crash, or a folder, where the
+            file is called by what the run is. The result is then, to the last bit, that of a run without a crash, with
+            the same device and number of threads. The last state stays there, until whoever has kept the result
+            deletes it (`Result.state`). It holds as much as L-BFGS remembers.
+        checkpoint_every: seconds between two states at least; one is also written when the run ends early, however.
         callback: called after each evaluation with a `Progress`. An exception from it ends the run and is passed
             on; StopIteration ends it early and the best picture so far is returned.
 
@@ -151,6 +100,7 @@ def optimize(
 
     Raises:
         ValueError: for targets that do not fit the network or each other, and for options that are not as above.
+        CheckpointError: for a state of another run, and a file that is none or cannot be written (a ValueError, too).
         OutOfMemory: if not even the smallest tiles fit. Where memory only runs out for the plan, the run goes on from
             the same picture with a smaller one, which `Result.notes` tell.
     """
@@ -164,8 +114,8 @@ def optimize(
         raise ValueError(f"history_size: expected a whole number of at least 1, got {history_size!r}")
     if isinstance(tile, str) and tile != "auto":
         raise ValueError(f"tile: expected 'auto', None or a whole number of pixels, got {tile!r}")
-    full = _full_size(content, style, init, size)
-    start = _start(net, content, init, full, seed)
+    full = full_size(content, style, init, size)
+    start = starting_picture(net, content, init, full, seed)
     from_noise = not isinstance(init, Tensor) and (init in ("noise", "mean") or content is None)
     schedule = split_steps(steps, levels, ratio=FROM_NOISE if from_noise else 1.0)
     weights = {
@@ -192,46 +142,83 @@ def optimize(
             memory=memory,
         )
 
-    history: list[Record] = []
-    notes: list[str] = []
+    keeper, before = None, None
+    if checkpoint is not None:
+        given = {"content": content, "style": style, "temporal": temporal, "start": start, "from_noise": from_noise}
+        how = {"steps": schedule, "optimizer": optimizer, "learning_rate": rate, "history_size": history_size}
+        run = identify(net, **given, **how, **weights, padding=padding)
+        keeper = Checkpoint(checkpoint, checkpoint_every, run, schedule)
+        before = keeper.read()
+    history: list[Record] = [] if before is None else list(before.history)
+    notes: list[str] = [] if before is None else list(before.notes)
+    if before is not None:
+        log.info("going on from step %d of %d, found in %s", len(history), sum(schedule), keeper.path)
+        if before.way is None:
+            with keeper.trusted():
+                picture = read_picture(before.tensors, "picture", start)
+            return Result(picture, tuple(history), tuple(notes), keeper.path)
     picture: Tensor | None = None
-    for level in reversed(range(levels)):
-        objective = Objective(
-            net, content=content, style=style, temporal=temporal, level=level, padding=padding, **weights
-        )
-        if picture is None and log.isEnabledFor(logging.INFO):
-            plans = [plan_for(each, objective) for each in range(levels)]
-            log.info("plan: %s", outlook(plans, schedule, dtype))
-        evaluate = Bounded(objective, plan_for(level, objective))
-        picture = _begin(start, picture, sizes[level], detail=not from_noise)
-        descent = _descent(picture, optimizer, rate, evaluate.plan)
-        seen = 0
-        stopped = False
-        for _ in range(schedule[level]):
-            terms, gradient = evaluate(descent.ask())
-            record = Record(len(history) + 1, level, **terms.sums(), layers=terms.layer_sums())
-            history.append(record)
-            descent, happened = _tell(descent, terms.total, gradient)
-            del terms, gradient
-            if descent.setbacks > seen:
-                happened.append(
-                    "the loss was not finite or far above the best; went back to the best picture with a shorter step"
-                )
+    between: tuple[int, Bounded, Descent] | None = None  # while nothing is half done
+
+    def moment() -> Moment:
+        level, evaluate, descent = between
+        return Moment(level, history, notes, descent.state(), Way.of(evaluate.plan))
+
+    stopped = False
+    try:
+        for level in reversed(range(levels if before is None else before.level + 1)):
+            objective = Objective(
+                net, content=content, style=style, temporal=temporal, level=level, padding=padding, **weights
+            )
+            if picture is None and log.isEnabledFor(logging.INFO):
+                plans = [plan_for(each, objective) for each in range(levels)]
+                log.info("plan: %s", outlook(plans, schedule, dtype))
+            evaluate = Bounded(objective, plan_for(level, objective))
+            picture = begin(start, picture, sizes[level], detail=not from_noise)
+            descent = _descent(picture, optimizer, rate, evaluate.plan)
+            if before is not None:
+                evaluate.plan = before.way.again(evaluate.plan)
+                with keeper.trusted():
+                    descent.restore(before.tensors)
+                before = None
             seen = descent.setbacks
-            notes += [f"step {record.step}: {what}" for what in (*evaluate.take_notes(), *happened)]
-            if callback is not None:
-                try:
-                    callback(Progress(record.step, sum(schedule), level, record, lambda d=descent: d.best))
-                except StopIteration:
-                    stopped = True
-                    break
-        picture = descent.best
-        if stopped:
-            picture = resize(picture, full)
-            break
+            for _ in range(sum(schedule[level:]) - len(history)):
+                terms, gradient = evaluate(descent.ask())
+                between = None
+                record = Record(len(history) + 1, level, **terms.sums(), layers=terms.layer_sums())
+                history.append(record)
+                descent, happened = _tell(descent, terms.total, gradient)
+                del terms, gradient
+                if descent.setbacks > seen:
+                    happened.append(
+                        "the loss was not finite or far above the best; went back to the best picture with a shorter step"
+                    )
+                seen = descent.setbacks
+                notes += [f"step {record.step}: {what}" for what in (*evaluate.take_notes(), *happened)]
+                if keeper is not None:
+                    between = level, evaluate, descent
+                    if keeper.due:
+                        notes += [f"step {record.step}: {what}" for what in keeper.keep(moment())]
+                if callback is not None:
+                    try:
+                        callback(Progress(record.step, sum(schedule), level, record, lambda d=descent: d.best))
+                    except StopIteration:
+                        stopped = len(history) < sum(schedule)
+                        break
+            picture = descent.best
+            if stopped:
+                break
+    except BaseException:
+        if between is not None:
+            keeper.keep(moment())
+        raise
+    if keeper is not None:
+        last = moment() if stopped else Moment(0, history, notes, {"picture": picture}, None)
+        notes += [f"step {len(history)}: {what}" for what in keeper.keep(last)]
     if notes:
         log.warning("%s%s", notes[0], f" (and {len(notes) - 1} more such events)" if len(notes) > 1 else "")
-    return Result(picture, tuple(history), tuple(notes))
+    path = None if keeper is None else keeper.path
+    return Result(resize(picture, full), tuple(history), tuple(notes), path)
 
 
 def _descent(picture: Tensor, optimizer: str, rate: float, plan: Plan) -> Descent:
@@ -252,57 +239,3 @@ def _tell(descent: Descent, loss: Tensor, gradient: Tensor) -> tuple[Descent, li
     descent = descent.lighter()
     release(gradient.device)
     return descent, ["memory ran out; went on from the best picture, remembering fewer steps"]
-
-
-def _begin(start: Tensor, coarser: Tensor | None, size: tuple[int, int], *, detail: bool) -> Tensor:
-    """Where a level starts: at the picture of the coarser level, enlarged.
-
-    With `detail`, what the coarser level changed is enlarged and added to the starting picture of this size, so that
-    details too small for the coarser level are still there to be painted.
-    """
-    here = resize(start, size)
-    if coarser is None:
-        return here
-    if not detail:
-        return resize(coarser, size)
-    before = resize(start, tuple(coarser.shape[-2:]))
-    return (here + resize(coarser, size) - resize(before, size)).clamp(0, 1)
-
-
-def _full_size(
-    content: ContentTarget | None,
-    style: StyleTarget | RegionalStyle | None,
-    init: str | Tensor,
-    size: tuple[int, int] | None,
-) -> tuple[int, int]:
-    if content is not None:
-        if size is not None and tuple(size) != content.size:
-            raise ValueError(
-                f"size: the content target is {content.size} (height, width), got {tuple(size)}; leave size out"
-            )
-        return content.size
-    if size is not None:
-        return tuple(size)
-    return tuple(init.shape[-2:]) if isinstance(init, Tensor) else style.size
-
-
-def _start(net: VGG19, content: ContentTarget | None, init: str | Tensor, full: tuple[int, int], seed: int) -> Tensor:
-    count = 1 if content is None else content.image.shape[0]
-    if isinstance(init, Tensor):
-        check_image(init, what="init")
-        if content is not None and init.shape[0] not in (1, count):
-            raise ValueError(f"init: expected 1 or {count} pictures for {count} content pictures, got {init.shape[0]}")
-        count = max(count, init.shape[0])
-        image = resize(init.detach().clamp(0, 1), full).expand(count, -1, -1, -1)
-    elif init not in INITS:
-        raise ValueError(f"init: expected {', '.join(INITS)} or a picture, got {init!r}")
-    elif init == "noise" or (init == "auto" and content is None):
-        image = noise(count, full, seed)
-    elif init == "mean":
-        mean, std = (t.view(1, 3, 1, 1).cpu() for t in (net.mean, net.std))
-        image = (mean + 0.001 * std * noise(count, full, seed, torch.randn)).clamp_(0, 1)
-    elif content is None:
-        raise ValueError("init: 'content' needs a content target, and there is none; use 'noise' or a picture")
-    else:
-        image = content.image
-    return image.to(device=net.mean.device, dtype=net.mean.dtype).clone(memory_format=torch.contiguous_format)

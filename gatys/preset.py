@@ -19,9 +19,10 @@ from torch import Tensor
 
 from .extract import extract_content, extract_style
 from .objective import Objective
-from .optimize import Result, optimize
+from .optimize import optimize
 from .pyramid import resize
 from .reading import OWN, PREPROCESSINGS, read_as
+from .records import Result
 from .vgg import LAYERS, VGG19, check_image
 
 CONTENT_LOSSES: Mapping[str, Callable[[int, int], float]] = MappingProxyType(

@@ -8,8 +8,8 @@ from comfy_api.latest import io
 
 from ..gatys.frames import optimize_frames
 from ..gatys.objective import TEMPORAL_WEIGHT
-from ..gatys.optimize import INITS
 from ..gatys.plan import wanted_bytes
+from ..gatys.start import INITS
 from . import host
 from .sockets import ContentSocket, HistorySocket, StyleSocket, Vgg19Socket, schema
 from .widgets import OPTIMIZE_DEFAULTS, descent_inputs, memory_inputs, memory_options, seed_input

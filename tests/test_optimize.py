@@ -4,9 +4,9 @@ import pytest
 import torch
 
 import gatys
-from gatys.optimize import noise
 from gatys.pyramid import level_size, pyramid, resize, resolve_levels, scale_picture
 from gatys.schedule import parse_steps, split_steps
+from gatys.start import noise
 
 STYLE = {"conv1_1": 0.5, "conv2_1": 0.5}
 CONTENT = {"conv2_2": 1.0}

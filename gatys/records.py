@@ -1,0 +1,64 @@
+"""What a run tells: the losses of each step, its progress, its result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Record:
+    """One evaluation. Terms are before weighting, the total after it, each summed over the batch.
+
+    Fields can be read by attribute or by name: `record.total`, `record["total"]`.
+    """
+
+    step: int
+    """1 for the first evaluation, counted over all levels."""
+    level: int
+    total: float
+    content: float
+    style: float
+    tv: float
+    layers: Mapping[str, float] = field(default_factory=dict)
+    """What each layer adds to its term, by names like "content conv4_2" and "style conv1_1"."""
+
+    def __getitem__(self, name: str) -> float:
+        return self.asdict()[name]
+
+    def asdict(self) -> dict[str, float]:
+        """Step, level and the terms by name."""
+        return {name: getattr(self, name) for name in ("step", "level", "total", "content", "style", "tv")}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a callback is given after each evaluation."""
+
+    step: int
+    steps: int
+    level: int
+    losses: Record
+    _image: Callable[[], Tensor]
+
+    @property
+    def image(self) -> Tensor:
+        """A copy of the best picture so far, (N, 3, h, w) at this level's size, in [0, 1]; made when asked for."""
+        return self._image().detach().clone()
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What `optimize` returns."""
+
+    image: Tensor
+    """(N, 3, H, W), sRGB in [0, 1], on the network's device: the best pictures seen at level 0."""
+    history: tuple[Record, ...]
+    """One record an evaluation, over all levels."""
+    notes: tuple[str, ...]
+    """What went wrong on the way and was mended, in sentences; empty for an ordinary run."""
+    state: Path | None = None
+    """The file with the run's last state, where one was asked for; to be deleted once the picture is safe."""
