@@ -1,12 +1,14 @@
 """Descent methods that ask for one picture to be evaluated and are told its loss and gradient.
 
 Each picture of a batch descends on its own: inner products, steps and setbacks are per picture. Every picture
-asked for lies in [0, 1], so the best one seen is the result as it stands.
+asked for lies in [0, 1], so the best one seen is the result as it stands. Where a loss or a gradient is not finite,
+the descent goes on from the best picture; where that was the first, it asks for it again.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import Protocol
 
@@ -59,14 +61,41 @@ def _here(value: Tensor) -> Tensor:
     return value
 
 
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    return torch.linalg.vecdot(a.flatten(1), b.flatten(1))
+
+
 def _each(value: Tensor) -> Tensor:
     """(N,) shaped to scale (N, 3, H, W)."""
     return value.reshape(-1, 1, 1, 1)
 
 
-def _finite(loss: Tensor, gradient: Tensor, add: Add) -> Tensor:
-    wrong = ~torch.isfinite(gradient.flatten(1)).all(dim=1)
-    return torch.isfinite(loss) & (add(wrong.to(loss.dtype)) == 0)
+class _Unit:
+    """Brings a descent's gradients to about 1, so that no weight of a term makes their squares over- or underflow.
+
+    It is that of the first gradient that is neither 0 nor infinite; a power of two, which rounds nothing.
+    """
+
+    def __init__(self, add: Add):
+        self.factor, self._found, self._add = 1.0, False, add
+
+    def apply(self, loss: Tensor, gradient: Tensor) -> Tensor:
+        """Scale the gradient in place; whether it and the loss, (N,), are of use."""
+        if not self._found:
+            size = float(self._add(gradient.abs().amax()))
+            self._found = 0 < size < math.inf
+            if self._found:
+                self.factor = 2.0 ** -min(max(math.frexp(size)[1], -120), 120)
+        gradient.mul_(self.factor)
+        return torch.isfinite(loss) & torch.isfinite(self._add(_dot(gradient, gradient)))
+
+    def state(self) -> dict[str, Tensor]:
+        return {"unit": torch.tensor(self.factor if self._found else 0.0, dtype=torch.float64)}
+
+    def restore(self, state: State) -> None:
+        factor = float(read_finite(state, "unit", (), torch.float64))
+        self._found = factor > 0
+        self.factor = factor if self._found else 1.0
 
 
 class _Kept:
@@ -101,21 +130,21 @@ class LBFGS:
     """Limited-memory BFGS (Nocedal and Wright, *Numerical Optimization*, algorithm 7.4) in the box [0, 1].
 
     Components at a bound whose gradient points outside are held; the step of the others is clipped to the box
-    (two-metric projection, Bertsekas 1982). A full step is tried first; where the loss does not fall enough
-    (Armijo), the step is shortened by quadratic interpolation, so that the loss never rises.
+    (two-metric projection, Bertsekas 1982). A full step is tried first; where the loss rises, the step is shortened
+    by quadratic interpolation. So the last picture taken is the best one seen.
 
     Args:
         image: (N, 3, H, W) in [0, 1], where to start.
         history_size: number of (step, change of gradient) pairs kept; each is two pictures of memory.
-        first_step: root mean square of the first change of the pixels.
+        first_step: root mean square of the first change of the pixels; more than 1, all of the range, counts as 1.
         history_device: where the pairs are kept; default with the pictures. From elsewhere they come one at a time.
         history_dtype: what they are kept in; default that of the pictures. Each is scaled, so that float16 is enough.
         add: where processes share the pictures out.
     """
 
-    ARMIJO = 1e-4
     ACCIDENT = 1e3
-    """A loss this many times the best one is a setback to tell of; the search shortens lesser ones as a matter of course."""
+    """A loss this many times the best one is a setback to tell of, and the history is dropped at once; the search
+    shortens lesser ones as a matter of course."""
     PATIENCE = 4
     """Shortened steps in a row after which the history is dropped."""
     _OF_EACH = ("gamma", "length", "slope")
@@ -134,9 +163,10 @@ class LBFGS:
         self._history_device = image.device if history_device is None else torch.device(history_device)
         self.setbacks = 0
         self._trial = image
-        self._history_size, self._first_step = history_size, first_step
+        self._history_size, self._first_step = history_size, min(first_step, 1.0)
         self._add, self._values = add, int(add(torch.tensor(image[0].numel(), device=image.device)))
         self._loss: Tensor | None = None
+        self._unit = _Unit(add)
         self._history_dtype = image.dtype if history_dtype is None else history_dtype
         self._pairs: list[tuple[_Kept, _Kept, Tensor]] = []  # s, y, 1 / <s, y> or 0 where the pair is not valid
 
@@ -144,21 +174,22 @@ class LBFGS:
         return self._trial
 
     def tell(self, loss: Tensor, gradient: Tensor) -> None:
+        finite = self._unit.apply(loss, gradient)
         if self._loss is None:
-            if not _finite(loss, gradient, self._add).all():
-                raise ValueError(
-                    "the loss of the starting picture is not finite; check the pictures and the weights of the terms"
-                )
+            if not finite.all():
+                self.setbacks += int((~finite).sum())
+                return
             self._loss, self._gradient = loss, gradient
             self._failures = torch.zeros_like(loss, dtype=torch.long)
             self._gamma = self._steepest(gradient)
             self._length = torch.ones_like(loss)
             self._turn()
             return
-        finite = _finite(loss, gradient, self._add)
         step = self._trial - self.best
-        accepted = finite & (loss <= self._loss + self.ARMIJO * self._slope)
-        self.setbacks += int((~finite | (loss > self.ACCIDENT * self._loss)).sum())
+        accepted = finite & (loss <= self._loss)
+        accident = ~finite | (loss > self.ACCIDENT * self._loss)
+        self.setbacks += int(accident.sum())
+        self._failures = torch.where(accident, self._failures.clamp(min=self.PATIENCE), self._failures)
         if accepted.any():
             self._accept(accepted, step, loss, gradient)
         self._shorten(~accepted, torch.where(finite, loss, torch.inf))
@@ -181,7 +212,7 @@ class LBFGS:
         state |= {"setbacks": count(self.setbacks), "history_size": count(self._history_size)}
         if self._loss is not None:
             state |= {"loss": self._loss, "gradient": self._gradient, "failures": self._failures}
-            state |= {name: getattr(self, f"_{name}") for name in self._OF_EACH}
+            state |= {name: getattr(self, f"_{name}") for name in self._OF_EACH} | self._unit.state()
         for index, (step, change, rho) in enumerate(self._pairs):
             state |= step.state(f"pair{index}.step") | change.state(f"pair{index}.change") | {f"pair{index}.rho": rho}
         return state
@@ -197,6 +228,7 @@ class LBFGS:
         self._loss = read_finite(state, "loss", each).to(like.device)
         self._gradient = read_finite(state, "gradient", tuple(like.shape), like.dtype).to(like.device)
         self._failures = read_tensor(state, "failures", each, torch.long).to(like.device)
+        self._unit.restore(state)
         for name in self._OF_EACH:
             setattr(self, f"_{name}", read_tensor(state, name, each).to(like.device))
         where = {"like": like, "device": self._history_device, "dtype": self._history_dtype}
@@ -210,7 +242,7 @@ class LBFGS:
         return self._first_step / mean_square.sqrt().clamp(min=torch.finfo(gradient.dtype).tiny)
 
     def _dot(self, a: Tensor, b: Tensor) -> Tensor:
-        return self._add(torch.linalg.vecdot(a.flatten(1), b.flatten(1)))
+        return self._add(_dot(a, b))
 
     def _accept(self, accepted: Tensor, step: Tensor, loss: Tensor, gradient: Tensor) -> None:
         everyone = bool(accepted.all())
@@ -219,8 +251,8 @@ class LBFGS:
         else:
             step = torch.where(_each(accepted), step, 0)
             change = torch.where(_each(accepted), gradient - self._gradient, 0)
-        curvature, size = self._dot(step, change), self._dot(change, change)
-        valid = accepted & (curvature > 1e-8 * size.sqrt() * self._dot(step, step).sqrt())
+        curvature, size, moved = self._dot(step, change), self._dot(change, change), self._dot(step, step)
+        valid = accepted & (curvature > 1e-8 * size.sqrt() * moved.sqrt())
         self._gamma = torch.where(valid, curvature / size, self._gamma)
         pair = (_Kept(t, self._history_device, self._history_dtype) for t in (step, change))
         self._pairs.append((*pair, torch.where(valid, 1 / curvature, 0)))
@@ -230,6 +262,7 @@ class LBFGS:
         self._gradient = gradient if everyone else torch.where(_each(accepted), gradient, self._gradient)
         self._length = torch.where(accepted, 1.0, self._length)
         self._failures = torch.where(accepted, 0, self._failures)
+        self._forget(accepted & (moved == 0), self._steepest(self._gradient))  # what led nowhere does so again
 
     def _shorten(self, refused: Tensor, loss: Tensor) -> None:
         """Minimum of the parabola through both losses and the slope, between a tenth and a half of the step."""
@@ -237,10 +270,13 @@ class LBFGS:
         self._length = torch.where(refused, self._length * fitted.nan_to_num(0.1).clamp(0.1, 0.5), self._length)
         self._failures = self._failures + refused
         lost = self._failures > self.PATIENCE
+        self._forget(lost, self._steepest(self._gradient) * 0.1 ** (self._failures - self.PATIENCE))
+
+    def _forget(self, lost: Tensor, gamma: Tensor) -> None:
+        """Drop the history of some pictures, and go down their gradient scaled by `gamma`."""
         if lost.any():
             self._pairs = [(s, y, torch.where(lost, 0, rho)) for s, y, rho in self._pairs]
-            shorter = self._steepest(self._gradient) * 0.1 ** (self._failures - self.PATIENCE)
-            self._gamma = torch.where(lost, shorter, self._gamma)
+            self._gamma = torch.where(lost, gamma, self._gamma)
             self._length = torch.where(lost, 1.0, self._length)
 
     def _turn(self, accepted: Tensor | None = None) -> None:
@@ -257,12 +293,12 @@ class LBFGS:
             q.addcmul_(s.whole(), _each(a - rho * self._dot(y.whole(), q)))
         q.mul_(free).mul_(_each(-self._length)).add_(self.best)
         self._trial = q.clamp_(0, 1)
-        self._slope = self._dot(self._gradient, self._trial - self.best)
-        uphill = self._slope >= 0
+        self._slope = self._dot(self._gradient, self._trial - self.best) / self._unit.factor
+        uphill = ~(self._slope < 0)  # or NaN, from a history that overflowed
         if uphill.any():
             steepest = (self.best - _each(self._steepest(self._gradient)) * self._gradient).clamp_(0, 1)
             self._trial = torch.where(_each(uphill), steepest, self._trial)
-            self._slope = self._dot(self._gradient, self._trial - self.best)
+            self._slope = self._dot(self._gradient, self._trial - self.best) / self._unit.factor
 
 
 class Adam:
@@ -277,23 +313,23 @@ class Adam:
     _MOMENTS = ("exp_avg", "exp_avg_sq")
 
     def __init__(self, image: Tensor, *, learning_rate: float = 0.02, add: Add = _here):
-        self.best, self._add = image, add
+        self.best = image
         self.setbacks = 0
         self._best_loss: Tensor | None = None
         self._image = image.clone()
-        # a step does not depend on the scale of the loss unless eps is near the gradient, about 1e-7 at 1024 px
+        self._unit = _Unit(add)
+        # no pixel's step depends on how large its gradient is, however small beside the largest, which is about 1
         self._adam = torch.optim.Adam([self._image], lr=learning_rate, betas=(0.9, 0.99), eps=1e-15)
 
     def ask(self) -> Tensor:
         return self._image.clone()
 
     def tell(self, loss: Tensor, gradient: Tensor) -> None:
-        finite = _finite(loss, gradient, self._add)
+        finite = self._unit.apply(loss, gradient)
         if self._best_loss is None:
             if not finite.all():
-                raise ValueError(
-                    "the loss of the starting picture is not finite; check the pictures and the weights of the terms"
-                )
+                self.setbacks += int((~finite).sum())
+                return
             self._best_loss = loss
         else:
             better = finite & (loss < self._best_loss)
@@ -314,7 +350,7 @@ class Adam:
         state["learning_rate"] = torch.tensor(self._adam.param_groups[0]["lr"], dtype=torch.float64)
         if self._best_loss is not None:
             state |= {"loss": self._best_loss} | {name: self._adam.state[self._image][name] for name in self._MOMENTS}
-            state["step"] = count(int(self._adam.state[self._image]["step"]))
+            state |= {"step": count(int(self._adam.state[self._image]["step"]))} | self._unit.state()
         return state
 
     def restore(self, state: State) -> None:
@@ -330,6 +366,7 @@ class Adam:
         self._best_loss = read_finite(state, "loss", (like.shape[0],)).to(like.device)
         own = {name: read_finite(state, name, tuple(like.shape), like.dtype).to(like.device) for name in self._MOMENTS}
         own["step"] = torch.tensor(float(read_count(state, "step")))  # as PyTorch makes it
+        self._unit.restore(state)
         self._adam.state[self._image] = own
 
     def _roll_back(self, lost: Tensor) -> None:
@@ -340,4 +377,4 @@ class Adam:
             if state is not None:
                 state.mul_(~_each(lost))
         for group in self._adam.param_groups:
-            group["lr"] /= 2
+            group["lr"] = min(group["lr"], 1.0) / 2  # above 1, pixels jump from bound to bound

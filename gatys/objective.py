@@ -54,6 +54,23 @@ class Terms:
         """Each layer's part summed over the batch."""
         return self._read(self.layers)
 
+    def check(self, gradient: Tensor) -> None:
+        """Raise ValueError where a picture's total or `gradient` is not finite; it says where that begins."""
+        layers = {f"the term {name}": value for name, value in self.layers.items()}
+        parts = layers | {
+            "tv": self.tv,
+            "the weighted total": self.total,
+            "its gradient": gradient.flatten(1).abs().amax(1),
+        }
+        for name, value in parts.items():
+            wrong = (~torch.isfinite(value)).nonzero().flatten().tolist()
+            if wrong:
+                raise ValueError(
+                    f"picture {wrong[0] + 1} of {len(value)}: {name} is {float(value[wrong[0]])} where the descent "
+                    "starts, so there is nothing to go on from; lower the weights of the terms, work in float32, and "
+                    "check the filters and the targets for NaN"
+                )
+
     @staticmethod
     def _read(values: Mapping[str, Tensor]) -> dict[str, float]:
         if not values:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from .batch import Batch
 from .bounded import Bounded
 from .checkpoint import Checkpoint, Moment, Way
 from .descent import LBFGS, Adam, Descent
@@ -31,6 +33,11 @@ log = logging.getLogger(__name__)
 OPTIMIZERS = ("lbfgs", "adam")
 LEARNING_RATES = {"lbfgs": 1.0, "adam": 0.02}
 """Default of each optimiser: of L-BFGS a factor on its step, of Adam a change of pixels in the [0, 1] range."""
+
+SETBACK = (
+    "the loss was not finite or far above the best; went back to the best picture with a shorter step, "
+    "here and wherever it happened again"
+)
 
 
 def optimize(
@@ -99,7 +106,8 @@ def optimize(
         A `Result`. With the same seed, device and numbers of threads it is the same.
 
     Raises:
-        ValueError: for targets that do not fit the network or each other, and for options that are not as above.
+        ValueError: for targets that do not fit the network or each other, for options that are not as above, and where
+            loss or gradient of the starting picture are not finite. Later on, the run goes back to its best picture.
         CheckpointError: for a state of another run, and a file that is none or cannot be written (a ValueError, too).
         OutOfMemory: if not even the smallest tiles fit. Where memory only runs out for the plan, the run goes on from
             the same picture with a smaller one, which `Result.notes` tell.
@@ -184,15 +192,15 @@ def optimize(
             seen = descent.setbacks
             for _ in range(sum(schedule[level:]) - len(history)):
                 terms, gradient = evaluate(descent.ask())
+                if not history:
+                    terms.check(gradient)
                 between = None
                 record = Record(len(history) + 1, level, **terms.sums(), layers=terms.layer_sums())
                 history.append(record)
                 descent, happened = _tell(descent, terms.total, gradient)
                 del terms, gradient
-                if descent.setbacks > seen:
-                    happened.append(
-                        "the loss was not finite or far above the best; went back to the best picture with a shorter step"
-                    )
+                if descent.setbacks > seen and not any(note.endswith(SETBACK) for note in notes):
+                    happened.append(SETBACK)
                 seen = descent.setbacks
                 notes += [f"step {record.step}: {what}" for what in (*evaluate.take_notes(), *happened)]
                 if keeper is not None:
@@ -223,9 +231,9 @@ def optimize(
 
 def _descent(picture: Tensor, optimizer: str, rate: float, plan: Plan) -> Descent:
     if optimizer == "adam":
-        return Adam(picture, learning_rate=rate)
+        return Batch(picture, partial(Adam, learning_rate=rate))
     how = {"history_device": plan.history_device, "history_dtype": torch.float16 if plan.half else None}
-    return LBFGS(picture, first_step=0.02 * rate, history_size=plan.history_size, **how)
+    return Batch(picture, partial(LBFGS, first_step=0.02 * rate, history_size=plan.history_size, **how))
 
 
 def _tell(descent: Descent, loss: Tensor, gradient: Tensor) -> tuple[Descent, list[str]]:

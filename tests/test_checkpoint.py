@@ -314,8 +314,12 @@ def test_no_lying_file_is_believed(net, tmp_path, interrupted_run):
     records += [{"way": None}, {"way": {}}, {"way": 3}, {"way": {"tile": [0, 5], "keep": True, "bytes": 9}}]
     lies = [{"record": json.dumps(record | lie)} for lie in records]
     lies += [{"record": "[]"}, {"record": "3"}, {"record": "{"}, {"notes": "[1]"}, {"notes": "9"}]
-    lies += [{"best": tensors["best"] * 2}, {"best": tensors["best"][..., :-1]}, {"trial": None}]
-    lies += [{"gradient": tensors["gradient"] * torch.nan}, {"history": tensors["history"][:-1]}, {"pair0.step": None}]
+    lies += [{"0.best": tensors["0.best"] * 2}, {"0.best": tensors["0.best"][..., :-1]}, {"0.trial": None}]
+    lies += [
+        {"0.gradient": tensors["0.gradient"] * torch.nan},
+        {"history": tensors["history"][:-1]},
+        {"0.pair0.step": None},
+    ]
     for lie in lies:
         with pytest.raises(CheckpointError, match="is no sound state of a run: "):
             attempt(**lie)
@@ -329,7 +333,9 @@ def test_no_lying_file_is_believed(net, tmp_path, interrupted_run):
 def test_the_file_is_an_ordinary_safetensors(tmp_path, interrupted_run):
     _, data = interrupted_run
     loaded, (tensors, _) = safetensors.torch.load(data), read_tensors(write(tmp_path / "run", data))
-    assert loaded.keys() == tensors.keys() >= {"history", "best", "trial", "gradient", "pair0.step", "pair0.rho"}
+    assert (
+        loaded.keys() == tensors.keys() >= {"history", "0.best", "0.trial", "0.gradient", "0.pair0.step", "0.pair0.rho"}
+    )
     assert all(torch.equal(loaded[name], tensor) for name, tensor in tensors.items())
     safetensors.torch.save_file(loaded, tmp_path / "other", {"format": "pt"})
     with pytest.raises(Damaged, match="has no digest"):

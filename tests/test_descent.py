@@ -143,10 +143,15 @@ def test_a_diverging_step_is_rolled_back(kind, bad):
 
 
 @pytest.mark.parametrize("kind", [LBFGS, Adam])
-def test_a_start_that_is_not_finite_is_refused(kind):
-    method = kind(torch.full((1, *SHAPE), 0.5))
-    with pytest.raises(ValueError, match="the loss of the starting picture is not finite"):
-        method.tell(torch.tensor([float("nan")]), torch.zeros(1, *SHAPE))
+def test_a_start_that_is_not_finite_is_asked_for_again(kind):
+    evaluate, *_ = quadratic(7, inside=False)
+    start = torch.full((1, *SHAPE), 0.5, dtype=torch.float64)
+    troubled, plain = kind(start), kind(start)
+    loss, gradient = evaluate(start)
+    troubled.tell(loss * float("nan"), gradient.clone())
+    troubled.tell(loss, gradient / 0)
+    assert troubled.setbacks == 2 and torch.equal(troubled.ask(), start)
+    assert torch.equal(descend(troubled, evaluate, 9), descend(plain, evaluate, 9))
 
 
 def test_lbfgs_at_a_minimum_stays_there():
