@@ -118,7 +118,7 @@ def paint(settings):
 
 def painted(settings, folder):
     """The same as a PIL image, kept in `folder`."""
-    key = hashlib.sha1(json.dumps(BASE | settings, sort_keys=True).encode()).hexdigest()[:12]
+    key = hashlib.sha1(json.dumps(BASE | settings, sort_keys=True).encode(), usedforsecurity=False).hexdigest()[:12]
     file = folder / f"{key}.png"
     if not file.exists():
         save_image(file, paint(settings))

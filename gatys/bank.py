@@ -172,6 +172,8 @@ def _encode(style: StyleTarget, thumbnail: Tensor | None, description: str) -> b
 def _read(path: Path, device: torch.device | str = "cpu") -> tuple[StyleTarget, StyleInfo]:
     name = str(path)
     try:
+        if not os.path.exists(path):  # unlike Path.exists, for names that no file can have, too
+            raise FileNotFoundError
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # a pipe would never end
             raise _Unfit("it is a folder or a device")

@@ -18,6 +18,7 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -32,7 +33,7 @@ from tqdm import tqdm
 
 from .color import keep_luminance
 from .extract import extract_content
-from .images import check_output, save_image
+from .images import ImageError, check_output, save_image
 from .inputs import load_inputs, make_style
 from .memory import OutOfMemory, is_out_of_memory
 from .optimize import optimize
@@ -119,7 +120,7 @@ def _run(options: argparse.Namespace) -> int:
     image = result.image.clamp(0, 1)
     if options.keep_luminance:
         image = keep_luminance(image, content.pixels)
-    save_image(out, image, alpha=alpha, depth=options.depth, quality=options.quality)
+    _save(out, image, alpha=alpha, depth=options.depth, quality=options.quality)
     done = len(result.history)
     steps = f"interrupted after {done} of {_total(options)} steps" if interrupted else f"{done} steps"
     losses = _losses(min(result.history, key=_worth))
@@ -147,6 +148,15 @@ def _descend(
 
         result = optimize(net, **targets, init=start, size=size, **given, callback=follow)
     return result, interruption.asked and len(result.history) < _total(options)
+
+
+def _save(out: Path, image: Tensor, **how: Any) -> None:
+    """As `save_image`; but a picture that took hours is not lost for a full disk: a temporary folder takes it, then."""
+    try:
+        save_image(out, image, **how)
+    except ImageError as problem:
+        kept = save_image(Path(tempfile.mkdtemp(prefix="gatys-"), "result.png"), image, **how)
+        raise ImageError(f"{problem}; until then it is kept as {str(kept)!r}") from problem
 
 
 def _total(options: argparse.Namespace) -> int:

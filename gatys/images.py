@@ -10,25 +10,37 @@ import io
 import logging
 import os
 import struct
+import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from .deep_images import ENCODERS, DeepImageError, read_samples, stores_16_bits
 from .files import replacing
+from .memory import is_out_of_memory
+from .profiles import as_tensor, to_srgb
 from .pyramid import resize
 
 log = logging.getLogger(__name__)
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 """Suffix of a file that `save_image` writes -> its format."""
+
+READABLE = ("AVIF", "BMP", "DDS", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "PSD", "QOI", "SGI", "TGA")
+READABLE += ("TIFF", "WEBP")
+"""Formats that `load_image` reads, by Pillow's names: not EPS, say, for which Pillow starts another program."""
+MAX_PIXELS = 178_956_970
+"""Of a picture that is read; in Pillow this is where a decompression bomb begins. It takes 2 GB as a tensor."""
+MAX_BYTES = 2 << 30
+"""Of a file that is read."""
 
 _ORIENTATION = 0x0112  # EXIF tag
 _ORIENTATION_FLIPS = {2: [-1], 3: [-2, -1], 4: [-2], 6: [-1], 7: [-2, -1], 8: [-2]}  # after 5 .. 8's transposition
@@ -71,8 +83,7 @@ def load_image(path: str | os.PathLike, size: int | Callable[[tuple[int, int]], 
     size: longer edge of the result in pixels, by `resize`; None leaves it as it is. A function gives it from the
         picture's (height, width).
 
-    Every kind of file that Pillow opens: greyscale, palette and CMYK become RGB, transparency becomes `alpha`. Integer
-    grey of more than 8 bits counts to 65535. An embedded colour profile is converted to sRGB, at 8 bits a channel unless
+    Every format of READABLE: greyscale, palette and CMYK become RGB, transparency becomes `alpha`. Integer grey of more than 8 bits counts to 65535. An embedded colour profile is converted to sRGB, at 8 bits a channel unless
     it is sRGB already. 16-bit RGB(A) is read in full from PNG and TIFF; from every other format Pillow gives 8 bits.
     Of several frames the first is read.
 
@@ -82,35 +93,22 @@ def load_image(path: str | os.PathLike, size: int | Callable[[tuple[int, int]], 
         fit(1, 1, size)
     name = str(path)
     data = _read(Path(path), name)
-    image = _decode(data, name)
-    try:
-        colour, alpha = read_samples(image, data) or _samples(image, data, name)
-    except DeepImageError as problem:
-        raise ImageError(f"{name!r} {problem}") from problem
-    profile = image.info.get("icc_profile")
-    converted = _to_srgb(colour, profile, name) if profile else None
-    if converted is not None:
-        colour = converted
-    if isinstance(colour, Image.Image):
-        colour = _tensor(colour.convert("RGB"))
-    planes = torch.cat((colour.expand(3, -1, -1),) if alpha is None else (colour.expand(3, -1, -1), alpha))[None]
-    orientation = image.getexif().get(_ORIENTATION, 1)
-    if orientation in (5, 6, 7, 8):
-        planes = planes.transpose(-1, -2)
-    planes = planes.flip(_ORIENTATION_FLIPS.get(orientation, []))
+    with _damage_told(name):
+        planes = _planes_in(data, name)
     if callable(size):
         size = size(tuple(planes.shape[-2:]))
     if size is not None:
         width, height = fit(planes.shape[-1], planes.shape[-2], size)
         planes = resize(planes, (height, width))
-    return Picture(planes[:, :3].contiguous(), None if alpha is None else planes[:, 3:].contiguous())
+    return Picture(planes[:, :3].contiguous(), None if planes.shape[1] == 3 else planes[:, 3:].contiguous())
 
 
 def _read(path: Path, name: str) -> bytes:
-    if path.is_dir():
+    if os.path.isdir(path):
         raise ImageError(f"{name!r} is a folder, not a picture; give the path of one file in it")
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)  # a device may have no end
     except FileNotFoundError:
         raise ImageError(f"there is no file {name!r}; check the path") from None
     except (OSError, ValueError) as problem:
@@ -118,29 +116,53 @@ def _read(path: Path, name: str) -> bytes:
         raise ImageError(f"{name!r} cannot be opened ({why}); check the path and its permissions") from problem
     if not data:
         raise ImageError(f"{name!r} is empty (0 bytes), not a picture; copy or download it again")
+    if len(data) > MAX_BYTES:
+        raise ImageError(f"{name!r} has more than {MAX_BYTES} bytes, which is not safe to open; shrink it")
     return data
 
 
-def _decode(data: bytes, name: str) -> Image.Image:
+@contextmanager
+def _damage_told(name: str) -> Iterator[None]:
+    """Turns whatever decoders raise on damaged files into an ImageError."""
     try:
-        image = Image.open(io.BytesIO(data))
-        if getattr(image, "is_animated", False):
-            log.warning("%s holds %d frames; only the first is used", name, image.n_frames)
-        image.load()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's, of large pictures and of metadata that make no difference here
+            yield
+    except ImageError:
+        raise
+    except DeepImageError as problem:
+        raise ImageError(f"{name!r} {problem}") from problem
     except Image.DecompressionBombError as problem:
-        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
-        raise ImageError(f"{name!r} has more than {most} pixels, which is not safe to open; shrink it") from problem
+        raise ImageError(f"{name!r} has too many pixels, which is not safe to open; shrink it") from problem
     except UnidentifiedImageError as problem:
-        raise ImageError(f"{name!r} is not a picture that Pillow can read; convert it to PNG or JPEG") from problem
+        raise ImageError(f"{name!r} is not a picture that is read here; convert it to PNG or JPEG") from problem
     except _DAMAGE as problem:
+        if is_out_of_memory(problem):
+            raise
         raise ImageError(f"{name!r} is damaged or cut short ({problem}); copy or download it again") from problem
-    return image
 
 
-def _tensor(image: Image.Image) -> Tensor:
-    """(C, H, W) in [0, 1] of an 8-bit picture."""
-    levels = torch.from_numpy(np.array(image)).reshape(image.height, image.width, -1)
-    return levels.permute(2, 0, 1).float() / 255
+def _planes_in(data: bytes, name: str) -> Tensor:
+    """(1, 3 or 4, H, W) in [0, 1]: colour and perhaps alpha, upright."""
+    Image.init()
+    image = Image.open(io.BytesIO(data), formats=[form for form in READABLE if form in Image.OPEN])
+    if image.width * image.height > MAX_PIXELS:
+        raise ImageError(f"{name!r} has more than {MAX_PIXELS} pixels, which is not safe to open; shrink it")
+    if getattr(image, "is_animated", False):
+        log.warning("%s holds several frames; only the first is used", name)  # counting them may take long
+    image.load()
+    colour, alpha = read_samples(image, data) or _samples(image, data, name)
+    profile = image.info.get("icc_profile")
+    converted = to_srgb(colour, profile, name) if profile else None
+    if converted is not None:
+        colour = converted
+    if isinstance(colour, Image.Image):
+        colour = as_tensor(colour.convert("RGB"))
+    planes = torch.cat((colour.expand(3, -1, -1),) if alpha is None else (colour.expand(3, -1, -1), alpha))[None]
+    orientation = image.getexif().get(_ORIENTATION, 1)
+    if orientation in (5, 6, 7, 8):
+        planes = planes.transpose(-1, -2)
+    return planes.flip(_ORIENTATION_FLIPS.get(orientation, []))
 
 
 def _samples(image: Image.Image, data: bytes, name: str) -> tuple[Image.Image, Tensor | None]:
@@ -153,39 +175,9 @@ def _samples(image: Image.Image, data: bytes, name: str) -> tuple[Image.Image, T
     alpha = None
     if image.has_transparency_data:
         opaque = image.convert("RGBA")
-        alpha = _tensor(opaque.getchannel("A"))
+        alpha = as_tensor(opaque.getchannel("A"))
         image = image if mode in _GREY_MODES else opaque
     return image.convert("L" if mode in _GREY_MODES else "CMYK" if mode == "CMYK" else "RGB"), alpha
-
-
-def _to_srgb(colour: Image.Image | Tensor, profile: bytes, name: str) -> Image.Image | None:
-    """`colour` converted from its profile at 8 bits; None where it is to be taken as sRGB as it stands."""
-    deep = isinstance(colour, Tensor)
-    if deep:  # ImageCms knows 8 bits only
-        levels = (colour * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
-        colour = Image.fromarray(levels[..., 0] if levels.shape[-1] == 1 else levels)
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        space = source.profile.xcolor_space.strip()
-        if space == "RGB" and colour.mode == "L":
-            colour = colour.convert("RGB")
-        if {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}.get(space) != colour.mode:
-            raise ImageCms.PyCMSError(f"it describes {space}, the pixels are {colour.mode}")
-        transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), colour.mode, "RGB")
-    except (OSError, ImageCms.PyCMSError) as problem:
-        log.warning("%s has a colour profile that cannot be used (%s); it is taken as sRGB", name, problem)
-        return None
-    if colour.mode != "CMYK":
-        # sRGB profiles go by many names, and some of those names are other spaces: try it. One level is rounding.
-        ramp = np.arange(0, 256, 15, dtype=np.uint8)
-        grid = np.stack(np.meshgrid(ramp, ramp, ramp), -1).reshape(len(ramp), -1, 3)
-        probe = Image.fromarray(grid if colour.mode == "RGB" else ramp[None])
-        moved = _tensor(ImageCms.applyTransform(probe, transform)) - _tensor(probe.convert("RGB"))
-        if moved.abs().max() < 1.5 / 255:
-            return None
-    if deep:
-        log.warning("%s is read at 8 bits a channel to convert its colour profile; save it as sRGB to keep all", name)
-    return ImageCms.applyTransform(colour, transform)
 
 
 def check_output(path: str | os.PathLike, depth: int | None = None) -> Path:
@@ -196,7 +188,7 @@ def check_output(path: str | os.PathLike, depth: int | None = None) -> Path:
     """
     path = Path(path)
     name, folder = str(path), path.parent
-    if path.is_dir():
+    if os.path.isdir(path):
         raise ImageError(f"{name!r} is a folder; give the path of a file to write")
     form = FORMATS.get(path.suffix.lower())
     if form is None:
@@ -205,8 +197,14 @@ def check_output(path: str | os.PathLike, depth: int | None = None) -> Path:
         raise ImageError(f"depth must be 8 or 16 bits a channel, not {depth!r}; give one of these")
     if depth == 16 and form not in ENCODERS:
         raise ImageError(f"{name!r} would be {form}, which has no 16 bits a channel; use .png or .tif, or depth 8")
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise ImageError(f"there is no folder {str(folder)!r} to write {path.name!r} to; create it first")
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as problem:
+        raise ImageError(f"{name!r} can be no file ({problem}); give it another name") from problem
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ImageError(f"the folder {str(folder)!r} is not writable; choose another or change its permissions")
     return path

@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import pickle
 import re
+import shutil
 import tempfile
+import time
 import urllib.request
-import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -24,9 +24,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
+from .state_file import ACCEPTED_FILES, MAX_BYTES, WeightsError, read_state
 from .vgg import LAYERS, VGG19, NetworkTag
 
 __all__ = ["ACCEPTED_FILES", "IMAGENET_FILE", "LAYOUTS", "Layout", "Source", "WeightsError"]
@@ -35,20 +36,13 @@ __all__ += ["detect_layout", "fingerprint", "imagenet_source", "load_vgg19", "un
 IMAGENET_FILE = "vgg19-imagenet1k-v1-conv.safetensors"
 """The sixteen convolutions of torchvision's checkpoint, as `load_vgg19("imagenet")` keeps them (80 MB)."""
 LAYOUTS = ("auto", "torchvision", "caffe")
-ACCEPTED_FILES = (
-    "a .pth, .pt or .safetensors file with VGG-19's sixteen convolutions keyed as in torchvision (features.0.weight), "
-    "leongatys' vgg_conv.pth (conv1_1.weight), jcjohnson's vgg19-d01eb7cb.pth or AdaIN's vgg_normalised.pth (0.weight)"
-)
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # RGB in [0, 1], as torchvision trains
 _CAFFE_MEAN = (123.68, 116.779, 103.939)  # RGB in 0-255; the files want BGR
 # Indices of the convolutions in an nn.Sequential with the ReLUs and poolings, and in AdaIN's with the paddings as well.
 _PLAIN = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
 _PADDED = (2, 5, 9, 12, 16, 19, 22, 25, 29, 32, 35, 38, 42, 45, 48, 51)
+_SCRATCH = ".vgg19-"  # how the names of folders begin that a download works in
 _log = logging.getLogger(__name__)
-
-
-class WeightsError(RuntimeError, OSError):
-    """Weights that cannot be had or are not VGG-19's; OSError too, as for any missing file or failed download."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +167,7 @@ def detect_layout(state: Mapping[str, Any], name: str, layout: str = "auto") -> 
     if widths == {64: 2, 128: 2, 256: 3, 512: 6}:
         problem = "this is VGG-16, which has 13 convolutions"
     elif len(absent) == len(LAYERS):
-        some = ", ".join(f"{key} {tuple(getattr(value, 'shape', ()))}" for key, value in list(state.items())[:3])
+        some = ", ".join(f"{key[:80]!r} {tuple(getattr(value, 'shape', ()))}" for key, value in list(state.items())[:3])
         problem = f"no VGG-19 among its {len(state)} keys ({some or 'none'})"
     elif absent:
         problem = "{} of VGG-19's convolutions are missing, first {} ({}.weight)".format(len(absent), *absent[0])
@@ -190,7 +184,7 @@ def detect_layout(state: Mapping[str, Any], name: str, layout: str = "auto") -> 
 
 def _file_state(path: Path, layout: str) -> dict[str, Tensor]:
     """Canonical state of a checkpoint file, every tensor checked."""
-    state, name = _read(path), path.name
+    state, name = read_state(path), path.name
     found = detect_layout(state, name, layout)
     _log.info("%s: layout %s%s", name, found.name, "" if layout == "auto" else " (as asked)")
     result = {"mean": torch.tensor(_IMAGENET_MEAN), "std": torch.tensor(_IMAGENET_STD)}
@@ -212,35 +206,6 @@ def _file_state(path: Path, layout: str) -> dict[str, Tensor]:
         folded = torch.einsum("oikl,ij->ojkl", result["conv1_1.weight"].double(), mixing).float()
         result |= {"conv1_1.weight": folded, "mean": -torch.linalg.solve(mixing, offset).float(), "std": torch.ones(3)}
     return result
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    suffix = path.suffix.lower()
-    if suffix not in (".pth", ".pt", ".safetensors") or not path.is_file():
-        problem = f"{path} ends in {suffix!r}" if path.is_file() else f"there is no file {path}"
-        raise WeightsError(f"weights: {problem}; expected 'imagenet', 'untrained', or {ACCEPTED_FILES}")
-    try:
-        if suffix == ".safetensors":
-            state: Any = load_file(path, device="cpu")
-        else:  # checkpoints from before PyTorch 1.6, torchvision's among them, are no zip archives and cannot be mapped
-            state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except OSError as error:
-        raise WeightsError(f"{path} cannot be read ({error}); check the file and its permissions") from error
-    except Exception as error:  # a damaged pickle can raise nearly anything
-        problem = f"is cut off, damaged or not {suffix} at all; fetch it again"
-        with path.open("rb") as file:
-            start = file.read(32)
-        if suffix != ".safetensors" and start[:1] not in (b"", b"P", b"\x80"):  # a zip archive, a pickle
-            problem = f"is no checkpoint that PyTorch reads safely, it begins with {start!r}; expected {ACCEPTED_FILES}"
-        elif isinstance(error, pickle.UnpicklingError) and "Unsupported global" in str(error):
-            problem = "holds Python objects besides tensors, which are never run here; save its state_dict() alone"
-        raise WeightsError(f"{path} {problem}") from error
-    for wrapper in ("model", "state_dict"):
-        if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
-            state = state[wrapper]
-    if not isinstance(state, Mapping) or not all(isinstance(key, str) for key in state):
-        raise WeightsError(f"{path}: found {type(state).__name__} instead of named tensors; expected {ACCEPTED_FILES}")
-    return state
 
 
 def _checked(state: Mapping[str, Any], key: str, shape: tuple[int, ...], name: str) -> Tensor:
@@ -265,35 +230,54 @@ def _imagenet_state(folder: Path, progress: Callable[[int, int], None] | None) -
             for done, total in pieces:
                 if progress is not None:
                     progress(done, total)  # outside the generator: what it raises is no failed download
-    return _file_state(kept, "auto")
+    try:
+        return _file_state(kept, "auto")
+    except WeightsError as error:
+        raise WeightsError(f"{error}; or delete {kept}, which is then downloaded again") from error
 
 
 def _download(source: Source, kept: Path) -> Iterator[tuple[int, int]]:
     """Make `kept`, and nothing else that stays; yields (bytes done, bytes in all or 0) after every piece."""
     folder, digest, done = kept.parent, hashlib.sha256(), 0
     _log.info("downloading %s", source.url)
-    request = urllib.request.Request(source.url, headers={"User-Agent": "gatys"})
+    request = urllib.request.Request(source.url, headers={"User-Agent": "gatys"})  # noqa: S310 - torchvision's, https
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
         # Inside `folder`, so that the last step is a rename; removed whatever happens, cancelling included.
-        with tempfile.TemporaryDirectory(prefix=".vgg19-", dir=folder, ignore_cleanup_errors=True) as scratch:
-            original, part = Path(scratch) / "original.pth", Path(scratch) / IMAGENET_FILE
-            with urllib.request.urlopen(request, timeout=30) as reply, original.open("wb") as file:
-                total = int(reply.headers.get("Content-Length") or 0)
+        with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=folder, ignore_cleanup_errors=True) as scratch:
+            # The host lists .pth and .safetensors wherever it finds them: not while they are coming.
+            coming, original, part = (Path(scratch) / name for name in ("coming", "original.pth", IMAGENET_FILE))
+            with urllib.request.urlopen(request, timeout=30) as reply, coming.open("wb") as file:  # noqa: S310
+                length = reply.headers.get("Content-Length", "")
+                total = int(length) if length.isascii() and length.isdigit() else 0
                 while piece := reply.read(1 << 20):
                     file.write(piece)
                     digest.update(piece)
                     done += len(piece)
+                    if done > MAX_BYTES:
+                        raise OSError(f"more than {MAX_BYTES} bytes came")
                     yield done, total
             if done < total:
                 raise OSError(f"the transfer was cut off after {done} of {total} bytes")
             if not (found := digest.hexdigest()).startswith(source.sha256):
                 raise OSError(f"the SHA-256 of what came begins with {found[:8]}, expected {source.sha256}")
+            coming.rename(original)
             metadata = {"format": "pt", "layout": "gatys", "source": source.url, "source_sha256": found}
             save_file(_file_state(original, "torchvision"), part, metadata)
-            os.replace(part, kept)
+            if not kept.exists():  # another process may have been faster; Windows replaces no file that is in use
+                os.replace(part, kept)
     except (OSError, HTTPException, SafetensorError) as error:
+        said = "".join(letter if letter.isprintable() else " " for letter in str(error))  # by a server, perhaps
         raise WeightsError(
-            f"could not get the 'imagenet' weights from {source.url} ({error}); download that elsewhere and put it "
+            f"could not get the 'imagenet' weights from {source.url} ({said}); download that elsewhere and put it "
             f"into {folder}, give the path of another VGG-19 as weights, or choose 'untrained'"
         ) from error
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what downloads have left that were killed: nothing was written there for a day."""
+    for scratch in folder.glob(f"{_SCRATCH}*"):
+        with suppress(OSError):
+            if time.time() - max(path.stat().st_mtime for path in (scratch, *scratch.iterdir())) > 86400:
+                shutil.rmtree(scratch)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from raises import Raises
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -17,6 +18,9 @@ class PackIsNoTestPackage:
 
 def pytest_configure(config):
     config.pluginmanager.register(PackIsNoTestPackage())
+    raises = Raises()
+    raises.install()
+    config.pluginmanager.register(raises)
     config.addinivalue_line("markers", "boot: boots a ComfyUI server of its own (about ten seconds each)")
 
 

@@ -284,7 +284,7 @@ def test_animation_gives_its_first_frame_and_says_so(tmp_path, caplog):
     picture = load_image(path)
     assert torch.equal(picture.pixels[0, :, 0, 0], torch.tensor([1.0, 0, 0]))
     assert [r.levelno for r in caplog.records] == [logging.WARNING]
-    assert "film.gif holds 3 frames; only the first is used" in caplog.text
+    assert "film.gif holds several frames; only the first is used" in caplog.text
 
 
 # --- colour profiles -----------------------------------------------------------------------------------------------
@@ -359,18 +359,18 @@ def test_unreadable_files(tmp_path, monkeypatch):
     (tmp_path / "empty.png").write_bytes(b"")
     refused(tmp_path / "empty.png", r"is empty \(0 bytes\), not a picture; copy or download it again")
     (tmp_path / "text.png").write_text("not a picture")
-    refused(tmp_path / "text.png", "is not a picture that Pillow can read; convert it to PNG or JPEG")
+    refused(tmp_path / "text.png", "is not a picture that is read here; convert it to PNG or JPEG")
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
     for name in ("cut.png", "cut.jpg", "cut.webp", "cut.tif", "cut.gif"):
         whole = saved(tmp_path, noise, name).read_bytes()
         (tmp_path / name).write_bytes(whole[: len(whole) // 2])
-        refused(tmp_path / name, "is damaged or cut short|is not a picture that Pillow can read")
+        refused(tmp_path / name, "is damaged or cut short|is not a picture that is read here")
     whole = png(np.random.default_rng(0).integers(0, 65536, (64, 64, 3)), 2)
     (tmp_path / "deep.png").write_bytes(whole[: len(whole) // 2])
     refused(tmp_path / "deep.png", "is damaged or cut short")
     path = saved(tmp_path, noise, "bomb.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
-    refused(path, "has more than 2000 pixels, which is not safe to open; shrink it")
+    refused(path, "has too many pixels, which is not safe to open; shrink it")
 
 
 # --- writing -------------------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 import hashlib
 import http.server
-import pickle
 import threading
 
 import pytest
@@ -328,8 +327,7 @@ def test_code_in_a_pickle_is_not_run(tmp_path, monkeypatch, zipped):
     saved({"features.0.weight": Malice()}, tmp_path / "bad.pth", _use_new_zipfile_serialization=zipped)
     with pytest.raises(WeightsError) as caught:
         load_vgg19(tmp_path / "bad.pth")
-    assert_sentence(str(caught.value), "bad.pth", "never run", "state_dict")
-    assert isinstance(caught.value.__cause__, pickle.UnpicklingError)
+    assert_sentence(str(caught.value), "bad.pth", "never run", "open", "state_dict")
     assert not (tmp_path / "malice-was-here").exists()
 
 
@@ -368,7 +366,7 @@ def test_foreign_files(tmp_path):
 
 def test_other_networks(tmp_path):
     assert_refused(
-        {"layer1.0.conv1.weight": torch.ones(64, 64, 3, 3)}, tmp_path, "layer1.0.conv1.weight (64, 64, 3, 3)"
+        {"layer1.0.conv1.weight": torch.ones(64, 64, 3, 3)}, tmp_path, "'layer1.0.conv1.weight' (64, 64, 3, 3)"
     )
     assert_refused({}, tmp_path, "0 keys (none)", "vgg_conv.pth")
     assert_refused(torch.ones(3), tmp_path, "Tensor instead of named tensors")

@@ -1,0 +1,49 @@
+"""Colour profiles: pixels of any space that Pillow's LittleCMS converts, brought to sRGB."""
+
+from __future__ import annotations
+
+import io
+import logging
+
+import numpy as np
+import torch
+from PIL import Image, ImageCms
+from torch import Tensor
+
+log = logging.getLogger(__name__)
+
+
+def as_tensor(image: Image.Image) -> Tensor:
+    """(C, H, W) in [0, 1] of an 8-bit picture."""
+    levels = torch.from_numpy(np.array(image)).reshape(image.height, image.width, -1)
+    return levels.permute(2, 0, 1).float() / 255
+
+
+def to_srgb(colour: Image.Image | Tensor, profile: bytes, name: str) -> Image.Image | None:
+    """`colour` converted from its profile at 8 bits; None where it is to be taken as sRGB as it stands."""
+    deep = isinstance(colour, Tensor)
+    if deep:  # ImageCms knows 8 bits only
+        levels = (colour * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+        colour = Image.fromarray(levels[..., 0] if levels.shape[-1] == 1 else levels)
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        space = source.profile.xcolor_space.strip()
+        if space == "RGB" and colour.mode == "L":
+            colour = colour.convert("RGB")
+        if {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}.get(space) != colour.mode:
+            raise ImageCms.PyCMSError(f"it describes {space}, the pixels are {colour.mode}")
+        transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), colour.mode, "RGB")
+    except (OSError, ImageCms.PyCMSError) as problem:
+        log.warning("%s has a colour profile that cannot be used (%s); it is taken as sRGB", name, problem)
+        return None
+    if colour.mode != "CMYK":
+        # sRGB profiles go by many names, and some of those names are other spaces: try it. One level is rounding.
+        ramp = np.arange(0, 256, 15, dtype=np.uint8)
+        grid = np.stack(np.meshgrid(ramp, ramp, ramp), -1).reshape(len(ramp), -1, 3)
+        probe = Image.fromarray(grid if colour.mode == "RGB" else ramp[None])
+        moved = as_tensor(ImageCms.applyTransform(probe, transform)) - as_tensor(probe.convert("RGB"))
+        if moved.abs().max() < 1.5 / 255:
+            return None
+    if deep:
+        log.warning("%s is read at 8 bits a channel to convert its colour profile; save it as sRGB to keep all", name)
+    return ImageCms.applyTransform(colour, transform)

@@ -1,0 +1,215 @@
+"""Fuzz what opens other people's files, guided by coverage (atheris, that is libFuzzer). Run by hand:
+
+    pip install atheris && python tests/fuzz/loaders.py weights|styles|images [SECONDS] [FOLDER]
+
+Each input is loaded or refused: with the documented error, whose text is one printable sentence, in bounded time and
+memory. All else is a find, kept in FOLDER/finds (by default under the temporary folder); once mended, it becomes a test.
+libFuzzer's last line has the number of inputs and what they covered (`cov`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from collections import OrderedDict
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import atheris
+import numpy as np
+import safetensors.torch
+import torch
+
+with atheris.instrument_imports(include=["gatys", "PIL", "pickletools"], enable_loader_override=False):
+    from PIL import Image, PngImagePlugin
+
+    from gatys import bank, images, weights
+    from gatys.targets import StyleTarget
+    from gatys.vgg import NetworkTag
+
+SLOW = 10  # seconds
+SUFFIXES = (".pth", ".safetensors", ".pt")
+
+
+# what is opened
+
+
+def load_weights(data: bytes) -> None:
+    if data:
+        scratch = SCRATCH.with_suffix(SUFFIXES[data[0] % 3])
+        scratch.write_bytes(data[1:])
+        try:
+            weights._file_state(scratch, "auto")
+        except weights.WeightsError as problem:
+            return problem
+
+
+def load_style(data: bytes) -> None:
+    SCRATCH.write_bytes(data)
+    try:
+        style = bank.load_style(SCRATCH)
+        assert all(bool(gram.isfinite().all()) for grams in style.grams for gram in grams.values())
+    except bank.StyleFileError as problem:
+        return problem
+
+
+def load_image(data: bytes) -> None:
+    SCRATCH.write_bytes(data)
+    try:
+        picture = images.load_image(SCRATCH)
+        assert picture.pixels.shape[:2] == (1, 3) and bool(((picture.pixels >= 0) & (picture.pixels <= 1)).all())
+        assert picture.alpha is None or bool(((picture.alpha >= 0) & (picture.alpha <= 1)).all())
+    except images.ImageError as problem:
+        return problem
+
+
+# what the mutations begin with
+
+
+def weight_files():
+    tensors = {f"features.{index}.{part}": torch.ones(2, 1, 1, 1) for index in (0, 2, 5) for part in ("weight", "bias")}
+    canonical = {"conv1_1.weight": torch.ones(64, 3, 3, 3), "mean": torch.zeros(3), "std": torch.ones(3)}
+    states = [tensors, canonical, {"state_dict": OrderedDict(tensors)}, {"a": torch.nn.Parameter(torch.ones(2).half())}]
+    whole = {}
+    for name, layer in weights.LAYERS.items():
+        whole[f"{name}.weight"] = torch.zeros(1, 1, 1, 1).expand(layer.channels, layer.in_channels, 3, 3)
+        whole[f"{name}.bias"] = torch.zeros(1).expand(layer.channels)
+    for state in [*states, whole]:
+        for zipped in (True, False):
+            buffer = io.BytesIO()
+            torch.save(state, buffer, _use_new_zipfile_serialization=zipped)
+            yield b"\0" + buffer.getvalue()
+    for state in states[:2]:
+        yield b"\1" + safetensors.torch.save(state)
+
+
+def style_files():
+    gram = torch.eye(64)[None]
+    network = NetworkTag("untrained:0", "average", "0" * 16)
+    for levels in (1, 2):
+        for thumbnail in (None, torch.zeros(1, 3, 4, 4)):
+            style = StyleTarget(network, {"conv1_1": 1.0}, ({"conv1_1": gram},) * levels, (64, 64), True, True)
+            yield bank._encode(style, thumbnail, "text")
+
+
+def image_files():
+    levels = np.random.default_rng(0).integers(0, 256, (6, 5, 4), dtype=np.uint8)
+    picture = Image.fromarray(levels)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    profile = images_profile()
+    modes = {
+        "PNG": ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"),
+        "TIFF": ("1", "L", "P", "RGB", "RGBA", "CMYK", "F", "I;16"),
+    }
+    modes |= {"JPEG": ("L", "RGB", "CMYK"), "GIF": ("P",), "WEBP": ("RGB", "RGBA"), "BMP": ("RGB", "P", "1")}
+    modes |= {"TGA": ("RGB", "P"), "PPM": ("RGB", "L", "1"), "PCX": ("P", "RGB"), "SGI": ("RGB",), "DDS": ("RGBA",)}
+    modes |= {"ICO": ("RGBA",), "JPEG2000": ("RGB", "RGBA"), "AVIF": ("RGBA",), "QOI": ("RGBA",)}
+    for form, kinds in modes.items():
+        for mode in kinds:
+            for extra in ({}, {"exif": exif, "icc_profile": profile, "save_all": True}):
+                if extra and form not in ("PNG", "TIFF", "JPEG", "WEBP", "AVIF", "GIF"):
+                    continue
+                made = picture.convert("L").convert(mode) if mode in ("F", "I;16") else picture.convert(mode)
+                if extra and form in ("PNG", "TIFF", "GIF", "WEBP"):
+                    extra = extra | {"append_images": [made.copy()]}
+                buffer = io.BytesIO()
+                try:
+                    made.save(buffer, form, **extra)
+                except (OSError, ValueError, KeyError):  # this Pillow does not write it
+                    continue
+                yield buffer.getvalue()
+    for compression in ("tiff_lzw", "tiff_deflate", "packbits", "jpeg"):
+        buffer = io.BytesIO()
+        picture.convert("RGB").save(buffer, "TIFF", compression=compression)
+        yield buffer.getvalue()
+    for encode in images.ENCODERS.values():
+        for channels in (3, 4):
+            yield encode(levels[..., :channels].astype(np.uint16) * 257)
+
+
+def images_profile() -> bytes:
+    from PIL import ImageCms
+
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def mutate_header(data: bytes, most: int, seed: int) -> bytes:
+    """Every other time only the header of a .safetensors, whose length then still is what the file says."""
+    length = int.from_bytes(data[:8], "little")
+    if seed % 2 or not 2 <= length <= len(data) - 8:
+        return atheris.Mutate(data, most)
+    header = atheris.Mutate(data[8 : 8 + length], max(length, most - len(data) + length))
+    return len(header).to_bytes(8, "little") + header + data[8 + length :]
+
+
+LOADERS = {
+    "weights": (load_weights, weight_files),
+    "styles": (load_style, style_files),
+    "images": (load_image, image_files),
+}
+
+
+def main() -> None:
+    what, seconds = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "480"
+    folder = Path(sys.argv[3] if len(sys.argv) > 3 else Path(tempfile.gettempdir(), "gatys-fuzz")) / what
+    corpus, finds = folder / "corpus", folder / "finds"
+    for made in (corpus, finds):
+        made.mkdir(parents=True, exist_ok=True)
+    load, seeds = LOADERS[what]
+    for seed in seeds():
+        (corpus / hashlib.sha256(seed).hexdigest()[:16]).write_bytes(seed)
+    seen: set[str] = set()
+    counts = {"inputs": 0, "loaded": 0, "refused": 0, "finds": 0}
+
+    def once(data: bytes) -> None:
+        counts["inputs"] += 1
+        began, find = time.monotonic(), None
+        try:
+            problem = load(data)
+        except Exception as error:  # noqa: BLE001 - anything else is what is looked for
+            where = traceback.extract_tb(error.__traceback__)
+            ours = [frame for frame in where if "/gatys/" in frame.filename][-1:]
+            find = f"{type(error).__name__} {[(Path(f.filename).name, f.lineno) for f in (*ours, where[-1])]}"
+            shown = "".join(traceback.format_exception(error))
+        else:
+            counts["refused" if problem else "loaded"] += 1
+            if problem and not (str(problem).isprintable() and len(str(problem)) < 1000):
+                find, shown = f"text {traceback.extract_tb(problem.__traceback__)[-1].lineno}", repr(str(problem))
+        if time.monotonic() - began > SLOW:
+            find, shown = f"slow {round(time.monotonic() - began)}", "slow"
+        if find and find not in seen:
+            seen.add(find)
+            counts["finds"] += 1
+            name = hashlib.sha256(data).hexdigest()[:12]
+            (finds / name).write_bytes(data)
+            (finds / f"{name}.txt").write_text(f"{find}\n{shown}")
+            print(f"FIND {find} -> {finds / name}", flush=True)
+        if counts["inputs"] % 500 == 0:
+            (folder / "counts.json").write_text(json.dumps(counts | {"finds": sorted(seen)}, indent=1))
+
+    # libFuzzer ends on the memory limit with a file oom-* in the folder; what it lists as slow is slow
+    limits = ["-rss_limit_mb=2500", "-timeout=60", f"-artifact_prefix={finds}/"]
+    how = {"custom_mutator": mutate_header} if what == "styles" else {}
+    atheris.Setup([sys.argv[0], f"-max_total_time={seconds}", "-max_len=40000", *limits, str(corpus)], once, **how)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    SCRATCH = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None), "input.safetensors")
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    images.MAX_PIXELS = 1 << 22  # so that what lies within the limit stays far below that of memory
+    PngImagePlugin.ChunkStream.crc = lambda self, cid, data: self.fp.read(
+        4
+    )  # or all would be refused for its checksums
+    main()
