@@ -108,15 +108,15 @@ def encode_tiff(levels: np.ndarray) -> bytes:
     Raises ValueError where the file would pass TIFF's limit of 4 GiB.
     """
     height, width, channels = levels.shape
-    strip = np.ascontiguousarray(levels, dtype="<u2").tobytes()
     short, long, rational = 3, 4, 5
     # Values longer than 4 bytes lie behind the directory: bits per sample, then the resolution.
     count = 12 + (channels == 4)
     bits_at = 8 + 2 + 12 * count + 4
     resolution_at = bits_at + 2 * channels
     strip_at = resolution_at + 8
-    if strip_at + len(strip) >= 2**32:
+    if strip_at + 2 * levels.size >= 2**32:
         raise ValueError("a TIFF cannot hold more than 4 GiB")
+    strip = np.ascontiguousarray(levels, dtype="<u2").tobytes()
     entries = [  # tag, type, count, value or offset; ascending tags
         (256, long, 1, width),
         (257, long, 1, height),
