@@ -82,7 +82,8 @@ class _Unit:
     def apply(self, loss: Tensor, gradient: Tensor) -> Tensor:
         """Scale the gradient in place; whether it and the loss, (N,), are of use."""
         if not self._found:
-            size = float(self._add(gradient.abs().amax()))
+            # a process may have no rows; the sum of all processes' largest values does as well as the largest
+            size = float(self._add(gradient.abs().amax() if gradient.numel() else gradient.new_zeros(())))
             self._found = 0 < size < math.inf
             if self._found:
                 self.factor = 2.0 ** -min(max(math.frexp(size)[1], -120), 120)

@@ -47,7 +47,7 @@ def gradient_parts(objective: Objective, image: Tensor) -> Iterator[tuple[str, T
             objective.tv_weight * total_variation(image, objective.tv_form, ring=objective.padding == "circular")[1],
         )
     if objective._temporal is not None and objective.temporal_weight:
-        yield "temporal", objective.temporal_weight * objective._temporal(image)[1]
+        yield "temporal", objective.temporal_weight * objective._temporal(image, tuple(image.shape[-2:]))[1]
 
 
 def gradient_shares(objective: Objective, image: Tensor) -> dict[str, float]:

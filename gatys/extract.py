@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from .gram import gram_sum
+from .canvas import WHOLE, Canvas
+from .gram import accumulation_dtype, gram_sum
 from .plan import HALF_ABOVE, Plan, make_plan, within_memory
-from .pyramid import Levels, check_mask, guide_at, pyramid, resolve_levels
+from .pyramid import Levels, check_mask, guide_at, level_size, resolve_levels
 from .targets import CONTENT_LAYERS, STYLE_LAYERS, ContentTarget, StyleTarget, check_layers
-from .tiles import Tile, check_padding, check_tile, tiles
+from .tiles import Tile, check_padding, check_tile
 from .trunk import See, forward
-from .vgg import LAYERS, VGG19, check_image
+from .vgg import LAYERS, VGG19
 
 
 @torch.no_grad()
@@ -30,6 +31,7 @@ def extract_content(
     memory: int | None = None,
     dtype: torch.dtype | str | None = None,
     device: torch.device | str | None = None,
+    canvas: Canvas = WHOLE,
 ) -> ContentTarget:
     """Features of the content picture (paper, equation 1: P).
 
@@ -49,26 +51,28 @@ def extract_content(
         dtype: of the features that are kept; default that of the network. "auto" is bfloat16 for levels of more
             than four megapixels, whose features would be large.
         device: where the target is kept; default that of the network. The optimiser fetches it tile by tile.
+        canvas: where the picture lies; in strips `image` and the target are the rows of this process, `mask` is whole.
 
     Raises:
         ValueError: for a picture, layers, levels, mask, padding or tile that are not as above; it says what to do.
         OutOfMemory: if not even the smallest tiles fit.
     """
     layers = check_layers(layers, "layers of the content")
-    check_image(image, layers, "content image")
+    canvas.check(image, layers, "content image")
+    size = canvas.size(image)
     check_padding(padding)
     _check_tile(tile, layers)
-    count = resolve_levels(levels, tuple(image.shape[-2:]), layers, "content image")
+    count = resolve_levels(levels, size, layers, "content image")
     device = net.mean.device if device is None else torch.device(device)
-    pictures = pyramid(image.detach(), count)
     guides = None
     if mask is not None:
-        masks = pyramid(check_mask(mask, pictures[0], "content mask"), count)
+        mask = check_mask(mask, image, "content mask", lambda mask: canvas.stretch(mask, size))
+        masks = _pyramid(mask, size, count, canvas)
         guides = tuple({name: guide_at(m, LAYERS[name].stride).to(device) for name in layers} for m in masks)
-    how = {"padding": padding, "tile": tile, "memory": memory}
+    how = {"padding": padding, "tile": tile, "memory": memory, "canvas": canvas}
     features = []
-    for picture in pictures:
-        kept = _kept_dtype(dtype, net, tuple(picture.shape[-2:]))
+    for picture in _pyramid(image.detach(), size, count, canvas):
+        kept = _kept_dtype(dtype, net, canvas.size(picture))
         level = {name: _empty(picture, name, kept, device) for name in layers}
         for index in range(picture.shape[0]):  # one picture at a time: a film must not need a film of memory
 
@@ -86,6 +90,7 @@ def extract_content(
         normalize=normalize,
         automatic=levels == "auto",
         padding=padding,
+        whole=size,
     )
 
 
@@ -102,6 +107,7 @@ def extract_style(
     tile: int | str | None = "auto",
     memory: int | None = None,
     device: torch.device | str | None = None,
+    canvas: Canvas = WHOLE,
 ) -> StyleTarget:
     """Gram matrices of the style picture (paper, equations 3 and 4: A).
 
@@ -119,6 +125,7 @@ def extract_style(
             for every network.
         padding, tile, memory: as for `extract_content`.
         device: where the target is kept; default that of the network.
+        canvas: where the pictures lie; in strips `images` are the rows of this process, `mask` is whole.
 
     Raises:
         ValueError: for pictures, layers, levels, mask, padding or tile that are not as above; it says what to do.
@@ -133,15 +140,18 @@ def extract_style(
     if mask is not None and len(batches) > 1:
         raise ValueError(f"style mask: expected one batch of style pictures, got {len(batches)}; blend styles instead")
     for image in batches:
-        check_image(image, layers, "style image")
-    count = min(resolve_levels(levels, tuple(image.shape[-2:]), layers, "style image") for image in batches)
+        canvas.check(image, layers, "style image")
+    sizes = [canvas.size(image) for image in batches]
+    count = min(resolve_levels(levels, size, layers, "style image") for size in sizes)
     total = sum(image.shape[0] for image in batches)
-    how = {"padding": padding, "tile": tile, "memory": memory}
+    how = {"padding": padding, "tile": tile, "memory": memory, "canvas": canvas}
     grams: list[dict[str, Tensor]] = [{} for _ in range(count)]
-    for image in batches:
-        pictures = pyramid(image.detach(), count)
-        masks = None if mask is None else pyramid(check_mask(mask, pictures[0], "style mask"), count)
-        for level, picture in enumerate(pictures):
+    for image, size in zip(batches, sizes, strict=True):
+        masks = None
+        if mask is not None:
+            here = check_mask(mask, image, "style mask", lambda mask, size=size: canvas.stretch(mask, size))
+            masks = list(_pyramid(here, size, count, canvas))
+        for level, picture in enumerate(_pyramid(image.detach(), size, count, canvas)):
             for index in range(picture.shape[0]):
                 guide = None if masks is None else masks[level][index % masks[level].shape[0]][None]
                 for name, gram in _grams(net, picture[index : index + 1], layers, guide, **how).items():
@@ -151,36 +161,47 @@ def extract_style(
         network=net.tag,
         layers=layers,
         grams=tuple(grams),
-        size=tuple(batches[0].shape[-2:]),
+        size=sizes[0],
         normalize=normalize,
         automatic=levels == "auto",
     )
 
 
-def _grams(net: VGG19, picture: Tensor, layers: Iterable[str], mask: Tensor | None, **how) -> dict[str, Tensor]:
+def _pyramid(image: Tensor, size: tuple[int, int], levels: int, canvas: Canvas) -> Iterator[Tensor]:
+    """As `pyramid.pyramid`, of a picture of that size."""
+    return (canvas.resize(image, size, level_size(size, level)) for level in range(levels))
+
+
+def _grams(
+    net: VGG19, picture: Tensor, layers: Iterable[str], mask: Tensor | None, *, canvas: Canvas, **how
+) -> dict[str, Tensor]:
     """Normalised Gram matrices, F F^T / M, or with a guide t, sum_i t_i^2 f_i f_i^T / sum_i t_i^2."""
     weights = None
     if mask is not None:
         weights = {}
         for name in layers:
             guide = guide_at(mask, LAYERS[name].stride).to(net.mean)
-            if not guide.any():
+            if not canvas.any(bool(guide.any())):
                 raise ValueError(
                     f"style mask: its area vanishes on the grid of {name}; paint a larger area or use shallower layers"
                 )
             weights[name] = guide.square()
-    sums: dict[str, Tensor] = {}
+    sums = {name: _zeros(net, name) for name in layers}
 
     def see(name: str, core: Tensor, part: Tile) -> None:
         weight = None if weights is None else weights[name][(..., *part.owned(name))]
-        gram = gram_sum(core, weight)
-        sums[name] = sums[name].add_(gram) if name in sums else gram
+        sums[name] += gram_sum(core, weight)
 
-    _sweep(net, picture, layers, see, sums.clear, **how)
-    height, width = picture.shape[-2:]
+    def again() -> None:
+        for total in sums.values():
+            total.zero_()
+
+    _sweep(net, picture, layers, see, again, canvas=canvas, **how)
+    height, width = canvas.size(picture)
+    sums = canvas.add_all(sums)
     for name, total in sums.items():
         stride = LAYERS[name].stride
-        mass = (height // stride) * (width // stride) if weights is None else weights[name].sum().to(total)
+        mass = (height // stride) * (width // stride) if weights is None else canvas.add(weights[name].sum()).to(total)
         total /= mass
     return sums
 
@@ -195,13 +216,16 @@ def _sweep(
     padding: str,
     tile: int | str | None,
     memory: int | None,
+    canvas: Canvas,
 ) -> None:
     """Show `see` the features of every tile of a picture; where memory runs out, all of them again in smaller tiles."""
     device, dtype = net.mean.device, net.mean.dtype
     image = picture.detach().to(device=device, dtype=dtype)
     layers = tuple(layers)
+    size = canvas.size(picture)
+    field = canvas.around(image, size, layers, padding)
     plan = make_plan(
-        tuple(picture.shape[-2:]),
+        canvas.extent(size, layers, padding),
         layers,
         device=device,
         optimizer=None,
@@ -212,10 +236,10 @@ def _sweep(
     )
 
     def show(plan: Plan) -> None:
-        for part in tiles(plan.size, plan.tile, layers, padding):
-            forward(net, image, part, layers, lambda name, core, part=part: see(name, core, part))
+        for part in canvas.parts(size, plan.tile, layers, padding):
+            forward(net, field, part, layers, lambda name, core, part=part: see(name, core, part))
 
-    within_memory(plan, show, device, lambda _: again())
+    within_memory(plan, lambda plan: canvas.together(lambda: show(plan)), device, lambda _: again())
 
 
 def _check_tile(tile: int | str | None, layers: Iterable[str]) -> None:
@@ -227,6 +251,11 @@ def _empty(picture: Tensor, name: str, dtype: torch.dtype, device: torch.device)
     layer = LAYERS[name]
     units = (picture.shape[-2] // layer.stride, picture.shape[-1] // layer.stride)
     return torch.empty((picture.shape[0], layer.channels, *units), dtype=dtype, device=device)
+
+
+def _zeros(net: VGG19, name: str) -> Tensor:
+    channels = LAYERS[name].channels
+    return torch.zeros(1, channels, channels, device=net.mean.device, dtype=accumulation_dtype(net.mean.dtype))
 
 
 def _kept_dtype(dtype: torch.dtype | str | None, net: VGG19, size: tuple[int, int]) -> torch.dtype:

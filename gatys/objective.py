@@ -20,14 +20,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .canvas import WHOLE, Canvas
 from .gram import accumulation_dtype
 from .pyramid import level_size
 from .regions import RegionalStyle, every_style
 from .targets import ContentTarget, StyleTarget, check_network, common_levels
 from .terms import ContentTerm, StyleTerm, TemporalTarget, TemporalTerm, check_tv_form, total_variation
-from .tiles import Tile, check_padding, tiles
+from .tiles import Tile, check_padding
 from .trunk import Tape, backward, forward
-from .vgg import LAYERS, VGG19, check_image
+from .vgg import LAYERS, VGG19
 
 CONTENT_WEIGHT = 0.01
 STYLE_WEIGHT = 1.0
@@ -60,7 +61,7 @@ class Terms:
         parts = layers | {
             "tv": self.tv,
             "the weighted total": self.total,
-            "its gradient": gradient.flatten(1).abs().amax(1),
+            "its gradient": gradient.flatten(1).abs().amax(1) if gradient.numel() else self.total,  # no rows here
         }
         for name, value in parts.items():
             wrong = (~torch.isfinite(value)).nonzero().flatten().tolist()
@@ -96,6 +97,7 @@ class Objective:
         level: which level of the targets to work on; 0 is full size.
         padding: what convolutions see beyond the border, one of `tiles.PADDINGS`; default that of the content, or "zero".
         tv_form: what is smooth, one of `terms.TV_FORMS`.
+        canvas: where the pictures lie; in strips, each process evaluates its rows, all at the same time.
 
     Raises:
         ValueError: with no target, with targets of another network or of different numbers of levels, for weights
@@ -116,6 +118,7 @@ class Objective:
         level: int = 0,
         padding: str | None = None,
         tv_form: str = "squared",
+        canvas: Canvas = WHOLE,
     ):
         levels = common_levels(content, style)
         if not 0 <= level < levels:
@@ -133,14 +136,14 @@ class Objective:
         for target, what in ((content, "content"), (style, "style")):
             if target is not None:
                 check_network(net, target, what)
-        self.net, self.padding = net, _padding(content, padding)
+        self.net, self.padding, self.canvas = net, _padding(content, padding), canvas
         self.content_weight, self.style_weight, self.tv_weight = content_weight, style_weight, tv_weight
         self.temporal_weight, self.tv_form = temporal_weight, tv_form
         self.size = None if content is None else level_size(content.size, level)
         self.count = None if content is None else content.image.shape[0]
-        self._content = None if content is None else ContentTerm(content, level, net.mean)
-        self._styles = [StyleTerm(region, level, net.mean) for region in every_style(style)]
-        self._temporal = None if temporal is None else TemporalTerm(temporal)
+        self._content = None if content is None else ContentTerm(content, level, net.mean, canvas)
+        self._styles = [StyleTerm(region, level, net.mean, canvas) for region in every_style(style)]
+        self._temporal = None if temporal is None else TemporalTerm(temporal, canvas)
         style_layers = {name for term in self._styles for name in term.layers}
         content_layers = set() if self._content is None else set(self._content.layers)
         self._style_layers = [name for name in LAYERS if name in style_layers]
@@ -161,7 +164,7 @@ class Objective:
         Raises:
             ValueError: for a picture of the wrong shape, size or values, or a tile below the deepest stride.
         """
-        check_image(image, self.layers)
+        self.canvas.check(image, self.layers, "image")
         terms, gradient = self.terms(image, tile)
         return terms.sums(), gradient
 
@@ -178,7 +181,7 @@ class Objective:
                 which the network does not run forward a second time.
         """
         image = image.detach()
-        size = tuple(image.shape[-2:])
+        size = self.canvas.size(image)
         if self.size is not None and size != self.size:
             raise ValueError(
                 f"image: {size[1]} x {size[0]} pixels, but the content target is {self.size[1]} x {self.size[0]}; "
@@ -191,38 +194,38 @@ class Objective:
             )
         for term in self._styles:
             term.prepare(size)
-        tv, gradient = total_variation(image, self.tv_form, ring=self.padding == "circular")
+        canvas, around = self.canvas, (size, self.layers, self.padding)
+        field = canvas.around(image, *around)
+        strip = canvas.strip(image, size, self.padding)
+        tv, gradient = total_variation(field, self.tv_form, ring=self.padding == "circular", strip=strip)
         gradient *= self.tv_weight
-        layers: dict[str, Tensor] = {}
-        parts = tiles(size, tile, self.layers, self.padding)
+        parts = canvas.parts(size, tile, self.layers, self.padding)
         keep = keep or len(parts) == 1
-        tapes, pulls = self._first_pass(image, parts, layers, keep=keep)
-        while parts:
-            part = parts.pop()
-            tape = tapes.pop() if tapes else forward(self.net, image, part, self.layers, tape=True)
-            self._pull_back(tape, pulls, gradient, layers)
-            del tape
+        tapes, sums = canvas.together(lambda: self._first_pass(field, parts, keep=keep))
+        layers, pulls = self._penalties(canvas.add_all(sums))
+        sums = canvas.together(lambda: self._second_pass(field, parts, tapes, pulls, gradient)) | {"tv": tv}
+        gradient = canvas.collect(gradient, *around)
+        if self._temporal is not None:
+            sums["temporal"], pull = self._temporal(image, size)
+            gradient += self.temporal_weight * pull
+        sums = canvas.add_all(sums)
+        layers |= {name: value for name, value in sums.items() if name.startswith("content")}
         zero = torch.zeros(image.shape[0], device=image.device, dtype=accumulation_dtype(image.dtype))
         content = sum((value for name, value in layers.items() if name.startswith("content")), start=zero)
         style = sum((value for name, value in layers.items() if name.startswith("style")), start=zero)
-        total = self.content_weight * content + self.style_weight * style + self.tv_weight * tv
+        total = self.content_weight * content + self.style_weight * style + self.tv_weight * sums["tv"]
         if self._temporal is not None:
-            value, pull = self._temporal(image)
-            total = total + self.temporal_weight * value
-            gradient += self.temporal_weight * pull
-        return Terms(total, content, style, tv, layers), gradient
+            total = total + self.temporal_weight * sums["temporal"]
+        return Terms(total, content, style, sums["tv"], layers), gradient
 
     def _first_pass(
-        self, image: Tensor, parts: list[Tile], layers: dict[str, Tensor], *, keep: bool
-    ) -> tuple[list[Tape], list[dict[str, Tensor]]]:
-        """Each tile's tape, if it is to be kept, and of each style the weighted derivative in its Gram sums.
-
-        What the style's layers add to the loss is added to `layers`.
-        """
-        if not self._styles and len(parts) > 1:
-            return [], []
+        self, image: Tensor, parts: list[Tile], *, keep: bool
+    ) -> tuple[list[Tape], dict[tuple[int, str], Tensor]]:
+        """Each tile's tape, if it is to be kept, and of each style, by its index, and layer the tiles' Gram sum."""
         sums: list[dict[str, Tensor]] = [{} for _ in self._styles]
         tapes = []
+        if not self._styles and len(parts) > 1:
+            return [], {}
         for part in parts:
 
             def see(name: str, core: Tensor, part: Tile = part) -> None:
@@ -235,19 +238,45 @@ class Objective:
                 tapes.append(tape)
                 if len(parts) > 1:
                     tape.pack()
-        # here, and only here, the whole picture is needed: to share a picture out among processes, add up `sums`
-        pulls = []
         for term, total in zip(self._styles, sums, strict=True):
-            values, derivatives = term.penalty(total)
+            term.fill(total, image.shape[0])
+        return tapes, {(index, name): gram for index, total in enumerate(sums) for name, gram in total.items()}
+
+    def _penalties(self, sums: Mapping[tuple[int, str], Tensor]) -> tuple[dict[str, Tensor], list[dict[str, Tensor]]]:
+        """From the Gram sums of the whole picture: each layer's part of the loss, and of each style the weighted
+        derivative in its sums."""
+        layers: dict[str, Tensor] = {}
+        pulls = []
+        for index, term in enumerate(self._styles):
+            values, derivatives = term.penalty({name: sums[index, name] for name in term.layers})
             for name, value in values.items():
                 _add(layers, f"style {name}", value)
             pulls.append({name: self.style_weight * derivative for name, derivative in derivatives.items()})
-        return tapes, pulls
+        return layers, pulls
+
+    def _second_pass(
+        self,
+        image: Tensor,
+        parts: list[Tile],
+        tapes: list[Tape],
+        pulls: list[dict[str, Tensor]],
+        gradient: Tensor,
+    ) -> dict[str, Tensor]:
+        """Add the gradient of all tiles, which are used up; what each layer adds to the content term."""
+        names = [] if self._content is None else self._content.layers
+        zero = torch.zeros(image.shape[0], device=image.device, dtype=accumulation_dtype(image.dtype))
+        layers = {f"content {name}": zero for name in names}
+        while parts:
+            part = parts.pop()
+            tape = tapes.pop() if tapes else forward(self.net, image, part, self.layers, tape=True)
+            self._pull_back(tape, pulls, gradient, layers)
+            del tape
+        return layers
 
     def _pull_back(
         self, tape: Tape, pulls: list[dict[str, Tensor]], gradient: Tensor, layers: dict[str, Tensor]
     ) -> None:
-        """Pass 2 for one tile: add its gradient, and its part of the content term to `layers`."""
+        """For one tile: add its gradient, and its part of the content term to `layers`."""
         part = tape.part
 
         def cotangent(name: str, core: Tensor) -> Tensor:

@@ -12,13 +12,14 @@ from torch import Tensor
 
 from .batch import Batch
 from .bounded import Bounded
+from .canvas import WHOLE, Canvas
 from .checkpoint import Checkpoint, Moment, Way
 from .descent import LBFGS, Adam, Descent
 from .identity import identify
 from .memory import is_out_of_memory, release
 from .objective import CONTENT_WEIGHT, STYLE_WEIGHT, TEMPORAL_WEIGHT, TV_WEIGHT, Objective
 from .plan import Plan, make_plan, outlook
-from .pyramid import level_size, resize
+from .pyramid import level_size
 from .records import Progress, Record, Result
 from .regions import RegionalStyle
 from .schedule import FROM_NOISE, split_steps
@@ -64,6 +65,7 @@ def optimize(
     checkpoint: Path | str | None = None,
     checkpoint_every: float = 60.0,
     callback: Callable[[Progress], None] | None = None,
+    canvas: Canvas = WHOLE,
 ) -> Result:
     """Descend from a starting picture to one that has the content's features and the style's Gram matrices.
 
@@ -101,6 +103,8 @@ def optimize(
         checkpoint_every: seconds between two states at least; one is also written when the run ends early, however.
         callback: called after each evaluation with a `Progress`. An exception from it ends the run and is passed
             on; StopIteration ends it early and the best picture so far is returned.
+        canvas: where the pictures lie. In strips, all processes call this at the same time with the same options, each
+            with its rows of `content` and `init`, and get its rows of the result, and the same history.
 
     Returns:
         A `Result`. With the same seed, device and numbers of threads it is the same.
@@ -122,8 +126,8 @@ def optimize(
         raise ValueError(f"history_size: expected a whole number of at least 1, got {history_size!r}")
     if isinstance(tile, str) and tile != "auto":
         raise ValueError(f"tile: expected 'auto', None or a whole number of pixels, got {tile!r}")
-    full = full_size(content, style, init, size)
-    start = starting_picture(net, content, init, full, seed)
+    full = full_size(content, style, init, size, canvas)
+    start = starting_picture(net, content, init, full, seed, canvas)
     from_noise = not isinstance(init, Tensor) and (init in ("noise", "mean") or content is None)
     schedule = split_steps(steps, levels, ratio=FROM_NOISE if from_noise else 1.0)
     weights = {
@@ -138,7 +142,7 @@ def optimize(
 
     def plan_for(level: int, objective: Objective) -> Plan:
         return make_plan(
-            sizes[level],
+            canvas.extent(sizes[level], objective.layers, objective.padding),
             objective.layers,
             device=device,
             optimizer=optimizer,
@@ -176,14 +180,14 @@ def optimize(
     try:
         for level in reversed(range(levels if before is None else before.level + 1)):
             objective = Objective(
-                net, content=content, style=style, temporal=temporal, level=level, padding=padding, **weights
+                net, content=content, style=style, temporal=temporal, level=level, padding=padding, canvas=canvas, **weights
             )
             if picture is None and log.isEnabledFor(logging.INFO):
                 plans = [plan_for(each, objective) for each in range(levels)]
                 log.info("plan: %s", outlook(plans, schedule, dtype))
             evaluate = Bounded(objective, plan_for(level, objective))
-            picture = begin(start, picture, sizes[level], detail=not from_noise)
-            descent = _descent(picture, optimizer, rate, evaluate.plan)
+            picture = begin(start, picture, sizes, level, canvas, detail=not from_noise)
+            descent = _descent(picture, optimizer, rate, evaluate.plan, canvas)
             if before is not None:
                 evaluate.plan = before.way.again(evaluate.plan)
                 with keeper.trusted():
@@ -207,12 +211,10 @@ def optimize(
                     between = level, evaluate, descent
                     if keeper.due:
                         notes += [f"step {record.step}: {what}" for what in keeper.keep(moment())]
-                if callback is not None:
-                    try:
-                        callback(Progress(record.step, sum(schedule), level, record, lambda d=descent: d.best))
-                    except StopIteration:
-                        stopped = len(history) < sum(schedule)
-                        break
+                progress = Progress(record.step, sum(schedule), level, record, lambda d=descent: d.best)
+                if canvas.any(_asks_to_stop(callback, progress)):
+                    stopped = len(history) < sum(schedule)
+                    break
             picture = descent.best
             if stopped:
                 break
@@ -226,14 +228,24 @@ def optimize(
     if notes:
         log.warning("%s%s", notes[0], f" (and {len(notes) - 1} more such events)" if len(notes) > 1 else "")
     path = None if keeper is None else keeper.path
-    return Result(resize(picture, full), tuple(history), tuple(notes), path)
+    return Result(canvas.resize(picture, sizes[history[-1].level], full), tuple(history), tuple(notes), path)
 
 
-def _descent(picture: Tensor, optimizer: str, rate: float, plan: Plan) -> Descent:
+def _asks_to_stop(callback: Callable[[Progress], None] | None, progress: Progress) -> bool:
+    try:
+        if callback is not None:
+            callback(progress)
+    except StopIteration:
+        return True
+    return False
+
+
+def _descent(picture: Tensor, optimizer: str, rate: float, plan: Plan, canvas: Canvas) -> Descent:
     if optimizer == "adam":
-        return Batch(picture, partial(Adam, learning_rate=rate))
+        return Batch(picture, partial(Adam, learning_rate=rate, add=canvas.add))
     how = {"history_device": plan.history_device, "history_dtype": torch.float16 if plan.half else None}
-    return Batch(picture, partial(LBFGS, first_step=0.02 * rate, history_size=plan.history_size, **how))
+    how |= {"history_size": canvas.least(plan.history_size), "add": canvas.add}
+    return Batch(picture, partial(LBFGS, first_step=0.02 * rate, **how))
 
 
 def _tell(descent: Descent, loss: Tensor, gradient: Tensor) -> tuple[Descent, list[str]]:

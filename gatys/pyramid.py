@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 import torch.nn.functional as F
@@ -26,6 +26,52 @@ def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
         return image
     small = F.interpolate(image.cpu(), size=tuple(size), mode="bicubic", antialias=True, align_corners=False)
     return small.clamp_(0, 1).to(image.device)
+
+
+def seen_rows(height: int, to: int, start: int, stop: int) -> tuple[int, int]:
+    """First row, and the first after the last, that rows [start, stop) of a picture resized from `height` to `to` see."""
+    if start == stop:
+        return 0, 0
+    scale = height / to
+    reach = 2 * max(scale, 1.0)
+    low = max(0, int(scale * (start + 0.5) - reach + 0.5))
+    return low, min(height, int(scale * (stop - 0.5) + reach + 0.5))
+
+
+def resize_rows(band: Tensor, low: int, height: int, to: int, start: int, stop: int) -> Tensor:
+    """Rows [start, stop) of what `resize` makes of a picture of `height` rows at a height of `to`, but for the clamping.
+
+    Args:
+        band: (N, C, h, W), rows of the picture from `low` on, all that `seen_rows` names.
+    """
+    scale = height / to
+    wide = max(scale, 1.0)
+    made = [band.new_empty(*band.shape[:2], 0, band.shape[3])]
+    for first in range(start, stop, 64):  # in blocks, so that the matrix of weights stays a narrow band
+        rows = torch.arange(first, min(first + 64, stop), dtype=torch.float64)
+        begin, end = seen_rows(height, to, first, first + len(rows))
+        distance = (torch.arange(begin, end) + 0.5 - scale * (rows[:, None] + 0.5)) / wide
+        weights = _cubic(distance)
+        weights = (weights / weights.sum(dim=1, keepdim=True)).to(band)
+        made.append(weights @ band[:, :, begin - low : end - low])
+    return torch.cat(made, dim=2)
+
+
+def _cubic(distance: Tensor) -> Tensor:
+    """Keys' cubic convolution kernel with a = -1/2 (1981, equation 15), which antialiased resampling uses."""
+    x = distance.abs()
+    return torch.where(x < 1, (1.5 * x - 2.5) * x * x + 1, torch.where(x < 2, ((2.5 - 0.5 * x) * x - 4) * x + 2, 0))
+
+
+def resize_columns(image: Tensor, width: int) -> Tensor:
+    """What `resize` makes of the columns, but for the clamping."""
+    if image.shape[-1] == width:
+        return image
+    if image.shape[-2] == 0:
+        return image.new_empty(*image.shape[:3], width)
+    size = (image.shape[-2], width)
+    wide = F.interpolate(image.cpu(), size=size, mode="bicubic", antialias=True, align_corners=False)
+    return wide.to(image.device)
 
 
 def scale_picture(image: Tensor, factor: float, reference: tuple[int, int] | None = None) -> Tensor:
@@ -87,11 +133,6 @@ def fewest_levels(counts: Iterable[tuple[int, bool]]) -> tuple[int, int | None]:
     return fewest, next(misfits, None)
 
 
-def pyramid(image: Tensor, levels: int) -> list[Tensor]:
-    """`levels` pictures, full size first, each resampled from the full one."""
-    return [resize(image, level_size(image.shape[-2:], level)) for level in range(levels)]
-
-
 def guide_at(mask: Tensor, stride: int) -> Tensor:
     """Bring a (N, 1, H, W) mask to the grid of a layer by averaging along the network's poolings."""
     for _ in range(int(math.log2(stride))):
@@ -119,8 +160,8 @@ def mask_planes(mask: Tensor, what: str) -> Tensor:
     return mask.clamp(0, 1)
 
 
-def check_mask(mask: Tensor, image: Tensor, what: str = "mask") -> Tensor:
-    """A mask of any size as (1 or N, 1, H, W) in [0, 1] on the grid of `image`.
+def check_mask(mask: Tensor, image: Tensor, what: str = "mask", stretch: Callable | None = None) -> Tensor:
+    """A mask of any size as (1 or N, 1, H, W) in [0, 1] on the grid of `image`, to which `stretch` brings it.
 
     Raises:
         ValueError: as `mask_planes`, and for a number of masks that is neither 1 nor that of the pictures.
@@ -130,4 +171,5 @@ def check_mask(mask: Tensor, image: Tensor, what: str = "mask") -> Tensor:
         raise ValueError(
             f"{what}: expected 1 or {image.shape[0]} masks for {image.shape[0]} pictures, got {mask.shape[0]}"
         )
-    return resize(mask.to(image), tuple(image.shape[-2:]))
+    mask = mask.to(image)
+    return resize(mask, tuple(image.shape[-2:])) if stretch is None else stretch(mask)

@@ -14,8 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .pyramid import fewest_levels, guide_at, mask_planes, resize
+from .canvas import WHOLE, Canvas
+from .pyramid import fewest_levels, guide_at, mask_planes
 from .targets import StyleTarget
+from .tiles import halo
 from .vgg import LAYERS, Layer, NetworkTag
 
 PROPAGATIONS = ("average", "inside")
@@ -113,26 +115,34 @@ def regional_style(
     return RegionalStyle(tuple(found))
 
 
-def region_weights(region: Region, size: tuple[int, int], like: Tensor) -> dict[str, Tensor] | None:
+def region_weights(
+    region: Region, size: tuple[int, int], like: Tensor, canvas: Canvas = WHOLE
+) -> dict[str, Tensor] | None:
     """Weight t^2 of each position, {layer: (1 or N, 1, H_l, W_l)}, for a picture of `size` (height, width).
 
     Args:
         region: its mask is brought to `size` and on to each layer of its style.
         size: of the level that is worked on.
         like: a tensor whose device and dtype the weights get.
+        canvas: where the picture lies; the weights are those of the rows here.
 
     Raises:
         ValueError: where the region vanishes on the grid of a layer.
     """
     if region.mask is None:
         return None
-    mask = resize(region.mask, size).to(like)
-    return {name: _weight(mask, LAYERS[name], region.propagation) for name in region.style.layers}
+    layers = [LAYERS[name] for name in region.style.layers]
+    margin = 0 if region.propagation == "average" else max(halo(layer.name for layer in layers))
+    mask = canvas.stretch(region.mask, size, margin).to(like)
+    return {layer.name: _weight(mask, layer, region.propagation, size, margin, canvas) for layer in layers}
 
 
-def _weight(mask: Tensor, layer: Layer, propagation: str) -> Tensor:
+def _weight(mask: Tensor, layer: Layer, propagation: str, size: tuple[int, int], margin: int, canvas: Canvas) -> Tensor:
     guide = guide_at(mask, layer.stride) if propagation == "average" else inside_guide(mask, layer)
-    if not (guide.amax(dim=(1, 2, 3)) > 1e-3).all():
+    first, last = canvas.rows(size)
+    before = min(first, margin) // layer.stride
+    guide = guide.narrow(2, before, last // layer.stride - first // layer.stride)
+    if not canvas.add((guide > 1e-3).flatten(1).any(dim=1).to(guide)).all():
         raise ValueError(
             f"region mask: its area vanishes on the grid of {layer.name} by the rule {propagation!r}; "
             "paint a larger region, or use shallower layers" + (", or 'average'" if propagation == "inside" else "")

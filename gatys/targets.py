@@ -32,12 +32,14 @@ class ContentTarget:
     guides: tuple[Mapping[str, Tensor], ...] | None
     """Of each level, {layer: (1 or N, 1, H_l, W_l)} weight of each position; None means 1 everywhere."""
     image: Tensor
-    """(N, 3, H, W), the content picture itself."""
+    """(N, 3, H, W), the content picture itself; in strips the rows that this process has, as of all tensors here."""
     normalize: bool
     automatic: bool
     """Whether the number of levels was left to the picture's size."""
     padding: str = "zero"
     """What the network saw beyond the picture's border, one of `tiles.PADDINGS`."""
+    whole: tuple[int, int] | None = None
+    """(height, width) of the whole picture where `image` is a strip."""
 
     @property
     def levels(self) -> int:
@@ -46,7 +48,7 @@ class ContentTarget:
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) at level 0."""
-        return tuple(self.image.shape[-2:])
+        return self.whole or tuple(self.image.shape[-2:])
 
     def pictures(self) -> list[ContentTarget]:
         """A target for each picture of the batch, sharing its memory."""

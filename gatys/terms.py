@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .canvas import WHOLE, Canvas, Strip
 from .gram import accumulation_dtype, gram_sum, gram_sum_gradient
-from .pyramid import resize
+from .pyramid import level_size
 from .regions import Region, region_weights
 from .targets import ContentTarget
 from .tiles import Tile
@@ -21,7 +22,7 @@ _TINY = 1e-12
 
 TV_FORMS = ("squared", "absolute", "corner")
 """Of the differences between neighbours: their squares; their absolute values; the squares, at those pixels only that
-have a neighbour on both sides (jcjohnson/neural-style)."""
+have a neighbour on both sides (jcjohnson/neural-style), which in a ring all have."""
 
 
 def check_tv_form(form: str) -> None:
@@ -30,7 +31,9 @@ def check_tv_form(form: str) -> None:
         raise ValueError(f"tv_form: expected one of {', '.join(TV_FORMS)}, got {form!r}")
 
 
-def total_variation(image: Tensor, form: str = "squared", *, ring: bool = False) -> tuple[Tensor, Tensor]:
+def total_variation(
+    image: Tensor, form: str = "squared", *, ring: bool = False, strip: Strip | None = None
+) -> tuple[Tensor, Tensor]:
     """Smoothness of pictures: squared differences of neighbours, summed and divided by the number of values.
 
     (Mahendran and Vedaldi, CVPR 2015, with exponent 2; with "absolute", the anisotropic form of Rudin, Osher and
@@ -40,6 +43,7 @@ def total_variation(image: Tensor, form: str = "squared", *, ring: bool = False)
         image: (N, 3, H, W).
         form: one of `TV_FORMS`.
         ring: whether opposite edges are neighbours, too.
+        strip: where `image` is a part of the picture; the value is then that part's.
 
     Returns:
         The value of each picture, (N,), and its gradient, (N, 3, H, W).
@@ -48,21 +52,25 @@ def total_variation(image: Tensor, form: str = "squared", *, ring: bool = False)
         ValueError: for another form.
     """
     check_tv_form(form)
-    count = image[0].numel()
+    own, there, count = strip or (image.shape[-2], image.shape[-2], image[0].numel())
     gradient = torch.zeros_like(image)
     value = image.new_zeros(image.shape[0])
-    for axis, across in ((-2, -1), (-1, -2)):
-        pixels, pulled = image, gradient
-        if form == "corner":
-            pixels, pulled = (t.narrow(across, 0, t.shape[across] - 1) for t in (image, gradient))
-        step = pixels.diff(dim=axis, append=pixels.narrow(axis, 0, 1) if ring else None)
+    if not own:
+        return value, gradient
+    for axis in (-2, -1):
+        height, width = (there, image.shape[-1]) if axis == -2 else (own, image.shape[-1])
+        if form == "corner" and not ring:
+            height, width = (there, width - 1) if axis == -2 else (there - 1, width)
+        pixels, pulled = (t[..., :height, :width] for t in (image, gradient))
+        closed = ring and (axis == -1 or strip is None)
+        step = pixels.diff(dim=axis, append=pixels.narrow(axis, 0, 1) if closed else None)
         size = step.abs() if form == "absolute" else step.square()
         value = value + size.sum(dim=(1, 2, 3)) / count
         step = step.sign() / count if form == "absolute" else step * (2 / count)
-        if ring:
+        if closed:
             pulled.add_(step.roll(1, axis)).sub_(step)
             continue
-        length = image.shape[axis]
+        length = pixels.shape[axis]
         pulled.narrow(axis, 1, length - 1).add_(step)
         pulled.narrow(axis, 0, length - 1).sub_(step)
     return value, gradient
@@ -76,7 +84,7 @@ class TemporalTarget:
     """
 
     image: Tensor
-    """(1 or N, 3, H, W), sRGB in [0, 1], resized to each level."""
+    """(1 or N, 3, H, W), sRGB in [0, 1], whole, resized to each level."""
     mask: Tensor | None = None
     """(1 or N, 1, H, W) in [0, 1], resized likewise: 1 where `image` can be trusted, 0 where nothing is known."""
 
@@ -84,21 +92,20 @@ class TemporalTarget:
 class TemporalTerm:
     """mean(mask * (x - image)^2) over pixels and channels, at the size of the picture."""
 
-    def __init__(self, target: TemporalTarget):
-        self._target = target
+    def __init__(self, target: TemporalTarget, canvas: Canvas = WHOLE):
+        self._target, self._canvas = target, canvas
         self._at: dict[tuple[int, int], tuple[Tensor, Tensor | None]] = {}
 
-    def __call__(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """The value of each picture, (N,), and its gradient, (N, 3, H, W)."""
-        size = tuple(image.shape[-2:])
+    def __call__(self, image: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """Of the rows here of a picture of `size`: their part of each picture's value, (N,), and the gradient in them."""
         if size not in self._at:
             mask = self._target.mask
-            small = None if mask is None else resize(mask, size).to(image)
-            self._at = {size: (resize(self._target.image, size).to(image), small)}
+            small = None if mask is None else self._canvas.stretch(mask, size).to(image)
+            self._at = {size: (self._canvas.stretch(self._target.image, size).to(image), small)}
         near, mask = self._at[size]
         difference = image - near
         pull = difference if mask is None else difference * mask
-        count = image[0].numel()
+        count = image.shape[1] * size[0] * size[1]
         return (pull * difference).sum(dim=(1, 2, 3)) / count, pull * (2 / count)
 
 
@@ -108,8 +115,8 @@ class StyleTerm:
     With `normalize`, each layer's part is divided by the mean square of A_l.
     """
 
-    def __init__(self, region: Region, level: int, like: Tensor):
-        style = region.style
+    def __init__(self, region: Region, level: int, like: Tensor, canvas: Canvas = WHOLE):
+        style, self._canvas = region.style, canvas
         wide = accumulation_dtype(like.dtype)
         self.layers = list(style.layers)
         self._region = region
@@ -125,11 +132,11 @@ class StyleTerm:
         if size == self._size:
             return
         like = next(iter(self._grams.values()))
-        self._weights = region_weights(self._region, size, like)
+        self._weights = region_weights(self._region, size, like, self._canvas)
         self._mass = {
             name: (size[0] // LAYERS[name].stride) * (size[1] // LAYERS[name].stride)
             if self._weights is None
-            else self._weights[name].sum(dim=(2, 3))[..., None]
+            else self._canvas.add(self._weights[name].sum(dim=(2, 3)))[..., None]
             for name in self.layers
         }
         self._size = size
@@ -141,6 +148,12 @@ class StyleTerm:
         """Add a tile's Gram sum of one layer to that of the picture."""
         gram = gram_sum(core, self._weight(name, part))
         sums[name] = sums[name].add_(gram) if name in sums else gram
+
+    def fill(self, sums: dict[str, Tensor], count: int) -> None:
+        """Give layers of which no tile was added a sum of zeros, for `count` pictures."""
+        for name, gram in self._grams.items():
+            if name not in sums:
+                sums[name] = gram.new_zeros(count, *gram.shape[1:])
 
     def penalty(self, sums: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Each layer's part of the term of each picture, (N,), and its derivative in the Gram sum, (N, C, C)."""
@@ -163,7 +176,8 @@ class ContentTerm:
     With `normalize`, each layer's part is divided by the spatial variance of P_l.
     """
 
-    def __init__(self, content: ContentTarget, level: int, like: Tensor):
+    def __init__(self, content: ContentTarget, level: int, like: Tensor, canvas: Canvas = WHOLE):
+        size = level_size(content.size, level)
         wide = accumulation_dtype(like.dtype)
         self.layers = list(content.layers)
         self._features = content.features[level]
@@ -172,9 +186,10 @@ class ContentTerm:
         for name, target in self._features.items():
             variance = torch.ones(1, dtype=wide)
             if content.normalize:
-                channels = [some.to(wide).var(dim=(2, 3), correction=0) for some in target.split(32, dim=1)]
+                channels = [canvas.variance(some.to(wide)) for some in target.split(32, dim=1)]
                 variance = torch.cat(channels, dim=1).mean(dim=1).clamp_(min=_TINY)
-            values = target.shape[1] * target.shape[2] * target.shape[3]
+            layer = LAYERS[name]
+            values = layer.channels * (size[0] // layer.stride) * (size[1] // layer.stride)
             self._scale[name] = (content.layers[name] / values / variance).to(like.device)
 
     def pull(self, name: str, core: Tensor, part: Tile) -> tuple[Tensor, Tensor]:

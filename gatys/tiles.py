@@ -97,20 +97,29 @@ def halo(layers: Iterable[str]) -> tuple[int, int]:
     return -(-before // stride) * stride, after
 
 
-def cut(length: int, tile: int | None, layers: Iterable[str], padding: str = "zero") -> list[Span]:
-    """Cut an edge of `length` pixels into cores of at most about `tile` pixels, as equal as strides allow."""
+def cut(
+    length: int, tile: int | None, layers: Iterable[str], padding: str = "zero", within: tuple[int, int] | None = None
+) -> list[Span]:
+    """Cut an edge of `length` pixels into cores of at most about `tile` pixels, as equal as strides allow.
+
+    `within` is the part [first, last) of the edge to cut, default all of it; both are multiples of the deepest stride,
+    or the edge's ends.
+    """
     layers = list(layers)
+    first, last = within or (0, length)
+    if first == last:
+        return []
     stride = max(LAYERS[layer_name(name)].stride for name in layers)
     before, after = halo(layers)
-    units = length // stride  # the last core also takes the pixels that the poolings leave over
+    units = (last - first) // stride  # the last core also takes the pixels that the poolings leave over
     count = 1 if tile is None else max(1, min(units, -(-length // tile)))
-    edges = [units * k // count * stride for k in range(count)] + [length]
+    edges = [first + units * k // count * stride for k in range(count)] + [last]
     spans = []
     for start, stop in pairwise(edges):
         low, high, beyond = start - before, stop + after, padding
         if padding != "circular":
             low, high = max(0, low), min(length, high)
-        elif count == 1 and length % stride == 0:
+        elif stop - start == length and length % stride == 0:
             low, high = 0, length  # each layer's own grid closes into a ring, so that no halo is needed
         else:
             beyond = "zero"
@@ -119,7 +128,11 @@ def cut(length: int, tile: int | None, layers: Iterable[str], padding: str = "ze
 
 
 def tiles(
-    size: tuple[int, int], tile: int | tuple[int, int] | None, layers: Iterable[str], padding: str = "zero"
+    size: tuple[int, int],
+    tile: int | tuple[int, int] | None,
+    layers: Iterable[str],
+    padding: str = "zero",
+    rows: tuple[int, int] | None = None,
 ) -> list[Tile]:
     """Tiles that cover a picture.
 
@@ -128,6 +141,7 @@ def tiles(
         tile: edge of the cores in pixels, or their (height, width); None gives one tile that is the whole picture.
         layers: those whose features are needed; they set the halo and the strides.
         padding: one of `PADDINGS`.
+        rows: the part [first, last) of the picture's rows to cover, both multiples of the deepest stride or its ends.
 
     Raises:
         ValueError: if `tile` is not a whole number of at least the deepest layer's stride, or for another padding.
@@ -137,7 +151,7 @@ def tiles(
     check_padding(padding)
     height, width = tile if isinstance(tile, tuple) else (tile, tile)
     columns = cut(size[1], width, layers, padding)
-    return [Tile(r, c) for r in cut(size[0], height, layers, padding) for c in columns]
+    return [Tile(r, c) for r in cut(size[0], height, layers, padding, rows) for c in columns]
 
 
 def check_tile(tile: int | tuple[int, int] | None, layers: Iterable[str]) -> None:

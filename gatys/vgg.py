@@ -95,16 +95,21 @@ def check_image(image: Tensor, layers: Iterable[str] = (), what: str = "image") 
         raise ValueError(
             f"{what}: expected at least one picture with at least one pixel, got an empty batch {tuple(image.shape)}"
         )
+    check_size(tuple(image.shape[-2:]), layers, what)
+    if not torch.isfinite(image).all():
+        raise ValueError(f"{what}: expected finite values in [0, 1], got NaN or infinite pixels")
+
+
+def check_size(size: tuple[int, int], layers: Iterable[str], what: str = "image") -> None:
+    """Raise ValueError unless a picture of `size` (height, width) is large enough for `layers`."""
     layers = [layer_name(name) for name in layers]
-    need, height, width = minimum_size(layers), *image.shape[-2:]
+    need, (height, width) = minimum_size(layers), size
     if min(height, width) < need:
         deepest = layers_down_to(layers)[-1].name
         raise ValueError(
             f"{what}: {width} x {height} pixels is too small for {deepest}, which needs at least {need} x {need}; "
             "enlarge the picture or choose shallower layers"
         )
-    if not torch.isfinite(image).all():
-        raise ValueError(f"{what}: expected finite values in [0, 1], got NaN or infinite pixels")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 import gatys
-from gatys.pyramid import level_size, pyramid, resize, resolve_levels, scale_picture
+from gatys import start
+from gatys.pyramid import level_size, resize, resolve_levels, scale_picture
 from gatys.schedule import parse_steps, split_steps
 from gatys.start import noise
 
@@ -56,6 +57,16 @@ def test_same_seed_same_picture(net):
 
 def test_noise_of_a_picture_depends_on_its_own_seed():
     assert torch.equal(noise(3, (4, 5), 7)[1:], noise(2, (4, 5), 8))
+
+
+@pytest.mark.parametrize("draw", [torch.rand, torch.randn])
+def test_rows_of_noise_are_those_of_the_whole(monkeypatch, draw):
+    drawn = draw((3, 37, 11), generator=torch.Generator().manual_seed(7))
+    whole = noise(1, (37, 11), 7, draw)
+    assert torch.equal(whole[0], drawn)
+    monkeypatch.setattr(start, "_PIECE", 96)
+    for rows in ((0, 16), (16, 37), (5, 5), (0, 37)):
+        assert torch.equal(noise(1, (37, 11), 7, draw, rows), whole[:, :, slice(*rows)])
 
 
 def test_a_batch_gives_each_content_its_own_picture(net):
@@ -140,7 +151,7 @@ def test_levels(net):
     assert [level_size(size, level) for level in range(3)] == [(40, 51), (20, 26), (10, 13)]
     content = gatys.extract_content(net, pictures(1, 3, *size), ["conv1_1"], levels=2)
     assert [tuple(f["conv1_1"].shape[-2:]) for f in content.features] == [(40, 51), (20, 26)]
-    coarse = pyramid(pictures(1, 3, *size), 2)[1]
+    coarse = resize(pictures(1, 3, *size), (20, 26))
     torch.testing.assert_close(content.features[1]["conv1_1"], net(coarse, ["conv1_1"])["conv1_1"])
     history = gatys.optimize(net, **targets(net, levels=2), steps=[3, 5]).history
     assert [record.level for record in history] == [1] * 5 + [0] * 3

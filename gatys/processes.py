@@ -1,0 +1,150 @@
+"""Processes that work on one picture at the same time, by `torch.distributed`.
+
+`torchrun` starts them and says to each, in its environment, how many there are and which it is. Everything here is
+collective: each process calls the same functions in the same order, or all wait for ever.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Hashable, Mapping, Sequence
+from datetime import timedelta
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+Name = TypeVar("Name", bound=Hashable)
+
+JOIN = 120
+"""Seconds until all must be there."""
+WAIT = 3600
+"""Seconds that one may wait for the others at any point: for the slowest one's part of an evaluation, or its files."""
+
+
+class Team:
+    """Processes that work together.
+
+    Args:
+        device: where the tensors that they exchange are.
+        group: of `torch.distributed`, whose ranks are the first ones of all; default all processes.
+    """
+
+    def __init__(self, device: torch.device | str = "cpu", group: dist.ProcessGroup | None = None):
+        self.device, self._group = torch.device(device), group
+        self.rank, self.count = dist.get_rank(group), dist.get_world_size(group)
+        self.sent = 0
+        """Bytes that this process has sent so far; of a sum over processes what a ring sends, 2 (n - 1) / n of it."""
+
+    def sum_all(self, values: Mapping[Name, Tensor]) -> dict[Name, Tensor]:
+        """The sums over all processes, bit for bit the same on each; all give the same names, shapes and dtypes."""
+        done: dict[Name, Tensor] = {}
+        for dtype in dict.fromkeys(value.dtype for value in values.values()):
+            some = {name: value for name, value in values.items() if value.dtype == dtype}
+            packed = torch.cat([value.reshape(-1) for value in some.values()])
+            self._reduce(packed, dist.ReduceOp.SUM)
+            pieces = packed.split([value.numel() for value in some.values()])
+            done |= {name: piece.view(value.shape) for (name, value), piece in zip(some.items(), pieces, strict=True)}
+        return {name: done[name] for name in values}
+
+    def least(self, number: int) -> int:
+        """The smallest number that a process gives."""
+        value = torch.tensor(number, device=self.device)
+        self._reduce(value, dist.ReduceOp.MIN)
+        return int(value)
+
+    def _reduce(self, value: Tensor, how: dist.ReduceOp) -> None:
+        dist.all_reduce(value, how, group=self._group)
+        self.sent += 2 * (self.count - 1) * value.nbytes // self.count
+
+    def exchange(self, given: Mapping[int, Tensor], expected: Mapping[int, Tensor]) -> None:
+        """Send to each process what is given for it, and fill the tensors with what comes from each."""
+        calls = [dist.P2POp(dist.irecv, tensor, rank, self._group) for rank, tensor in sorted(expected.items())]
+        calls += [dist.P2POp(dist.isend, tensor, rank, self._group) for rank, tensor in sorted(given.items())]
+        if calls:
+            for call in dist.batch_isend_irecv(calls):
+                call.wait()
+        self.sent += sum(tensor.nbytes for tensor in given.values())
+
+    def agree(self, what: Mapping[str, object]) -> None:
+        """Raise ValueError, on every process, where they do not give the same."""
+        names = list(what)
+        mine = [int.from_bytes(hashlib.sha256(_bytes(what[name])).digest()[:7], "big") for name in names]
+        first = torch.tensor(mine, device=self.device)
+        dist.broadcast(first, 0, group=self._group)
+        apart = (first != torch.tensor(mine, device=self.device)).long()
+        self._reduce(apart, dist.ReduceOp.SUM)
+        wrong = [name for name, count in zip(names, apart.tolist(), strict=True) if count]
+        if wrong:
+            raise ValueError(
+                f"{', '.join(wrong)}: expected the same on all {self.count} processes, got different ones; "
+                "start every process with the same files, options and versions"
+            )
+
+
+def _bytes(value: object) -> bytes:
+    if isinstance(value, Tensor):
+        return value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
+    return repr(value).encode()
+
+
+def started_together(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether `torchrun`, or something like it, has started this process as one of several."""
+    return int(environment.get("WORLD_SIZE", "1")) > 1
+
+
+def own_device(name: str, environment: Mapping[str, str] = os.environ) -> torch.device:
+    """The device of this process: where `name` is auto or cuda, the GPU with its number on this machine, if there is one.
+
+    Raises:
+        ValueError: where processes cannot work together on such a device, or there are more of them than GPUs.
+    """
+    cards, number = torch.cuda.device_count(), int(environment.get("LOCAL_RANK", "0"))
+    if name == "auto":
+        name = "cuda" if cards else "cpu"
+    if name == "cpu":
+        return torch.device("cpu")
+    if name != "cuda":
+        raise ValueError(f"--device: expected auto, cuda or cpu for several processes, got {name!r}; give one of these")
+    if number >= cards:
+        raise ValueError(
+            f"--device: expected a GPU for each process of this machine, got {cards} for process {number + 1}; "
+            f"start at most {cards}, or give --device cpu"
+            if cards
+            else "--device: this machine has no CUDA GPU; give --device cpu"
+        )
+    return torch.device("cuda", number)
+
+
+def join(device: torch.device, seconds: Sequence[int] = (JOIN, WAIT)) -> Team:
+    """Meet the other processes of the run.
+
+    Args:
+        device: where this process computes; on the CPU gloo carries the tensors, on CUDA nccl.
+        seconds: until all must be there, and that one may wait for another later.
+
+    Raises:
+        ValueError: where PyTorch has no such backend, or the others are not found in time.
+    """
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    if not dist.is_available() or not dist.is_backend_available(backend):
+        raise ValueError(
+            f"--device: this PyTorch has no {backend}, which processes on {device.type} need; "
+            "give another device, or start one process"
+        )
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    try:
+        store, rank, count = next(dist.rendezvous("env://", timeout=timedelta(seconds=seconds[0])))
+        dist.init_process_group(
+            backend, store=store, rank=rank, world_size=count, timeout=timedelta(seconds=seconds[1])
+        )
+    except (RuntimeError, ValueError, OSError) as problem:
+        first = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
+        raise ValueError(
+            f"processes: expected {os.environ['WORLD_SIZE']} that find each other within {seconds[0]} seconds, and "
+            f"they did not ({first}); start them by torchrun, and check its rendezvous address"
+        ) from problem
+    return Team(device)

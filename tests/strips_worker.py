@@ -1,0 +1,205 @@
+"""One of several processes that share pictures out: each case must give what one process gives.
+
+    RANK=0 WORLD_SIZE=4 ... python strips_worker.py FOLDER
+
+Process 0 makes what is expected, by one process, before; FOLDER gets what each process found.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+
+import gatys
+from gatys import objective as objective_module
+from gatys.canvas import WHOLE
+from gatys.processes import Team, join
+from gatys.strips import Strips
+from gatys.terms import TemporalTarget
+
+MEDIUM = {"conv1_1": 0.2, "conv2_1": 0.3, "conv3_1": 0.5}
+DEEP = {"conv1_1": 0.2, "conv4_1": 0.3, "conv5_1": 0.5}
+
+
+def pictures(*shape, seed=0):
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def rows_of(canvas, picture):
+    return picture[:, :, slice(*canvas.rows(tuple(picture.shape[-2:])))]
+
+
+def half(height, width):
+    mask = torch.zeros(height, width)
+    mask[:, : width // 3] = 1
+    mask[height // 2 :] += 0.4
+    return mask.clamp(0, 1)
+
+
+def content_and_style(net, canvas, size=(69, 22), layers=MEDIUM, levels=1, count=1, padding="zero", mask=None):
+    photo, painting = pictures(count, 3, *size, seed=1), pictures(1, 3, 53, 40, seed=2)
+    how = {"levels": levels, "normalize": True, "canvas": canvas}
+    deepest = {"conv4_2": 1.0} if layers is DEEP else {"conv2_2": 0.5, "conv3_2": 1.0}
+    content = gatys.extract_content(net, rows_of(canvas, photo), deepest, padding=padding, mask=mask, **how)
+    return content, gatys.extract_style(net, rows_of(canvas, painting), layers, **how)
+
+
+def evaluated(net, canvas, content, style, size=(69, 22), tile=None, keep=False, **rest):
+    count = 1 if content is None else content.image.shape[0]
+    objective = gatys.Objective(net, content=content, style=style, canvas=canvas, **rest)
+    terms, gradient = objective.terms(rows_of(canvas, pictures(count, 3, *size, seed=5)), tile, keep=keep)
+    return {"losses": terms.sums() | terms.layer_sums(), "rows": gradient}
+
+
+def descended(net, canvas, content, style, steps=4, **rest):
+    result = gatys.optimize(net, content=content, style=style, steps=steps, canvas=canvas, **rest)
+    losses = {f"{r.step} {name}": value for r in result.history for name, value in (r.asdict() | r.layers).items()}
+    return {"losses": losses, "rows": result.image, "notes": result.notes}
+
+
+def deep_layers(net, canvas):
+    return evaluated(net, canvas, *content_and_style(net, canvas, layers=DEEP), tile=32, tv_weight=0.1)
+
+
+def replicate_with_two_passes(net, canvas):
+    both = content_and_style(net, canvas, padding="replicate", count=2)
+    return evaluated(net, canvas, *both, tile=16, tv_form="corner", tv_weight=0.3)
+
+
+def ring_whose_edge_the_poolings_do_not_divide(net, canvas):
+    both = content_and_style(net, canvas, padding="circular")
+    return evaluated(net, canvas, *both, tile=(24, 16), keep=True, tv_weight=0.2)
+
+
+def ring(net, canvas):
+    both = content_and_style(net, canvas, size=(80, 32), padding="circular")
+    return evaluated(net, canvas, *both, size=(80, 32), tv_form="absolute", tv_weight=0.2)
+
+
+def content_mask_and_regions(net, canvas):
+    content, one = content_and_style(net, canvas, mask=half(30, 20), levels=2)
+    other = gatys.extract_style(net, [rows_of(canvas, pictures(1, 3, *s)) for s in ((40, 33), (70, 20))], MEDIUM, 2)
+    style = gatys.regional_style([(one, half(69, 22)), (other, 1 - half(31, 30))])
+    near = TemporalTarget(pictures(1, 3, 20, 20, seed=8), pictures(1, 1, 69, 22, seed=9))
+    return descended(net, canvas, content, style, temporal=near, temporal_weight=2.0, tv_weight=0.1)
+
+
+def regions_from_inside(net, canvas):
+    masked = gatys.extract_style(net, rows_of(canvas, pictures(1, 3, 53, 40)), MEDIUM, 1, half(20, 20), canvas=canvas)
+    mask = torch.zeros(69, 60)
+    mask[:50] = 1
+    style = gatys.regional_style([(masked, mask), (masked, None)], propagation="inside")
+    return evaluated(net, canvas, None, style, size=(69, 60))
+
+
+def levels_of_which_some_are_too_small_for_all(net, canvas):
+    both = content_and_style(net, canvas, levels=3)
+    return descended(net, canvas, *both, steps=6, init="noise", seed=3, tile=32)
+
+
+def adam_on_a_ring(net, canvas):
+    both = content_and_style(net, canvas, levels=2, padding="circular")
+    return descended(net, canvas, *both, optimizer="adam", init="mean", history_size=3)
+
+
+def texture_from_a_picture(net, canvas):
+    style = content_and_style(net, canvas)[1]
+    init = rows_of(canvas, pictures(1, 3, 64, 33))
+    return descended(net, canvas, None, style, init=init, size=(69, 22), steps=6)
+
+
+def content_alone(net, canvas):
+    return descended(net, canvas, content_and_style(net, canvas)[0], None, init="noise", learning_rate=3.0)
+
+
+def stopped_by_the_last_process(net, canvas):
+    last = canvas is WHOLE or canvas.rank == canvas.team.count - 1
+
+    def callback(progress):
+        if progress.step == 2 and last:
+            raise StopIteration
+
+    return descended(net, canvas, *content_and_style(net, canvas, levels=2), steps=6, callback=callback)
+
+
+def memory_runs_out_on_the_last_process(net, canvas):
+    both, calls = content_and_style(net, canvas), []
+    forward = objective_module.forward
+
+    def fails_once(*args, **how):
+        calls.append(1)
+        if canvas is not WHOLE and canvas.rank == canvas.team.count - 1 and len(calls) == 2:
+            raise RuntimeError("out of memory")
+        return forward(*args, **how)
+
+    objective_module.forward = fails_once
+    try:
+        found = descended(net, canvas, *both)
+    finally:
+        objective_module.forward = forward
+    assert canvas is WHOLE or "memory ran out; went on from the same picture in" in found["notes"][0]
+    return found
+
+
+CASES = (
+    deep_layers,
+    replicate_with_two_passes,
+    ring_whose_edge_the_poolings_do_not_divide,
+    ring,
+    content_mask_and_regions,
+    regions_from_inside,
+    levels_of_which_some_are_too_small_for_all,
+    adam_on_a_ring,
+    texture_from_a_picture,
+    content_alone,
+    stopped_by_the_last_process,
+    memory_runs_out_on_the_last_process,
+)
+
+
+def refused(net, canvas):
+    """What each process is told where they do not agree."""
+    try:
+        canvas.agree({"options": 1, "pictures": torch.tensor([canvas.rank])})
+    except ValueError as problem:
+        return str(problem)
+
+
+def main(folder):
+    torch.set_num_threads(1)
+    team = join(torch.device("cpu"))
+    net = gatys.load_vgg19("untrained:3").double()
+    expected = folder / "expected.pt"
+    if team.rank == 0:
+        torch.save({case.__name__: case(net, WHOLE) for case in CASES}, expected)
+    dist.barrier()
+    expected = torch.load(expected)
+    found = {}
+    for count in (2, 3, 4):
+        group = dist.new_group(range(count))
+        if team.rank < count:
+            part = Team("cpu", group)
+            for case in CASES:
+                canvas = Strips(part, ["conv5_1" if case is deep_layers else "conv3_2"], ring="ring" in case.__name__)
+                here, whole = case(net, canvas), expected[case.__name__]
+                rows = rows_of(canvas, whole["rows"])
+                found[f"{case.__name__} {count}"] = {
+                    "names": sorted(here["losses"]) == sorted(whole["losses"]),
+                    "loss": max(abs(here["losses"][k] - v) / max(abs(v), 1e-300) for k, v in whole["losses"].items()),
+                    "rows": ((here["rows"] - rows).norm() / rows.norm()).item(),
+                    "losses": here["losses"],
+                }
+                if case in (deep_layers, adam_on_a_ring) and count == 3:
+                    again = case(net, canvas)
+                    same = torch.equal(again["rows"], here["rows"]) and again["losses"] == here["losses"]
+                    found[f"{case.__name__} again"] = same
+            found[f"refused {count}"] = refused(net, canvas)
+            found[f"sent {count}"] = part.sent
+    (folder / f"{team.rank}.json").write_text(json.dumps(found))
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,110 @@
+"""One picture on several processes: loss, gradient and whole runs are those of one."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import strips_worker
+import torch
+import torch.nn.functional as F
+
+from gatys.pyramid import resize_columns, resize_rows, seen_rows
+from gatys.strips import ALIGNMENT, Strips
+
+HERE = Path(__file__).parent
+PROCESSES = 4
+
+
+def start(command, count, **environment):
+    """`command` in each of `count` processes that are to meet."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    rest = {"WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    rest |= {"OMP_NUM_THREADS": 1, "PYTHONPATH": f"{HERE.parent}{os.pathsep}{HERE}"} | environment
+    return [
+        subprocess.Popen(
+            [sys.executable, *command],
+            env=os.environ | {name: str(value) for name, value in (rest | {"RANK": rank, "LOCAL_RANK": rank}).items()},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(count)
+    ]
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """What each of four processes found, alone and in smaller teams."""
+    folder = tmp_path_factory.mktemp("strips")
+    processes = start([HERE / "strips_worker.py", folder], PROCESSES)
+    said = [process.communicate(timeout=900)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * PROCESSES, said
+    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(PROCESSES)]
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+@pytest.mark.parametrize("case", strips_worker.CASES, ids=lambda case: case.__name__)
+def test_processes_find_what_one_finds(found, case, count):
+    for rank in range(count):
+        here = found[rank][f"{case.__name__} {count}"]
+        assert here["names"]
+        assert here["loss"] < 1e-10 and here["rows"] < 1e-10
+        assert here["losses"] == found[0][f"{case.__name__} {count}"]["losses"]  # bit for bit on all
+
+
+def test_the_same_processes_find_the_same_again(found):
+    assert all(found[rank][f"{name} again"] for rank in range(3) for name in ("deep_layers", "adam_on_a_ring"))
+
+
+def test_processes_that_disagree_are_all_told(found):
+    for count in (2, 3, 4):
+        told = {found[rank][f"refused {count}"] for rank in range(count)}
+        words = f"pictures: expected the same on all {count} processes, got different ones; start every process with "
+        assert told == {words + "the same files, options and versions"}
+
+
+# how rows are dealt
+
+
+def strips(count, rank=0, layers=("conv5_1",), **rest):
+    return Strips(SimpleNamespace(count=count, rank=rank), layers, **rest)
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+@pytest.mark.parametrize("ring", [False, True])
+def test_strips_are_aligned_and_all_have_as_much_to_do(count, ring):
+    bounds = strips(count, ring=ring).bounds(2005)
+    assert bounds[0] == 0 and bounds[-1] == 2005
+    assert all(start % ALIGNMENT == 0 for start in bounds[:-1])
+    padding = "circular" if ring else "zero"
+    windows = [strips(count, rank, ring=ring).extent((2005, 30), ["conv5_1"], padding)[0] for rank in range(count)]
+    assert max(windows) - min(windows) <= 2 * ALIGNMENT
+
+
+def test_each_process_has_rows_as_long_as_there_are_enough():
+    assert strips(4).bounds(64) == (0, 16, 32, 48, 64)
+    assert strips(4).bounds(40) == (0, 0, 16, 16, 40)
+    assert strips(4).bounds(9) == (0, 0, 0, 0, 9)
+    strips(4).check_count((64, 30))
+    with pytest.raises(ValueError, match="30 x 63 pixels has 3 strips of 16 rows, too few for 4 processes; start at m"):
+        strips(4).check_count((63, 30))
+
+
+# resampling by rows
+
+
+@pytest.mark.parametrize(("height", "to"), [(101, 51), (51, 101), (333, 100), (7, 64), (200, 199), (64, 1)])
+def test_resized_rows_are_those_of_the_whole(height, to):
+    x = torch.rand(2, 3, height, 37, dtype=torch.float64)
+    expected = F.interpolate(x, size=(to, 20), mode="bicubic", antialias=True, align_corners=False)
+    for start, stop in ((0, to), (to // 3, to // 2), (to // 2, to // 2)):
+        low, high = seen_rows(height, to, start, stop)
+        made = resize_rows(resize_columns(x[:, :, low:high], 20), low, height, to, start, stop)
+        torch.testing.assert_close(made, expected[:, :, start:stop], rtol=1e-13, atol=1e-13)
