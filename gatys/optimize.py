@@ -180,7 +180,14 @@ def optimize(
     try:
         for level in reversed(range(levels if before is None else before.level + 1)):
             objective = Objective(
-                net, content=content, style=style, temporal=temporal, level=level, padding=padding, canvas=canvas, **weights
+                net,
+                content=content,
+                style=style,
+                temporal=temporal,
+                level=level,
+                padding=padding,
+                canvas=canvas,
+                **weights,
             )
             if picture is None and log.isEnabledFor(logging.INFO):
                 plans = [plan_for(each, objective) for each in range(levels)]

@@ -135,6 +135,8 @@ def fewest_levels(counts: Iterable[tuple[int, bool]]) -> tuple[int, int | None]:
 
 def guide_at(mask: Tensor, stride: int) -> Tensor:
     """Bring a (N, 1, H, W) mask to the grid of a layer by averaging along the network's poolings."""
+    if not mask.shape[-2]:  # a strip without rows, which PyTorch does not pool
+        return mask[..., : mask.shape[-1] // stride]
     for _ in range(int(math.log2(stride))):
         mask = F.avg_pool2d(mask, 2)
     return mask

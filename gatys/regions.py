@@ -133,7 +133,7 @@ def region_weights(
         return None
     layers = [LAYERS[name] for name in region.style.layers]
     margin = 0 if region.propagation == "average" else max(halo(layer.name for layer in layers))
-    mask = canvas.stretch(region.mask, size, margin).to(like)
+    mask = canvas.stretch(region.mask.to(like), size, margin)
     return {layer.name: _weight(mask, layer, region.propagation, size, margin, canvas) for layer in layers}
 
 
@@ -152,6 +152,8 @@ def _weight(mask: Tensor, layer: Layer, propagation: str, size: tuple[int, int],
 
 def inside_guide(mask: Tensor, layer: Layer) -> Tensor:
     """The least value of a (N, 1, H, W) mask in all the pixels of the picture that each unit of `layer` sees."""
+    if not mask.shape[-2]:
+        return guide_at(mask, layer.stride)
     holes = -mask
     for axis in (-2, -1):  # the minimum over a square is that over its rows and then its columns
         units = mask.shape[axis] // layer.stride

@@ -6,6 +6,7 @@ Process 0 makes what is expected, by one process, before; FOLDER gets what each 
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -80,7 +81,8 @@ def ring(net, canvas):
 
 def content_mask_and_regions(net, canvas):
     content, one = content_and_style(net, canvas, mask=half(30, 20), levels=2)
-    other = gatys.extract_style(net, [rows_of(canvas, pictures(1, 3, *s)) for s in ((40, 33), (70, 20))], MEDIUM, 2)
+    paintings = [rows_of(canvas, pictures(1, 3, *size)) for size in ((40, 33), (70, 20))]
+    other = gatys.extract_style(net, paintings, MEDIUM, 2, normalize=True, canvas=canvas)
     style = gatys.regional_style([(one, half(69, 22)), (other, 1 - half(31, 30))])
     near = TemporalTarget(pictures(1, 3, 20, 20, seed=8), pictures(1, 1, 69, 22, seed=9))
     return descended(net, canvas, content, style, temporal=near, temporal_weight=2.0, tv_weight=0.1)
@@ -125,12 +127,12 @@ def stopped_by_the_last_process(net, canvas):
 
 
 def memory_runs_out_on_the_last_process(net, canvas):
-    both, calls = content_and_style(net, canvas), []
+    both, calls = content_and_style(net, canvas, size=(69, 72)), []
     forward = objective_module.forward
 
     def fails_once(*args, **how):
         calls.append(1)
-        if canvas is not WHOLE and canvas.rank == canvas.team.count - 1 and len(calls) == 2:
+        if canvas is not WHOLE and canvas.rank == canvas.team.count - 1 and len(calls) == 1:
             raise RuntimeError("out of memory")
         return forward(*args, **how)
 
@@ -159,6 +161,15 @@ CASES = (
 )
 
 
+ON_EVERY_NUMBER = (deep_layers, content_mask_and_regions, adam_on_a_ring)
+
+
+def chosen(case, count):
+    """Whether a case is tried on that many processes; without GATYS_LONG_TESTS, most are on one number only."""
+    long = os.environ.get("GATYS_LONG_TESTS") == "1"
+    return long or case in ON_EVERY_NUMBER or CASES.index(case) % 3 == count - 2
+
+
 def refused(net, canvas):
     """What each process is told where they do not agree."""
     try:
@@ -167,13 +178,14 @@ def refused(net, canvas):
         return str(problem)
 
 
-def main(folder):
+def main(folder, *names):
+    cases = [case for case in CASES if not names or case.__name__ in names]
     torch.set_num_threads(1)
     team = join(torch.device("cpu"))
     net = gatys.load_vgg19("untrained:3").double()
     expected = folder / "expected.pt"
     if team.rank == 0:
-        torch.save({case.__name__: case(net, WHOLE) for case in CASES}, expected)
+        torch.save({case.__name__: case(net, WHOLE) for case in cases}, expected)
     dist.barrier()
     expected = torch.load(expected)
     found = {}
@@ -181,13 +193,13 @@ def main(folder):
         group = dist.new_group(range(count))
         if team.rank < count:
             part = Team("cpu", group)
-            for case in CASES:
+            for case in filter(lambda case: chosen(case, count), cases):
                 canvas = Strips(part, ["conv5_1" if case is deep_layers else "conv3_2"], ring="ring" in case.__name__)
                 here, whole = case(net, canvas), expected[case.__name__]
                 rows = rows_of(canvas, whole["rows"])
                 found[f"{case.__name__} {count}"] = {
                     "names": sorted(here["losses"]) == sorted(whole["losses"]),
-                    "loss": max(abs(here["losses"][k] - v) / max(abs(v), 1e-300) for k, v in whole["losses"].items()),
+                    "loss": max(abs(here["losses"][k] - v) / max(abs(v), 1e-9) for k, v in whole["losses"].items()),
                     "rows": ((here["rows"] - rows).norm() / rows.norm()).item(),
                     "losses": here["losses"],
                 }
@@ -202,4 +214,4 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])
