@@ -20,7 +20,7 @@ from gatys.tiles import PADDINGS
 from gatys.vgg import LAYERS, POOLINGS, RESPONSES, minimum_size
 
 LONG = os.environ.get("GATYS_LONG_TESTS") == "1"
-MANY = int(os.environ.get("GATYS_EXAMPLES", 2000))
+MANY = int(os.environ.get("GATYS_EXAMPLES", "2000"))
 SHALLOW = ["conv1_1", "conv1_1", "conv1_2", "conv2_1", "conv2_1", "conv2_2", "conv3_1"]
 """What is deeper costs more and is no different."""
 EDGES = st.one_of(st.integers(1, 12), st.integers(1, 20), st.integers(1, 64))
@@ -218,7 +218,7 @@ def runs(draw):
     return net, arguments, made_from, size, count
 
 
-@examples(8)
+@examples(5)
 @given(runs(), st.sampled_from(["plain", "no_grad", "inference"]), st.data())
 def test_runs(run, mode, data):
     net, arguments, made_from, size, count = run
@@ -240,7 +240,7 @@ def test_runs(run, mode, data):
     assert worth <= min(record.total for record in result.history if record.level == 0) * (1 + 1e-6)
 
 
-@examples(10)
+@examples(6)
 @given(runs(), st.integers(8, 40), st.integers(0, 99))
 def test_tiles_change_nothing(run, tile, seed):
     """Loss to 1e-4 in float32, of which sums of activations keep that much; to 1e-9 in float64, and so the gradient."""
