@@ -7,7 +7,8 @@ values would swallow the pictures that come after it.
 
 Standard output carries one line, about the result; everything else goes to standard error. Exit codes: 0 done; 1 out
 of memory; 2 something given is wrong, said in one sentence; 130 ended by Ctrl-C, the first of which stops the descent
-and saves the best picture so far (so that `gatys ... && next` does not go on), the second of which saves nothing.
+and saves the best picture so far (so that `gatys ... && next` does not go on), the second of which saves nothing; 143
+ended by SIGTERM during a descent with a --checkpoint.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ from .images import ImageError, check_output, save_image
 from .inputs import load_inputs, make_style
 from .memory import OutOfMemory, is_out_of_memory
 from .optimize import optimize
-from .options import NO_CONTENT, check_options
+from .option_checks import check_options
+from .options import NO_CONTENT
 from .preset_options import describe, fill_options, parse_options
 from .reading import read_as
 from .records import Progress, Record, Result
@@ -45,13 +47,21 @@ from .weights import load_vgg19
 
 log = logging.getLogger(__name__)
 
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
 UNTRAINED = (
     "untrained filters: colours and brush texture of the style, not the trained network of the paper; "
     "use --weights imagenet for that"
 )
 _OF_OPTIMIZE = ("steps", "optimizer", "learning_rate", "content_weight", "style_weight", "tv_weight")
 _OF_OPTIMIZE += ("tv_form", "seed", "tile", "history_size", "memory", "padding")
+_OF_OPTIMIZE += ("checkpoint", "checkpoint_every")
+
+
+_NOT_OURS = (signal.SIG_IGN, None)
+
+
+class _Terminated(BaseException):
+    """SIGTERM, as KeyboardInterrupt is SIGINT."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,13 +69,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     package = logging.getLogger(__name__.rpartition(".")[0])
     handler, level = _Lines(), package.level
     package.addHandler(handler)
+    options = None
     try:
         options = parse_options(argv)
         package.setLevel({"quiet": logging.ERROR, "verbose": logging.DEBUG}.get(options.verbosity, logging.INFO))
         return _run(options)
     except KeyboardInterrupt:
-        _complain("interrupted by Ctrl-C; nothing was saved")
+        _complain(f"interrupted by Ctrl-C; {_go_on(options) or 'nothing was saved'}")
         return INTERRUPTED
+    except _Terminated:
+        _complain(f"ended by SIGTERM; {_go_on(options) or 'nothing was saved'}")
+        return TERMINATED
     except (ValueError, OSError) as problem:  # WeightsError is an OSError, ImageError a ValueError
         _complain(problem)
         return 2
@@ -74,6 +88,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         said = problem if isinstance(problem, OutOfMemory) else f"out of memory with --size {options.size}"
         _complain(f"{said}; give a smaller --size (and --style-scale)")
+        if _go_on(options):
+            log.info("with more memory, %s", _go_on(options))
         return 1
     finally:
         package.removeHandler(handler)
@@ -124,6 +140,10 @@ def _run(options: argparse.Namespace) -> int:
     done = len(result.history)
     steps = f"interrupted after {done} of {_total(options)} steps" if interrupted else f"{done} steps"
     losses = _losses(min(result.history, key=_worth))
+    if interrupted and result.state is not None:
+        log.info(_go_on(options))
+    elif result.state is not None:
+        result.state.unlink(missing_ok=True)
     _tell(f"{out}: {size[1]} x {size[0]}, {steps}, {time.monotonic() - began:.1f} s, {losses}")
     return INTERRUPTED if interrupted else 0
 
@@ -134,7 +154,7 @@ def _descend(
     """The result, and whether Ctrl-C ended it early."""
     given = {name: getattr(options, name) for name in _OF_OPTIMIZE}
     with (
-        _interruptible() as interruption,
+        _interruptible(options.checkpoint is not None) as interruption,
         _Bar("steps", options.verbosity == "quiet", unit="step", total=_total(options)) as bar,
     ):
 
@@ -229,8 +249,11 @@ class _Bar(tqdm):
 
 
 @contextmanager
-def _interruptible() -> Iterator[SimpleNamespace]:
-    """While it lasts, the first Ctrl-C only sets `asked` and the second one raises KeyboardInterrupt."""
+def _interruptible(terminable: bool) -> Iterator[SimpleNamespace]:
+    """While it lasts, the first Ctrl-C only sets `asked` and the second one raises KeyboardInterrupt.
+
+    If `terminable`, SIGTERM raises, too, instead of ending the process at once.
+    """
     state = SimpleNamespace(asked=False)
 
     def note(number: int, frame: object) -> None:
@@ -241,16 +264,28 @@ def _interruptible() -> Iterator[SimpleNamespace]:
             "gatys: stopping after this step to save the best picture so far; Ctrl-C again saves nothing", sys.stderr
         )
 
-    previous = signal.getsignal(signal.SIGINT)
+    def end(number: int, frame: object) -> None:
+        raise _Terminated
+
+    handlers = {signal.SIGINT: note} | ({signal.SIGTERM: end} if terminable else {})
+    previous = {number: signal.getsignal(number) for number in handlers}
     # Only the main thread may set handlers; who started this with Ctrl-C ignored (nohup) wants that.
-    if threading.current_thread() is not threading.main_thread() or previous in (signal.SIG_IGN, None):
-        yield state
-        return
-    signal.signal(signal.SIGINT, note)
+    if threading.current_thread() is not threading.main_thread():
+        handlers = {}
+    handlers = {number: handler for number, handler in handlers.items() if previous[number] not in _NOT_OURS}
     try:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         yield state
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number in handlers:
+            signal.signal(number, previous[number])
+
+
+def _go_on(options: argparse.Namespace | None) -> str:
+    """How to go on after a run that was cut short; nothing where it has left no state."""
+    path = None if options is None else options.checkpoint
+    return f"the same command goes on from {path}" if path is not None and os.path.isfile(path) else ""
 
 
 def _worth(record: Record) -> tuple[int, float]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import inspect
 import math
-import os
 from collections.abc import Callable, Mapping
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from .bank import SUFFIX
@@ -150,6 +148,9 @@ _HELP = {
     f"their range being 1 (default: {_RATES})",
     "history_size": "number of steps that lbfgs remembers, two pictures of memory each",
     "seed": "seed of the noise, a whole number",
+    "checkpoint": "file for the run's state, from which the same command goes on after a crash, or after Ctrl-C, to the "
+    "same picture; deleted when that is saved; up to 23 times a picture in float32 (default: none)",
+    "checkpoint_every": "seconds between two states at least",
     "tile": "edge in pixels of the tiles that a step is cut into to save memory, or none for whole pictures, or auto for "
     "the fastest way that fits; loss and gradient are the same",
     "memory": "GiB that may be used beside filters and targets (default: what is free)",
@@ -165,7 +166,8 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,  # or a new option could break old scripts
         description="Paint CONTENT in the style of STYLE, as Gatys, Ecker and Bethge do (CVPR 2016).",
         epilog="Exit codes: 0 done; 1 out of memory; 2 something given is wrong; 130 ended by Ctrl-C, the first of "
-        "which stops at the next step and saves the best picture so far, the second of which saves nothing.",
+        "which stops at the next step and saves the best picture so far, the second of which saves nothing; 143 ended by "
+        "SIGTERM with a --checkpoint.",
     )
 
     def add(name: str, **how: Any) -> None:
@@ -218,6 +220,8 @@ def build_parser() -> argparse.ArgumentParser:
     add("seed", type=_whole(0))
     add("tile", type=_whole(1, auto="auto", none=None), metavar="PIXELS")
     add("memory", type=lambda text: int(_ABOVE_0(text) * 2**30), metavar="GIB")
+    add("checkpoint", metavar="FILE")
+    add("checkpoint_every", type=_AT_LEAST_0, metavar="SECONDS")
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
         "--verbose", dest="verbosity", action="store_const", const="verbose", help="print every step's losses"
@@ -227,81 +231,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"gatys {_version()}")
     return parser
-
-
-def check_options(options: argparse.Namespace) -> None:
-    """Raise ValueError where options do not go together; no file is opened."""
-    styles, no_content = [*options.style, *options.load_style], options.content == NO_CONTENT
-    if not styles and options.style_weight:
-        raise ValueError(
-            "STYLE: expected at least one picture, got none; give one, or --style-weight 0 to reconstruct CONTENT"
-        )
-    if no_content and (not styles or options.init == "content"):
-        raise ValueError(
-            f"CONTENT: expected a picture for --init content or --style-weight 0, got {NO_CONTENT!r}; give one"
-        )
-    weights = (options.content_weight, options.style_weight, options.tv_weight)
-    if not any(weights[no_content:]):
-        raise ValueError(
-            "--content-weight, --style-weight, --tv-weight: expected one above 0, got 0 for all that apply"
-        )
-    _check_styles(options, styles)
-    for option, given in (("--match-colors", options.match_colors), ("--keep-luminance", options.keep_luminance)):
-        if given and no_content:
-            raise ValueError(
-                f"{option}: expected a CONTENT picture, whose colours it takes, got {NO_CONTENT!r}; give one"
-            )
-    if options.match_colors and not options.style:
-        raise ValueError("--match-colors: expected a STYLE picture, whose colours it changes, got none; give one")
-    inputs = (options.content, *options.style, *options.style_mask)
-    if options.out is not None and any(_same_file(options.out, path) for path in inputs):
-        raise ValueError(f"--out: {options.out!r} is also an input, which would be lost; give another path")
-    _check_save_style(options, styles)
-
-
-def _check_styles(options: argparse.Namespace, styles: list[str]) -> None:
-    if options.blend and options.style_mask:
-        raise ValueError(
-            "--blend, --style-mask: styles are mixed everywhere or have a region each; give one of the two"
-        )
-    for option, given in (("--blend", options.blend), ("--style-mask", options.style_mask)):
-        if given and len(given) != len(styles):
-            raise ValueError(
-                f"{option}: expected one for each of the {len(styles)} styles {', '.join(map(repr, styles))}, got "
-                f"{len(given)}; repeat {option} once for each, in this order"
-            )
-    if options.blend and math.fsum(options.blend) <= 0:  # blend_styles says so too, but only once the network is there
-        got = ", ".join(f"{weight:g}" for weight in options.blend)
-        raise ValueError(f"--blend: expected weights that sum to more than 0, got {got}; raise one of them")
-    if options.propagation is not None and not options.style_mask:
-        raise ValueError("--propagation: expected a --style-mask that it is for, got none; give one for each style")
-
-
-def _check_save_style(options: argparse.Namespace, styles: list[str]) -> None:
-    """That `--save-style` will be able to write its file, as far as can be seen before the style is there."""
-    if options.save_style is None:
-        if options.overwrite_style:
-            raise ValueError("--overwrite-style: expected --save-style FILE with it, got none; give it, or neither")
-        return
-    path, name = Path(options.save_style), repr(options.save_style)
-    if not styles:
-        raise ValueError("--save-style: expected a STYLE or --load-style to save, got none; give one")
-    if options.style_mask:
-        raise ValueError(
-            "--save-style: a file holds one style, without regions; leave out --style-mask or --save-style"
-        )
-    if path.suffix.lower() != SUFFIX:
-        raise ValueError(f"--save-style: {name} has the suffix {path.suffix!r}; give it {SUFFIX}")
-    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
-        raise ValueError(f"--save-style: {name} is a folder, or in none that can be written to; give a file's path")
-    if _same_file(path, options.weights):
-        raise ValueError(f"--save-style: {name} is also the --weights file, which would be lost; give another path")
-    if os.path.lexists(path) and not options.overwrite_style:
-        raise ValueError(f"--save-style: {name} exists already; give another path, or --overwrite-style too")
-
-
-def _same_file(one: str | os.PathLike, other: str | os.PathLike) -> bool:
-    return os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
 
 
 def _version() -> str:

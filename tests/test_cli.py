@@ -206,6 +206,8 @@ GIVEN = {  # option -> what is typed, what the argument gets
     "memory": ("0.5", 2**29),
     "padding": ("circular", "circular"),
     "history_size": ("4", 4),
+    "checkpoint": ("run.state", "run.state"),
+    "checkpoint_every": ("2.5", 2.5),
     "weights": ("untrained:3", "untrained:3"),
     "pooling": ("max", "max"),
     "layout": ("caffe", "caffe"),
@@ -575,7 +577,7 @@ def test_trained_network_is_not_called_untrained(monkeypatch, net, capsys):
 def test_losses_are_those_of_the_saved_picture(loaded, monkeypatch, capsys):
     records = [(2, 1, 0.1), (3, 0, 9.0), (4, 0, 3.0), (5, 0, float("nan")), (6, 0, 7.0)]
     history = tuple(cli.Record(step, level, total, 0, 0, 0) for step, level, total in records)
-    result = SimpleNamespace(image=torch.rand(1, 3, 51, 64), history=history, notes=())
+    result = SimpleNamespace(image=torch.rand(1, 3, 51, 64), history=history, notes=(), state=None)
     monkeypatch.setattr(cli, "optimize", lambda *args, **given: result)
     assert cli.main(["content.png", "style.png", *QUICK]) == 0
     assert "total 3, " in capsys.readouterr().out
