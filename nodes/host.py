@@ -72,6 +72,13 @@ def file_state(name: str, key: str = VGG19_FOLDER) -> str:
     return f"{path} {status.st_size} {status.st_mtime_ns}"
 
 
+def checkpoint_folder() -> Path:
+    """Where runs keep their state: in the output folder, since the host empties its temporary one when it starts."""
+    folder = Path(folder_paths.get_output_directory(), "gatys", "checkpoints")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 # the network on the host's devices
 
 

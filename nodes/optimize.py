@@ -13,6 +13,7 @@ from . import host
 from .sockets import ContentSocket, HistorySocket, StyleSocket, Vgg19Socket, schema
 from .widgets import (
     OPTIMIZE_DEFAULTS,
+    checkpoint_input,
     descent_inputs,
     level_steps_input,
     memory_inputs,
@@ -69,6 +70,7 @@ class GatysOptimize(io.ComfyNode):
                 tv_form_input(),
                 *memory_inputs(),
                 level_steps_input(),
+                checkpoint_input(),
             ],
             outputs=[
                 io.Image.Output(
@@ -94,6 +96,7 @@ class GatysOptimize(io.ComfyNode):
         tile=0,
         padding="auto",
         steps_per_level="",
+        checkpoint_every=0.0,
         content=None,
         style=None,
         init_image=None,
@@ -118,7 +121,8 @@ class GatysOptimize(io.ComfyNode):
         sizes = [size] + [given.size for given in (target, style) if given is not None]
         layers = [name for given in (target, style) if given is not None for name in given.layers]
         need = wanted_bytes(next(filter(None, sizes)), layers, optimizer) if layers else 0
-        images, histories = [], []
+        folder = host.checkpoint_folder() if checkpoint_every else None
+        images, histories, states = [], [], []
         with host.working(vgg19, need) as net:
             for index, frame in enumerate(frames):
                 first = init if start is None else start[index if start.shape[0] > 1 else 0][None]
@@ -137,8 +141,13 @@ class GatysOptimize(io.ComfyNode):
                     seed=seed + index,
                     memory=host.free_memory(),
                     **memory_options(tile, padding),
+                    checkpoint=folder,
+                    checkpoint_every=checkpoint_every,
                     callback=lambda progress, offset=index * steps: report.step(progress, offset),
                 )
                 images.append(result.image.to(host.storage_device()))
                 histories.append(result.history)
+                states += [] if result.state is None else [result.state]
+        for state in states:  # only now: a batch that is cut short keeps its finished pictures
+            state.unlink(missing_ok=True)
         return io.NodeOutput(host.join_alpha(torch.cat(images), alpha), histories)

@@ -12,7 +12,7 @@ from ..gatys.plan import wanted_bytes
 from ..gatys.start import INITS
 from . import host
 from .sockets import ContentSocket, HistorySocket, StyleSocket, Vgg19Socket, schema
-from .widgets import OPTIMIZE_DEFAULTS, descent_inputs, memory_inputs, memory_options, seed_input
+from .widgets import OPTIMIZE_DEFAULTS, checkpoint_input, descent_inputs, memory_inputs, memory_options, seed_input
 
 _cancelled: list[str] = []
 """One entry for each film that was cut short and kept. The host caches what it got for finished; see the fingerprint."""
@@ -107,6 +107,7 @@ class GatysOptimizeFrames(io.ComfyNode):
                 ),
                 seed_input(),
                 *memory_inputs(),
+                checkpoint_input(),
             ],
             outputs=[
                 io.Image.Output(
@@ -143,6 +144,7 @@ class GatysOptimizeFrames(io.ComfyNode):
         seed,
         tile=0,
         padding="auto",
+        checkpoint_every=0.0,
         init_image=None,
         warped=None,
         occlusion=None,
@@ -187,8 +189,12 @@ class GatysOptimizeFrames(io.ComfyNode):
                 seed=seed,
                 memory=host.free_memory(),
                 **memory_options(tile, padding),
+                checkpoint=host.checkpoint_folder() if checkpoint_every else None,
+                checkpoint_every=checkpoint_every,
                 callback=show,
             )
+        for state in () if result.stopped else result.states:
+            state.unlink(missing_ok=True)
         if result.stopped:
             _cancelled.append(f"{len(result.images)} of {count}")
             host.log.warning("Gatys Optimize Frames: cancelled; keeping %d of %d frames", len(result.images), count)

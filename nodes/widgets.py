@@ -84,6 +84,21 @@ def level_steps_input() -> io.String.Input:
     )
 
 
+def checkpoint_input() -> io.Float.Input:
+    return io.Float.Input(
+        "checkpoint_every",
+        default=0.0,
+        optional=True,
+        min=0.0,
+        max=86400.0,
+        step=10.0,
+        round=0.01,
+        tooltip="Seconds after which the state of the run is written again, into gatys/checkpoints in the output folder: after "
+        "a crash or a cancel, the same prompt goes on from there, to the same picture. 0 writes none. Small values cost time, "
+        "since a state of lbfgs is up to 23 pictures large.",
+    )
+
+
 def memory_options(tile: int, padding: str) -> dict[str, int | str | None]:
     """What these widgets mean as arguments of `gatys.optimize`."""
     return {"tile": tile or "auto", "padding": None if padding == "auto" else padding}

@@ -121,9 +121,10 @@ class Server:
             self.port = probe.getsockname()[1]
         packs = base / "custom_nodes"
         for folder in (packs, base / "input", base / "output", base / "temp", base / "user", base / "models"):
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)
         try:
-            (packs / PACK_FOLDER).symlink_to(REPOSITORY, target_is_directory=True)
+            if not (packs / PACK_FOLDER).exists():  # as it does when a server starts again
+                (packs / PACK_FOLDER).symlink_to(REPOSITORY, target_is_directory=True)
         except OSError:  # Windows without the privilege
             shutil.copytree(REPOSITORY, packs / PACK_FOLDER, ignore=shutil.ignore_patterns(".*", "__pycache__"))
         command = [installation.python, "main.py", "--base-directory", str(base), "--port", str(self.port)]
@@ -157,6 +158,11 @@ class Server:
                     self._process.wait(10)
                 except subprocess.TimeoutExpired:
                     continue
+
+    def kill(self) -> None:
+        """SIGKILL, as when the machine runs out of memory."""
+        self._process.kill()
+        self._process.wait()
 
     def limit_memory(self, more: int | None) -> None:
         """Let the server take `more` bytes of address space than it has now, None for any number. Linux only."""

@@ -207,7 +207,11 @@ def folder_paths(base: Path) -> ModuleType:
         candidates = (os.path.join(folder, filename) for folder in known[folder_name][0])
         return next(filter(os.path.isfile, candidates), None)
 
-    for function in (add_model_folder_path, get_folder_paths, get_filename_list, get_full_path):
+    def get_output_directory() -> str:
+        return os.path.join(base, "output")
+
+    found = (add_model_folder_path, get_folder_paths, get_filename_list, get_full_path, get_output_directory)
+    for function in found:
         setattr(module, function.__name__, function)
     return module
 

@@ -28,7 +28,7 @@ def write(path: str) -> None:
     history = [record] * (0 if last is None else len(last.history))
     while True:
         history.append(record)
-        tensors = {name: torch.full((1, 3, 300, 400), float(len(history))) for name in ("best", "trial", "gradient")}
+        tensors = {name: torch.full((1, 3, 200, 300), float(len(history))) for name in ("best", "trial", "gradient")}
         keeper.write(Moment(0, history, (), tensors, Way(None, False, 0)))
 
 

@@ -305,6 +305,7 @@ def test_help_states_every_option_and_default(capsys):
             "depth": "8",
             "memory": "what is free",
             "padding": "zero",
+            "checkpoint": "none",
         }
         shown = special.get(option, default)
         assert f"(default: {shown})" in " ".join(part.split()), option

@@ -514,6 +514,28 @@ def test_cancel_ends_within_one_evaluation_and_leaves_all_intact(standin, run, v
     assert torch.equal(before, run(OPTIMIZE, **wired)[0])
 
 
+def states(standin):
+    return list(Path(standin.folder_paths.get_output_directory(), "gatys", "checkpoints").glob("*"))
+
+
+def test_a_cancelled_batch_goes_on_where_it_was(standin, run, vgg19, style, hook, caplog):
+    film = run(CONTENT, vgg19=vgg19, image=picture(1, count=2))[0]
+    wired = {"vgg19": vgg19, "content": film, "style": style, "steps": 5}
+    with counted_evaluations(standin) as count:
+        whole, histories = run(OPTIMIZE, **wired)
+        assert count.value == 10 and states(standin) == []
+        hook(lambda value, total, *rest, **more: value == 8 and standin.mm.interrupt_current_processing())
+        with pytest.raises(standin.mm.InterruptProcessingException):
+            run(OPTIMIZE, **wired, checkpoint_every=60.0)  # in its ninth evaluation
+        hook(None)
+        assert count.value == 19 and len(states(standin)) == 2
+        with caplog.at_level("INFO"):
+            images, again = run(OPTIMIZE, **wired, checkpoint_every=60.0)
+    assert count.value == 20 and states(standin) == []
+    assert torch.equal(images, whole) and again == histories
+    assert re.findall(r"going on from step (\d) of 5, found in .*gatys.checkpoints", caplog.text) == ["5", "4"]
+
+
 def test_progress_counts_every_evaluation_of_every_picture(run, vgg19, style, hook):
     film = run(CONTENT, vgg19=vgg19, image=picture(1, count=2))[0]
     shown = []

@@ -1,6 +1,7 @@
 """The nodes for films and for the plot, as the host runs them: in inference mode, on tensors that autograd refuses."""
 
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -159,6 +160,22 @@ def test_cancel_keeps_the_frames_made_so_far(standin, make, hook, by):
     )
     assert kept_histories[0] == histories[0] and 1 <= len(kept_histories[1]) <= 2
     assert not standin.mm.processing_interrupted()  # the rest of the graph goes on
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_film_cut_short_goes_on(standin, make, hook, keep):
+    whole, histories = make(film())
+    hook(cancel_at(standin, 6))
+    if keep:
+        assert len(make(film(), keep_on_cancel=True, checkpoint_every=60.0)[0]) == 2
+    else:
+        with pytest.raises(standin.mm.InterruptProcessingException):
+            make(film(), checkpoint_every=60.0)
+    folder = Path(standin.folder_paths.get_output_directory(), "gatys", "checkpoints")
+    assert len(list(folder.iterdir())) == 2
+    hook(None)
+    images, again = make(film(), keep_on_cancel=keep, checkpoint_every=60.0)
+    assert torch.equal(images, whole) and again == histories and list(folder.iterdir()) == []
 
 
 def test_a_film_cut_short_is_made_again(standin, make, hook):
