@@ -190,10 +190,12 @@ class Checkpoint:
         return Moment(level, self._records(losses, layers), list(notes), tensors, way)
 
     def _records(self, losses: list[list[float]], layers: list[str]) -> list[Record]:
-        levels = [level for level in reversed(range(len(self._schedule))) for _ in range(self._schedule[level])]
+        levels = (level for level in reversed(range(len(self._schedule))) for _ in range(self._schedule[level]))
+        rows = zip(losses, levels, strict=False)  # as many as there are losses
+        terms = len(_TERMS)
         return [
-            Record(index + 1, levels[index], *row[: len(_TERMS)], dict(zip(layers, row[len(_TERMS) :], strict=True)))
-            for index, row in enumerate(losses)
+            Record(step, level, *row[:terms], dict(zip(layers, row[terms:], strict=True)))
+            for step, (row, level) in enumerate(rows, start=1)
         ]
 
 

@@ -12,6 +12,9 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
+from typing import NoReturn
 
 import torch
 
@@ -20,12 +23,13 @@ from gatys.checkpoint import Checkpoint, Moment, Way
 from gatys.records import Record
 
 
-def write(path: str) -> None:
+def write(path: str, begun: Callable[[], None]) -> NoReturn:
     """Go on counting from the last state; every value of a state is its step."""
     keeper = Checkpoint(path, 0, {}, [10**9])
     last = keeper.read()
     record = Record(1, 0, 1.0, 1.0, 1.0, 1.0)
     history = [record] * (0 if last is None else len(last.history))
+    begun()
     while True:
         history.append(record)
         tensors = {name: torch.full((1, 3, 200, 300), float(len(history))) for name in ("best", "trial", "gradient")}
@@ -39,6 +43,7 @@ def main() -> None:
     print("ready", flush=True)
     for line in sys.stdin:
         seconds, folder, log, *argv = json.loads(line)
+        reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
             os.chdir(folder)
@@ -47,11 +52,17 @@ def main() -> None:
             os.dup2(said, 2)
             code = 70
             try:
-                code = write(argv[1]) if argv[0] == "write" else cli.main(argv)
+                if argv[0] == "write":
+                    write(argv[1], partial(os.close, writing))
+                os.close(writing)
+                code = cli.main(argv)
             finally:
                 sys.stdout.flush()
                 sys.stderr.flush()
                 os._exit(code)
+        os.close(writing)
+        os.read(reading, 1)  # until it has begun
+        os.close(reading)
         end = None if seconds is None else time.monotonic() + seconds
         ended = 0
         while not ended:
