@@ -35,3 +35,13 @@ def standin(tmp_path_factory):
     with host_standin.installed(tmp_path_factory.mktemp("host")) as host:
         yield host
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """A running ComfyUI with the pack, on the CPU."""
+    import host_server
+
+    running = host_server.Server(host_server.find_installation(), tmp_path_factory.mktemp("comfy") / "base", "--cpu")
+    yield running
+    running.stop()

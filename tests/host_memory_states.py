@@ -2,8 +2,9 @@
 
 python host_memory_states.py COMFYUI_PATH
 
-ComfyUI takes `--lowvram` and its like only with a card. Here its model management is told that the CPU is one, so that
-the code behind the settings runs: full, partial and no loading, and unloading between nodes under inference mode.
+ComfyUI takes `--lowvram` and its like only with a card. Here its model management is given the emulated device as one,
+so that the code behind the settings runs: full, partial and no loading, and unloading, as a whole and in part, for other
+models between our nodes, under inference mode.
 """
 
 import importlib.util
@@ -11,7 +12,9 @@ import json
 import sys
 from pathlib import Path
 
-STATES = ("NORMAL_VRAM", "LOW_VRAM", "NO_VRAM", "HIGH_VRAM", "SHARED")
+STATES = ("NORMAL_VRAM", "LOW_VRAM", "NO_VRAM", "HIGH_VRAM", "SHARED", "--gpu-only")
+FREE = 2**30
+"""Bytes that the device has free, whatever is on it."""
 
 
 def load_pack():
@@ -33,34 +36,58 @@ def main(comfy):
 
     comfy.options.enable_args_parsing()
     import comfy.model_management as mm
+    import emulated_device
     import torch
+    from comfy.model_patcher import ModelPatcher
 
     ours = load_pack()
     image = torch.rand(2, 1, 48, 40, 3, generator=torch.Generator().manual_seed(0))
     weights = dict.fromkeys(("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"), 0.2)
 
+    def other_model():
+        model = torch.nn.Linear(64, 64)
+        patcher = ModelPatcher(model, load_device=mm.get_torch_device(), offload_device=mm.unet_offload_device())
+        mm.load_models_gpu([patcher], memory_required=1 << 20)
+
     def graph():
+        """The result, and which share of the network stayed loaded: as it was used, and after the first pressure."""
         vgg19 = ours.LoadVGG19.execute("untrained", "average").args[0]
+
+        def loaded():
+            return vgg19.patcher.loaded_size() / vgg19.patcher.model_size()
+
         content = ours.ExtractContentFeatures.execute(vgg19, image[0], "conv4_2", 1, True).args[0]
-        mm.unload_all_models()  # as another node's need for memory does, in inference mode
+        mm.free_memory(FREE + 2**25, mm.get_torch_device())  # another node needs a part of what ours takes
+        pressed = loaded()
+        other_model()
         style = ours.ExtractStyleGrams.execute(
             vgg19, image[1], **weights, more_layers="", style_scale=1.0, levels=1, normalize=True
         ).args[0]
         mm.unload_all_models()
+        other_model()
         result = ours.GatysOptimize.execute(
             vgg19, 3, "lbfgs", 0.0, 0.01, 1.0, 0.0, "auto", 0, content=content, style=style
         ).args[0]
-        loaded = vgg19.patcher.loaded_size() / vgg19.patcher.model_size()
-        return result, loaded
+        return result, loaded(), pressed
 
     found = {}
     with torch.inference_mode():
-        expected, _ = graph()
-        mm.is_device_cpu = lambda device: False
+        expected = graph()[0]
+        mm.get_torch_device = lambda: emulated_device.DEVICE
+        mm.get_free_memory = lambda device=None, torch_free_too=False: (FREE, FREE) if torch_free_too else FREE
+        mm.cpu_state = mm.CPUState.GPU
         for state in STATES:
-            mm.vram_state = mm.VRAMState[state]
-            result, loaded = graph()
-            found[state] = {"difference": (result - expected).abs().max().item(), "loaded": loaded}
+            mm.args.gpu_only = state == "--gpu-only"
+            mm.vram_state = mm.VRAMState["HIGH_VRAM" if mm.args.gpu_only else state]
+            with emulated_device.Emulation() as emulation:
+                result, loaded, pressed = graph()
+                found[state] = {
+                    "device": result.device.type,
+                    "difference": (result.cpu() - expected).abs().max().item(),
+                    "loaded": loaded,
+                    "pressed": pressed,
+                    "unsupported": sorted(emulation.operations - emulated_device.operations_of_mps()),
+                }
     print(json.dumps(found))
 
 

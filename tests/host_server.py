@@ -25,6 +25,9 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 PACK_FOLDER = "gatys style.transfer v0.1"
 """Neither an identifier nor free of dots: people may call the folder what they like."""
+NO_INSTALLATION = "no ComfyUI host: set COMFYUI_PATH to a checkout and COMFYUI_PYTHON to its Python"
+INSTRUMENTS = REPOSITORY / "tests" / "host_instruments.py"
+"""A custom node of the tests' own, beside the pack."""
 BOOT_SECONDS, ANSWER_SECONDS = 180, 120
 
 
@@ -102,6 +105,8 @@ class Run:
     """"success", "error" or "interrupted"."""
     error: dict = field(default_factory=dict)
     cached: list[str] = field(default_factory=list)
+    executed: list[str] = field(default_factory=list)
+    """Nodes in the order in which they were begun; the last one is where a run ended early."""
     progress: list[tuple[str, float, float]] = field(default_factory=list)
     """(node, value, maximum) of each event."""
     previews: list[bytes] = field(default_factory=list)
@@ -112,9 +117,14 @@ class Run:
     def message(self) -> str:
         return f"{self.error.get('node_type')}: {self.error.get('exception_message')}"
 
+    @property
+    def finished(self) -> set[str]:
+        """The nodes that were done, from the cache or by this run."""
+        return {*self.cached, *(self.executed if self.status == "success" else self.executed[:-1])}
+
 
 class Server:
-    def __init__(self, installation: Installation, base: Path, *arguments: str):
+    def __init__(self, installation: Installation, base: Path, *arguments: str, pack: str = PACK_FOLDER):
         self.base, self.log = base, base / "server.log"
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -122,11 +132,13 @@ class Server:
         packs = base / "custom_nodes"
         for folder in (packs, base / "input", base / "output", base / "temp", base / "user", base / "models"):
             folder.mkdir(parents=True, exist_ok=True)
+        place = packs / pack
         try:
-            if not (packs / PACK_FOLDER).exists():  # as it does when a server starts again
-                (packs / PACK_FOLDER).symlink_to(REPOSITORY, target_is_directory=True)
+            if not place.exists():  # as it does when a server starts again
+                place.symlink_to(REPOSITORY, target_is_directory=True)
         except OSError:  # Windows without the privilege
-            shutil.copytree(REPOSITORY, packs / PACK_FOLDER, ignore=shutil.ignore_patterns(".*", "__pycache__"))
+            shutil.copytree(REPOSITORY, place, ignore=shutil.ignore_patterns(".*", "__pycache__"))
+        shutil.copy(INSTRUMENTS, packs)
         command = [installation.python, "main.py", "--base-directory", str(base), "--port", str(self.port)]
         command += ["--listen", "127.0.0.1", "--disable-auto-launch", "--disable-api-nodes"]
         command += ["--database-url", f"sqlite:///{base / 'user' / 'comfyui.db'}", *arguments]
@@ -204,7 +216,12 @@ class Server:
 
     # prompts
 
-    def run(self, prompt: dict, on_progress: Callable[[str, float], None] = lambda node, value: None) -> Run:
+    def run(
+        self,
+        prompt: dict,
+        on_progress: Callable[[str, float], None] = lambda node, value: None,
+        on_event: Callable[[str, dict], None] = lambda kind, data: None,
+    ) -> Run:
         """Post a prompt in the API's format and follow it to its end."""
         client, prompt_id, run = uuid.uuid4().hex, str(uuid.uuid4()), Run()
         events = WebSocket(self.port, f"/ws?clientId={client}")
@@ -224,6 +241,7 @@ class Server:
                 kind, data = event["type"], event.get("data") or {}
                 if data.get("prompt_id") != prompt_id:
                     continue
+                on_event(kind, data)
                 if kind == "execution_cached":
                     run.cached = data["nodes"]
                 elif kind == "progress":
@@ -232,8 +250,10 @@ class Server:
                 elif kind in ("execution_success", "execution_error", "execution_interrupted"):
                     run.status = kind.removeprefix("execution_")
                     run.error = data if kind == "execution_error" else {}
-                elif kind == "executing" and data.get("node") is None:
-                    break  # the worker is free again
+                elif kind == "executing":
+                    if data.get("node") is None:
+                        break  # the worker is free again
+                    run.executed.append(data["node"])
         finally:
             events.close()
         run.outputs = self._outputs(prompt_id)
@@ -249,3 +269,15 @@ class Server:
 
     def interrupt(self) -> None:
         self.post("/interrupt", {})
+
+    def forget(self) -> None:
+        """Have the server drop all models and cached outputs, and wait until it has."""
+        before, end = self.get("/instruments/resets"), time.monotonic() + ANSWER_SECONDS
+        while time.monotonic() < end:
+            self.post("/free", {"unload_models": True, "free_memory": True})
+            for _ in range(200):
+                if self.get("/instruments/resets") != before:
+                    return
+                time.sleep(0.01)
+            # the host has forgotten it, as it does where it comes just after a run; ask again
+        raise TimeoutError("/free was not obeyed")

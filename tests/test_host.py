@@ -14,79 +14,12 @@ from pathlib import Path
 import host_server
 import numpy as np
 import pytest
+from host_graphs import HEIGHT, WIDTH, batch, graph, is_result, pixels, png, saved
 from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 INSTALLATION = host_server.find_installation()
-pytestmark = pytest.mark.skipif(
-    INSTALLATION is None, reason="no ComfyUI host: set COMFYUI_PATH to a checkout and COMFYUI_PYTHON to its Python"
-)
-HEIGHT, WIDTH = 64, 48
-NODES = ["GatysExtractContentFeatures", "GatysExtractStyleGrams", "GatysLoadVGG19", "GatysOptimize"]
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory):
-    running = host_server.Server(INSTALLATION, tmp_path_factory.mktemp("comfy") / "base", "--cpu")
-    yield running
-    running.stop()
-
-
-# pictures and graphs
-
-
-def pixels(seed, height=HEIGHT, width=WIDTH):
-    """Blocks of colour, uint8 (H, W, 3): a picture with something to see in it."""
-    blocks = np.random.default_rng(seed).integers(0, 256, (-(-height // 8), -(-width // 8), 3), dtype=np.uint8)
-    return blocks.repeat(8, axis=0).repeat(8, axis=1)[:height, :width]
-
-
-def png(array):
-    file = io.BytesIO()
-    Image.fromarray(array).save(file, "PNG")
-    return file.getvalue()
-
-
-def widgets(node_id):
-    """The defaults that the frontend would send."""
-    info = json.loads((HERE / "schemas.json").read_text(encoding="utf-8"))[node_id]["input"]
-    return {name: options["default"] for name, (_, options) in info["required"].items() if "default" in options}
-
-
-def node(class_type, **inputs):
-    return {"class_type": class_type, "inputs": (widgets(class_type) if class_type in NODES else {}) | inputs}
-
-
-def graph(server, steps=3, content=None, style=None, **optimizer):
-    """The whole way from two pictures to a saved one; node ids as in the tests below."""
-    scene = server.upload("scene.png", png(pixels(1) if content is None else content))
-    painting = server.upload("painting.png", png(pixels(2) if style is None else style))
-    return {
-        "scene": node("LoadImage", image=scene),
-        "painting": node("LoadImage", image=painting),
-        "vgg19": node("GatysLoadVGG19", weights="untrained"),
-        "content": node("GatysExtractContentFeatures", vgg19=["vgg19", 0], image=["scene", 0]),
-        "style": node("GatysExtractStyleGrams", vgg19=["vgg19", 0], image=["painting", 0]),
-        "optimize": node(
-            "GatysOptimize", vgg19=["vgg19", 0], content=["content", 0], style=["style", 0], steps=steps, **optimizer
-        ),
-        "save": node("SaveImage", images=["optimize", 0], filename_prefix="result"),
-    }
-
-
-def saved(server, run):
-    """The pictures that Save Image has written, uint8 (H, W, 3 or 4)."""
-    assert run.status == "success", run.message
-    return [np.array(Image.open(io.BytesIO(server.view(file)))) for file in run.outputs["save"]["images"]]
-
-
-def is_result(result, content):
-    """Of the content's size, and neither the content nor flat nor noise as untouched starting points would be."""
-    assert result.dtype == np.uint8 and result.shape == content.shape
-    distance = np.abs(result.astype(int) - content.astype(int)).mean()
-    assert 1 < distance < 120, distance
-    assert result.std() > 10
-    return True
+pytestmark = pytest.mark.skipif(INSTALLATION is None, reason=host_server.NO_INSTALLATION)
 
 
 # the pack in the server
@@ -164,11 +97,7 @@ def test_cancel_ends_within_one_evaluation_and_the_next_run_is_good(server):
 def test_batch_gives_a_picture_for_each(server):
     prompt = graph(server, 3)
     (single,) = saved(server, server.run(prompt))
-    second = server.upload("second.png", png(pixels(4)))
-    prompt["second"] = node("LoadImage", image=second)
-    prompt["batch"] = node("ImageBatch", image1=["scene", 0], image2=["second", 0])
-    prompt["content"]["inputs"]["image"] = ["batch", 0]
-    run = server.run(prompt)
+    run = server.run(batch(server, prompt, pixels(4)))
     first, other = saved(server, run)
     assert np.abs(first.astype(int) - single.astype(int)).max() <= 1
     assert is_result(other, pixels(4))
@@ -230,31 +159,7 @@ def test_server_refuses_widgets_out_of_range(server, steps):
         server.run(graph(server, steps))
 
 
-# other ways to start it
-
-
-def paints(tmp_path, *arguments):
-    server = host_server.Server(INSTALLATION, tmp_path / "base", *arguments)
-    try:
-        for _ in range(2):  # the second finds the network wherever the first has left it
-            assert is_result(saved(server, server.run(graph(server, 2)))[0], pixels(1))
-            server.post("/free", {"unload_models": True, "free_memory": True})
-    finally:
-        server.stop()
-
-
-def test_memory_settings_of_the_hosts_device_management():
-    """What `--lowvram` and its like switch, without the card that these flags ask for."""
-    path, python = INSTALLATION.comfy, INSTALLATION.python
-    script = HERE / "host_memory_states.py"
-    command = [python, str(script), str(path)]
-    environment = host_server.clean_environment()
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    assert ran.returncode == 0, ran.stderr
-    found = json.loads(ran.stdout.splitlines()[-1])
-    assert {"NORMAL_VRAM", "LOW_VRAM", "NO_VRAM", "HIGH_VRAM"} <= set(found)
-    assert all(state["difference"] == 0 for state in found.values()), found
-    assert found["NO_VRAM"]["loaded"] < 1 == found["HIGH_VRAM"]["loaded"]  # the host did leave weights behind
+# under a limit
 
 
 @pytest.mark.boot
@@ -292,19 +197,6 @@ def test_large_pictures_under_a_memory_limit_and_a_shortage_in_the_middle(tmp_pa
             assert np.abs(other.astype(int) - free.astype(int)).mean() < 0.5
     finally:
         running.stop()
-
-
-@pytest.mark.boot
-def test_without_caches(tmp_path):
-    paints(tmp_path, "--cpu", "--cache-none", "--deterministic")
-
-
-@pytest.mark.boot
-@pytest.mark.parametrize("flag", ["--lowvram", "--novram", "--highvram", "--gpu-only"])
-def test_memory_settings(tmp_path, probed, flag):
-    if not probed["real"]["cuda"]:
-        pytest.skip(f"no card: ComfyUI takes either {flag} or --cpu")
-    paints(tmp_path, flag)
 
 
 # the stand-in

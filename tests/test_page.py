@@ -25,13 +25,29 @@ FRONTENDS = ["own", *filter(None, os.environ.get("COMFYUI_FRONTENDS", "").split(
 INSTALLATION = host_server.find_installation()
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 STEPS, SHRINK = 2, 4
+MUTED, BYPASSED = 2, 4
+"""How the page saves that a node was switched off: taken out with its wires, or its inputs wired on to its outputs."""
+RUNS, REFUSED = "runs", "refused"
+SWITCHED_OFF = {
+    ("keep_colors", "GatysMatchColors", BYPASSED): RUNS,
+    ("keep_colors", "GatysKeepLuminance", BYPASSED): RUNS,
+    ("keep_colors", "GatysExtractStyleGrams", BYPASSED): RUNS,  # without a style: the content is reconstructed
+    ("keep_colors", "GatysExtractStyleGrams", MUTED): RUNS,
+    ("keep_colors", "GatysExtractContentFeatures", MUTED): RUNS,  # a texture
+    ("keep_colors", "GatysKeepLuminance", MUTED): REFUSED,
+    ("keep_colors", "GatysLoadVGG19", BYPASSED): REFUSED,
+    ("style_regions", "GatysStyleRegion", BYPASSED): RUNS,
+    ("style_regions", "GatysStyleRegion", MUTED): RUNS,
+    ("blend_styles", "GatysBlendStyles", BYPASSED): RUNS,
+}
+"""Workflow, node and mode, and what becomes of it: a picture, or the server's word for a wire that is missing."""
 FOLDER = "gatys-style.transfer-v0.1"  # no blanks: newer aiohttp serves no web files of a folder that has some
 
 
 def lacking():
     """What is not here for these tests, None if nothing is."""
     if INSTALLATION is None:
-        return "no ComfyUI host: set COMFYUI_PATH to a checkout and COMFYUI_PYTHON to its Python"
+        return host_server.NO_INSTALLATION
     if not CHROMIUM:
         return "no Chromium: set CHROMIUM to the program"
     node = shutil.which("node")
@@ -49,15 +65,16 @@ class Page:
     server: host_server.Server
     seen: dict
     pictures: Path | None
+    switched_off: dict
+    """The prompts of `SWITCHED_OFF`."""
 
 
 @pytest.fixture(scope="module", params=FRONTENDS, ids=lambda root: root if root == "own" else Path(root).parts[-3])
 def page(request, tmp_path_factory):
     """All workflows opened one after another in one page, as it was found after each."""
     root = [] if request.param == "own" else ["--front-end-root", request.param]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(host_server, "PACK_FOLDER", FOLDER)
-        server = host_server.Server(INSTALLATION, tmp_path_factory.mktemp("page") / "base", "--cpu", *root)
+    base = tmp_path_factory.mktemp("page") / "base"
+    server = host_server.Server(INSTALLATION, base, "--cpu", *root, pack=FOLDER)
     try:
         # what style_bank_save will write must be there, or the page says of style_bank_load that it is missing
         styles = server.base / "models" / "gatys_styles"
@@ -71,9 +88,18 @@ def page(request, tmp_path_factory):
             pictures.mkdir(parents=True)
         command = ["node", str(ROOT / "tests" / "page.js"), f"http://127.0.0.1:{server.port}", CHROMIUM]
         command += [str(pictures or "-"), *map(str, WORKFLOWS.values())]
+        variants = {base / f"{number}.json": variant for number, variant in enumerate(SWITCHED_OFF)}
+        for file, (name, node_type, mode) in variants.items():
+            workflow = json.loads(WORKFLOWS[name].read_text(encoding="utf-8"))
+            for node in workflow["nodes"]:
+                node["mode"] = mode if node["type"] == node_type else node["mode"]
+            file.write_text(json.dumps(workflow), encoding="utf-8")
+        command += map(str, variants)
         done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=900)
         assert done.returncode == 0, done.stderr
-        yield Page(server, json.loads(done.stdout), pictures)
+        seen = json.loads(done.stdout)
+        switched_off = {variant: seen["workflows"].pop(file.stem)["prompt"] for file, variant in variants.items()}
+        yield Page(server, seen, pictures, switched_off)
     finally:
         server.stop()
 
@@ -141,3 +167,18 @@ def test_workflow_runs(page, name):
         if page.pictures and file["type"] == "output":
             (page.pictures / file["filename"]).write_bytes(data)
         assert np.array(Image.open(io.BytesIO(data))).std() > 5, file
+
+
+@pytest.mark.parametrize("variant", SWITCHED_OFF, ids=lambda variant: f"{variant[0]} {variant[1]} {variant[2]}")
+def test_nodes_bypassed_or_muted(page, variant):
+    prompt = small(page.switched_off[variant])
+    whole = page.seen["workflows"][variant[0]]["prompt"]
+    assert variant[1] in {node["class_type"] for node in whole.values()}
+    assert variant[1] not in {node["class_type"] for node in prompt.values()}
+    if SWITCHED_OFF[variant] == REFUSED:
+        with pytest.raises(RuntimeError, match="required_input_missing"):
+            page.server.run(prompt)
+    else:
+        run = page.server.run(prompt)
+        assert run.status == "success", run.message
+        assert any(output.get("images") for output in run.outputs.values())
