@@ -186,29 +186,52 @@ def mask_or_none(mask: Tensor | None) -> Tensor | None:
 
 # progress
 
-Interrupted = mm.InterruptProcessingException
-"""What a `ProgressReport` raises when the user cancels; the host forgets the cancel by raising it."""
+_kept: list[str] = []
+"""One entry for each run that was cancelled and kept; the host caches what it got for finished."""
+
+
+def fingerprint_of_kept(keep_on_cancel: bool) -> int:
+    """For `fingerprint_inputs`: make anew what was cut short, or the host would give the part it has as the whole."""
+    return len(_kept) if keep_on_cancel else 0
 
 
 class ProgressReport:
-    """Progress bar, live preview and cancellation of a node, as callbacks for `gatys`."""
+    """Progress bar, live preview and cancellation of a node, as callbacks for `gatys`.
 
-    def __init__(self, total: int):
+    Args:
+        total: what there is to do.
+        keep_on_cancel: whether a cancel ends the descent with what there is so far instead of the whole prompt.
+    """
+
+    def __init__(self, total: int, *, keep_on_cancel: bool = False):
         self._bar = comfy.utils.ProgressBar(total)
         self._total = total
         self._last_preview = float("-inf")
+        self._keep = keep_on_cancel
+        self.cancelled = False
+        """Whether a cancel has come and is kept."""
 
     def downloaded(self, done: int, total: int) -> None:
         """Callback of `gatys.load_vgg19`, in bytes."""
         mm.throw_exception_if_processing_interrupted()
         self._bar.update_absolute(done, max(done, total))
 
-    def advance(self, value: int) -> None:
-        mm.throw_exception_if_processing_interrupted()
-        self._bar.update_absolute(value, self._total)
-
     def step(self, progress: Progress, offset: int = 0) -> None:
         """Callback of `gatys.optimize`; `offset` counts the steps of pictures already finished."""
+        try:
+            self._step(progress, offset)
+        except mm.InterruptProcessingException:
+            if not self._keep:
+                raise
+            self.cancelled = True
+            raise StopIteration from None
+
+    def keep(self, made: int, count: int, what: str) -> None:
+        """After a kept cancel: say so, and see to it that the host does not take the part for the whole."""
+        _kept.append(f"{made} of {count}")
+        log.warning("Gatys Style Transfer: cancelled; keeping %d of %d %s, the last one unfinished", made, count, what)
+
+    def _step(self, progress: Progress, offset: int) -> None:
         mm.throw_exception_if_processing_interrupted()
         preview = None
         now = time.monotonic()

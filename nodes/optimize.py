@@ -15,6 +15,7 @@ from .widgets import (
     OPTIMIZE_DEFAULTS,
     checkpoint_input,
     descent_inputs,
+    keep_on_cancel_input,
     level_steps_input,
     memory_inputs,
     memory_options,
@@ -71,6 +72,11 @@ class GatysOptimize(io.ComfyNode):
                 *memory_inputs(),
                 level_steps_input(),
                 checkpoint_input(),
+                keep_on_cancel_input(
+                    "On: Cancel ends the run where it is, and the best picture so far goes on through the graph; of a batch, "
+                    "the pictures made so far. Cancel once more to stop the rest of the graph. Off: Cancel stops everything.",
+                    optional=True,  # saved prompts do without
+                ),
             ],
             outputs=[
                 io.Image.Output(
@@ -79,6 +85,10 @@ class GatysOptimize(io.ComfyNode):
                 HistorySocket.Output(display_name="history", tooltip="The losses of every step of every picture."),
             ],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, keep_on_cancel=False, **inputs) -> int:
+        return host.fingerprint_of_kept(keep_on_cancel)
 
     @classmethod
     def execute(
@@ -97,6 +107,7 @@ class GatysOptimize(io.ComfyNode):
         padding="auto",
         steps_per_level="",
         checkpoint_every=0.0,
+        keep_on_cancel=False,
         content=None,
         style=None,
         init_image=None,
@@ -116,7 +127,7 @@ class GatysOptimize(io.ComfyNode):
             )
         schedule = parse_steps(steps_per_level, "steps_per_level") if steps_per_level.strip() else steps
         steps = schedule if isinstance(schedule, int) else sum(schedule)
-        report = host.ProgressReport(steps * len(frames))
+        report = host.ProgressReport(steps * len(frames), keep_on_cancel=keep_on_cancel)
         size = tuple(start.shape[-2:]) if target is None and start is not None else None
         sizes = [size] + [given.size for given in (target, style) if given is not None]
         layers = [name for given in (target, style) if given is not None for name in given.layers]
@@ -148,6 +159,11 @@ class GatysOptimize(io.ComfyNode):
                 images.append(result.image.to(host.storage_device()))
                 histories.append(result.history)
                 states += [] if result.state is None else [result.state]
-        for state in states:  # only now: a batch that is cut short keeps its finished pictures
+                if report.cancelled:
+                    report.keep(len(images), len(frames), "pictures")
+                    break
+        for state in () if report.cancelled else states:  # a batch that is cut short keeps its finished pictures
             state.unlink(missing_ok=True)
+        if alpha is not None:
+            alpha = alpha[: len(images)]
         return io.NodeOutput(host.join_alpha(torch.cat(images), alpha), histories)

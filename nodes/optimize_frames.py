@@ -12,10 +12,15 @@ from ..gatys.plan import wanted_bytes
 from ..gatys.start import INITS
 from . import host
 from .sockets import ContentSocket, HistorySocket, StyleSocket, Vgg19Socket, schema
-from .widgets import OPTIMIZE_DEFAULTS, checkpoint_input, descent_inputs, memory_inputs, memory_options, seed_input
-
-_cancelled: list[str] = []
-"""One entry for each film that was cut short and kept. The host caches what it got for finished; see the fingerprint."""
+from .widgets import (
+    OPTIMIZE_DEFAULTS,
+    checkpoint_input,
+    descent_inputs,
+    keep_on_cancel_input,
+    memory_inputs,
+    memory_options,
+    seed_input,
+)
 
 
 class GatysOptimizeFrames(io.ComfyNode):
@@ -91,11 +96,9 @@ class GatysOptimizeFrames(io.ComfyNode):
                     tooltip="Start anew at every such frame, against slow drift of colours in a long film; the film jumps "
                     "there. 0 is never.",
                 ),
-                io.Boolean.Input(
-                    "keep_on_cancel",
-                    default=False,
-                    tooltip="On: Cancel ends the film where it is, and the frames made so far go on through the graph, the "
-                    "last of them unfinished. Cancel once more to stop the rest of the graph. Off: Cancel stops everything.",
+                keep_on_cancel_input(
+                    "On: Cancel ends the film where it is, and the frames made so far go on through the graph, the "
+                    "last of them unfinished. Cancel once more to stop the rest of the graph. Off: Cancel stops everything."
                 ),
                 *descent_inputs(),
                 io.Combo.Input(
@@ -120,8 +123,7 @@ class GatysOptimizeFrames(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, keep_on_cancel, **inputs) -> int:
-        """Make a film again that was cut short: the host would give the part it has as the whole."""
-        return len(_cancelled) if keep_on_cancel else 0
+        return host.fingerprint_of_kept(keep_on_cancel)
 
     @classmethod
     def execute(
@@ -155,17 +157,12 @@ class GatysOptimizeFrames(io.ComfyNode):
             raise ValueError(
                 f"init_image: expected one picture, to start the first frame from, got {start.shape[0]}; take one of them"
             )
-        report = host.ProgressReport(steps * count)
+        report = host.ProgressReport(steps * count, keep_on_cancel=keep_on_cancel)
 
         def show(progress, frame):
             # whether a frame will start anew is known when it starts, so that each takes an equal part of the bar
             done = progress.step * steps // progress.steps
-            try:
-                report.step(replace(progress, step=done), offset=frame * steps)
-            except host.Interrupted:
-                if not keep_on_cancel:
-                    raise
-                raise StopIteration from None
+            report.step(replace(progress, step=done), offset=frame * steps)
 
         need = wanted_bytes(content.target.size, [*content.target.layers, *style.layers], optimizer)
         with host.working(vgg19, need) as net:
@@ -193,10 +190,9 @@ class GatysOptimizeFrames(io.ComfyNode):
                 checkpoint_every=checkpoint_every,
                 callback=show,
             )
-        for state in () if result.stopped else result.states:
+        for state in () if report.cancelled else result.states:
             state.unlink(missing_ok=True)
-        if result.stopped:
-            _cancelled.append(f"{len(result.images)} of {count}")
-            host.log.warning("Gatys Optimize Frames: cancelled; keeping %d of %d frames", len(result.images), count)
+        if report.cancelled:
+            report.keep(len(result.images), count, "frames")
         alpha = None if content.alpha is None else content.alpha[: len(result.images)]
         return io.NodeOutput(host.join_alpha(result.images, alpha), list(result.histories))

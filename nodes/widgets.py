@@ -74,6 +74,10 @@ def memory_inputs() -> list[io.Int.Input | io.Combo.Input]:
     ]
 
 
+def keep_on_cancel_input(tooltip: str, **options) -> io.Boolean.Input:
+    return io.Boolean.Input("keep_on_cancel", default=False, tooltip=tooltip, **options)
+
+
 def level_steps_input() -> io.String.Input:
     return io.String.Input(
         "steps_per_level",

@@ -121,7 +121,7 @@ class Emulation:
         self.operations: set[str] = set()
         self._modes = (Dispatch(), Constructors())
 
-    def __enter__(self) -> Emulation:
+    def __enter__(self):
         running.append(self)
         for mode in self._modes:
             mode.__enter__()

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import gatys
+from gatys.batch import Batch
 from gatys.descent import LBFGS, Adam
 from gatys.frames import optimize_frames
 from gatys.objective import Objective
@@ -86,7 +87,7 @@ def other_reading(net, pictures):
 def descended(net, pictures, *, descend=LBFGS, lost=(), **options):
     """A descent on a plain quadratic, told at the steps of `lost` that the loss is not finite."""
     image = pictures[0].to(net.mean.device)
-    goal, descent = image.flip(-1), descend(image, **options)
+    goal, descent = image.flip(-1), Batch(image, partial(descend, **options))
     for step in range(12):
         away = descent.ask() - goal
         loss = away.square().sum(dim=(1, 2, 3))

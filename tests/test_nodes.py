@@ -514,6 +514,10 @@ def test_cancel_ends_within_one_evaluation_and_leaves_all_intact(standin, run, v
     assert torch.equal(before, run(OPTIMIZE, **wired)[0])
 
 
+def cancel_at(standin, step):
+    return lambda value, total, preview, node_id=None: value == step and standin.mm.interrupt_current_processing()
+
+
 def states(standin):
     return list(Path(standin.folder_paths.get_output_directory(), "gatys", "checkpoints").glob("*"))
 
@@ -524,7 +528,7 @@ def test_a_cancelled_batch_goes_on_where_it_was(standin, run, vgg19, style, hook
     with counted_evaluations(standin) as count:
         whole, histories = run(OPTIMIZE, **wired)
         assert count.value == 10 and states(standin) == []
-        hook(lambda value, total, *rest, **more: value == 8 and standin.mm.interrupt_current_processing())
+        hook(cancel_at(standin, 8))
         with pytest.raises(standin.mm.InterruptProcessingException):
             run(OPTIMIZE, **wired, checkpoint_every=60.0)  # in its ninth evaluation
         hook(None)
@@ -534,6 +538,36 @@ def test_a_cancelled_batch_goes_on_where_it_was(standin, run, vgg19, style, hook
     assert count.value == 20 and states(standin) == []
     assert torch.equal(images, whole) and again == histories
     assert re.findall(r"going on from step (\d) of 5, found in .*gatys.checkpoints", caplog.text) == ["5", "4"]
+
+
+def test_cancel_keeps_the_best_picture_so_far_if_asked_to(standin, run, vgg19, content, style, hook):
+    wired = {"vgg19": vgg19, "content": content, "style": style, "steps": 8, "keep_on_cancel": True}
+    short = run(OPTIMIZE, **wired | {"steps": 4})
+    hook(cancel_at(standin, 3))  # seen after the fourth step
+    image, histories = run(OPTIMIZE, **wired)
+    assert torch.equal(image, short[0]) and histories == short[1]
+    assert not standin.mm.processing_interrupted()  # the rest of the graph goes on
+
+
+def test_cancel_of_a_batch_keeps_the_pictures_made_so_far(standin, run, vgg19, style, hook):
+    batch = run(CONTENT, vgg19=vgg19, image=picture(1, count=3, channels=4))[0]
+    wired = {"vgg19": vgg19, "content": batch, "style": style, "steps": 4, "keep_on_cancel": True}
+    whole = run(OPTIMIZE, **wired)[0]
+    hook(cancel_at(standin, 5))
+    kept, histories = run(OPTIMIZE, **wired)
+    assert kept.shape == (2, *whole.shape[1:]) and torch.equal(kept[0], whole[0])
+    assert torch.equal(kept[..., 3], whole[:2, ..., 3])
+    assert [len(history) for history in histories] == [4, 2]
+
+
+def test_what_was_cut_short_is_made_again(standin, run, vgg19, content, style, hook):
+    fingerprint = standin.nodes[OPTIMIZE].fingerprint_inputs
+    before, careless = fingerprint(keep_on_cancel=True, steps=8), fingerprint(steps=8)
+    assert fingerprint(keep_on_cancel=True, steps=8) == before  # else nothing would ever be cached
+    hook(cancel_at(standin, 3))
+    run(OPTIMIZE, vgg19=vgg19, content=content, style=style, steps=8, keep_on_cancel=True)
+    assert fingerprint(keep_on_cancel=True, steps=8) != before
+    assert fingerprint(steps=8) == careless
 
 
 def test_progress_counts_every_evaluation_of_every_picture(run, vgg19, style, hook):
