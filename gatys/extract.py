@@ -32,6 +32,7 @@ def extract_content(
     dtype: torch.dtype | str | None = None,
     device: torch.device | str | None = None,
     canvas: Canvas = WHOLE,
+    callback: Callable[[], None] | None = None,
 ) -> ContentTarget:
     """Features of the content picture (paper, equation 1: P).
 
@@ -52,6 +53,7 @@ def extract_content(
             than four megapixels, whose features would be large.
         device: where the target is kept; default that of the network. The optimiser fetches it tile by tile.
         canvas: where the picture lies; in strips `image` and the target are the rows of this process, `mask` is whole.
+        callback: called after each tile of each picture. An exception from it ends the extraction and is passed on.
 
     Raises:
         ValueError: for a picture, layers, levels, mask, padding or tile that are not as above; it says what to do.
@@ -69,7 +71,7 @@ def extract_content(
         mask = check_mask(mask, image, "content mask", lambda mask: canvas.stretch(mask, size))
         masks = _pyramid(mask, size, count, canvas)
         guides = tuple({name: guide_at(m, LAYERS[name].stride).to(device) for name in layers} for m in masks)
-    how = {"padding": padding, "tile": tile, "memory": memory, "canvas": canvas}
+    how = {"padding": padding, "tile": tile, "memory": memory, "canvas": canvas, "callback": callback}
     features = []
     for picture in _pyramid(image.detach(), size, count, canvas):
         kept = _kept_dtype(dtype, net, canvas.size(picture))
@@ -108,6 +110,7 @@ def extract_style(
     memory: int | None = None,
     device: torch.device | str | None = None,
     canvas: Canvas = WHOLE,
+    callback: Callable[[], None] | None = None,
 ) -> StyleTarget:
     """Gram matrices of the style picture (paper, equations 3 and 4: A).
 
@@ -123,7 +126,7 @@ def extract_style(
             (guided Gram matrix). Only for a single tensor of pictures.
         normalize: divide each layer's term by the mean square of its target Gram, so that weights mean the same
             for every network.
-        padding, tile, memory: as for `extract_content`.
+        padding, tile, memory, callback: as for `extract_content`.
         device: where the target is kept; default that of the network.
         canvas: where the pictures lie; in strips `images` are the rows of this process, `mask` is whole.
 
@@ -144,7 +147,7 @@ def extract_style(
     sizes = [canvas.size(image) for image in batches]
     count = min(resolve_levels(levels, size, layers, "style image") for size in sizes)
     total = sum(image.shape[0] for image in batches)
-    how = {"padding": padding, "tile": tile, "memory": memory, "canvas": canvas}
+    how = {"padding": padding, "tile": tile, "memory": memory, "canvas": canvas, "callback": callback}
     grams: list[dict[str, Tensor]] = [{} for _ in range(count)]
     for image, size in zip(batches, sizes, strict=True):
         masks = None
@@ -217,6 +220,7 @@ def _sweep(
     tile: int | str | None,
     memory: int | None,
     canvas: Canvas,
+    callback: Callable[[], None] | None,
 ) -> None:
     """Show `see` the features of every tile of a picture; where memory runs out, all of them again in smaller tiles."""
     device, dtype = net.mean.device, net.mean.dtype
@@ -238,6 +242,8 @@ def _sweep(
     def show(plan: Plan) -> None:
         for part in canvas.parts(size, plan.tile, layers, padding):
             forward(net, field, part, layers, lambda name, core, part=part: see(name, core, part))
+            if callback is not None:
+                callback()
 
     within_memory(plan, lambda plan: canvas.together(lambda: show(plan)), device, lambda _: again())
 

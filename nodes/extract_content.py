@@ -66,5 +66,6 @@ class ExtractContentFeatures(io.ComfyNode):
                 memory=host.free_memory(),
                 dtype="auto",
                 device=host.storage_device(),
+                callback=host.stop_if_cancelled,
             )
         return io.NodeOutput(Content(target, alpha))

@@ -124,5 +124,6 @@ class ExtractStyleGrams(io.ComfyNode):
                 padding=padding,
                 memory=host.free_memory(),
                 device=host.storage_device(),
+                callback=host.stop_if_cancelled,
             )
         return io.NodeOutput(target)

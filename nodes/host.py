@@ -195,6 +195,11 @@ def fingerprint_of_kept(keep_on_cancel: bool) -> int:
     return len(_kept) if keep_on_cancel else 0
 
 
+def stop_if_cancelled() -> None:
+    """Raise what the host takes for a cancel, if there is one; that answers it."""
+    mm.throw_exception_if_processing_interrupted()
+
+
 class ProgressReport:
     """Progress bar, live preview and cancellation of a node, as callbacks for `gatys`.
 
@@ -213,7 +218,7 @@ class ProgressReport:
 
     def downloaded(self, done: int, total: int) -> None:
         """Callback of `gatys.load_vgg19`, in bytes."""
-        mm.throw_exception_if_processing_interrupted()
+        stop_if_cancelled()
         self._bar.update_absolute(done, max(done, total))
 
     def step(self, progress: Progress, offset: int = 0) -> None:
@@ -232,7 +237,7 @@ class ProgressReport:
         log.warning("Gatys Style Transfer: cancelled; keeping %d of %d %s, the last one unfinished", made, count, what)
 
     def _step(self, progress: Progress, offset: int) -> None:
-        mm.throw_exception_if_processing_interrupted()
+        stop_if_cancelled()
         preview = None
         now = time.monotonic()
         if now - self._last_preview >= PREVIEW_INTERVAL or offset + progress.step == self._total:

@@ -4,6 +4,7 @@
 """
 
 import re
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -512,6 +513,22 @@ def test_cancel_ends_within_one_evaluation_and_leaves_all_intact(standin, run, v
     assert not standin.mm.processing_interrupted()  # raising it answers it
     hook(None)
     assert torch.equal(before, run(OPTIMIZE, **wired)[0])
+
+
+@pytest.mark.parametrize("node", [CONTENT, STYLE])
+def test_cancel_ends_an_extraction_within_one_pass(standin, run, vgg19, node, monkeypatch):
+    passes, extract = [], sys.modules[standin.gatys.extract_content.__module__]
+    forward = extract.forward
+
+    def counted(*arguments, **options):
+        passes.append(arguments)
+        standin.mm.interrupt_current_processing()
+        return forward(*arguments, **options)
+
+    monkeypatch.setattr(extract, "forward", counted)
+    with pytest.raises(standin.mm.InterruptProcessingException):
+        run(node, vgg19=vgg19, image=picture(1, count=3))
+    assert len(passes) == 1 and not standin.mm.processing_interrupted()
 
 
 def cancel_at(standin, step):
