@@ -280,4 +280,4 @@ class Server:
                     return
                 time.sleep(0.01)
             # the host has forgotten it, as it does where it comes just after a run; ask again
-        raise TimeoutError("/free was not obeyed")
+        raise TimeoutError(f"/free was not obeyed:\n{self.log_text()[-4000:]}")

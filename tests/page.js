@@ -65,7 +65,7 @@ async function main() {
     report.workflows[name] = { ...seen, errors, prompt: output }
   }
   await browser.close()
-  process.stdout.write(JSON.stringify(report))
+  await new Promise((written) => process.stdout.write(JSON.stringify(report), written)) // a pipe takes it in pieces
 }
 
 main().then(() => process.exit(0), (error) => (console.error(error), process.exit(2)))

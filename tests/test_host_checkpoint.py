@@ -3,14 +3,10 @@
 import host_server
 import numpy as np
 import pytest
-from test_host import INSTALLATION, graph, saved
+from host_graphs import graph, saved
 
-pytestmark = [
-    pytest.mark.skipif(
-        INSTALLATION is None, reason="no ComfyUI host: set COMFYUI_PATH to a checkout and COMFYUI_PYTHON to its Python"
-    ),
-    pytest.mark.boot,
-]
+INSTALLATION = host_server.find_installation()
+pytestmark = [pytest.mark.skipif(INSTALLATION is None, reason=host_server.NO_INSTALLATION), pytest.mark.boot]
 STEPS = 80
 
 
