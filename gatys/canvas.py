@@ -54,6 +54,9 @@ class Canvas:
         """As `vgg.check_image`."""
         check_image(image, layers, what)
 
+    def check_count(self, size: Size) -> None:
+        """Raise ValueError where there are more processes than strips of a picture of that size."""
+
     # pixels
 
     def parts(self, size: Size, tile: int | tuple[int, int] | None, layers: Iterable[str], padding: str) -> list[Tile]:

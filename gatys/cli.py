@@ -17,23 +17,21 @@ import argparse
 import itertools
 import logging
 import os
-import signal
-import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
+from .canvas import WHOLE, Canvas
 from .color import keep_luminance
+from .console import Bar, Lines, Terminated, interruptible, losses_of, tell
+from .crew import LOST, Crew
 from .extract import extract_content
+from .identity import digest
 from .images import ImageError, check_output, save_image
 from .inputs import load_inputs, make_style
 from .memory import OutOfMemory, is_out_of_memory
@@ -43,6 +41,7 @@ from .options import NO_CONTENT
 from .preset_options import describe, fill_options, parse_options
 from .reading import read_as
 from .records import Progress, Record, Result
+from .strip_files import save_strips
 from .weights import load_vgg19
 
 log = logging.getLogger(__name__)
@@ -57,76 +56,81 @@ _OF_OPTIMIZE += ("tv_form", "seed", "tile", "history_size", "memory", "padding")
 _OF_OPTIMIZE += ("checkpoint", "checkpoint_every")
 
 
-_NOT_OURS = (signal.SIG_IGN, None)
-
-
-class _Terminated(BaseException):
-    """SIGTERM, as KeyboardInterrupt is SIGINT."""
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; `--help` and `--version` raise SystemExit(0)."""
     package = logging.getLogger(__name__.rpartition(".")[0])
-    handler, level = _Lines(), package.level
+    handler, level = Lines(), package.level
     package.addHandler(handler)
-    options = None
+    crew, options, code = Crew(), None, 1
     try:
         options = parse_options(argv)
+        canvas = crew.meet(options)
         package.setLevel({"quiet": logging.ERROR, "verbose": logging.DEBUG}.get(options.verbosity, logging.INFO))
-        return _run(options)
+        code = _run(options, canvas)
+        crew.leave()
     except KeyboardInterrupt:
-        _complain(f"interrupted by Ctrl-C; {_go_on(options) or 'nothing was saved'}")
-        return INTERRUPTED
-    except _Terminated:
-        _complain(f"ended by SIGTERM; {_go_on(options) or 'nothing was saved'}")
-        return TERMINATED
+        crew.complain(f"interrupted by Ctrl-C; {_go_on(options) or 'nothing was saved'}")
+        code = INTERRUPTED
+    except Terminated:
+        crew.complain(f"ended by SIGTERM; {_go_on(options) or 'nothing was saved'}")
+        code = TERMINATED
     except (ValueError, OSError) as problem:  # WeightsError is an OSError, ImageError a ValueError
-        _complain(problem)
-        return 2
+        crew.complain(problem)
+        code = 2
     except (MemoryError, RuntimeError) as problem:
-        if not isinstance(problem, OutOfMemory) and not is_out_of_memory(problem):
+        if crew.lost(problem):
+            crew.complain(f"{LOST}; {_go_on(options) or 'start all of them again'}")
+        elif not isinstance(problem, OutOfMemory) and not is_out_of_memory(problem):
             raise
-        said = problem if isinstance(problem, OutOfMemory) else f"out of memory with --size {options.size}"
-        _complain(f"{said}; give a smaller --size (and --style-scale)")
-        if _go_on(options):
-            log.info("with more memory, %s", _go_on(options))
-        return 1
+        else:
+            said = problem if isinstance(problem, OutOfMemory) else f"out of memory with --size {options.size}"
+            crew.complain(f"{said}; give a smaller --size (and --style-scale)")
+            if _go_on(options):
+                log.info("with more memory, %s", _go_on(options))
     finally:
         package.removeHandler(handler)
         package.setLevel(level)
+    crew.quit(code)
+    return code
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace, canvas: Canvas = WHOLE) -> int:
     check_options(options)
-    if options.out is not None:
+    writes = canvas.rank == 0
+    if options.out is not None and writes:
         check_output(options.out, options.depth)
     device = find_device(options.device)
-    given = load_inputs(options, device)
+    given = load_inputs(options, device, canvas)
     content, size = given.content, given.size
     if options.preset is not None:
         fill_options(options, size)
         log.info("preset %s: %s", options.preset, describe(options, size))
     out = options.out or _free_path(_default_name(options))
-    check_output(out, options.depth)
+    if writes:
+        check_output(out, options.depth)
 
-    with _Bar("weights", options.verbosity == "quiet", unit="B", unit_scale=True, delay=0.1) as bar:
+    with Bar("weights", options.verbosity == "quiet", unit="B", unit_scale=True, delay=0.1) as bar:
         net = load_vgg19(options.weights, options.pooling, layout=options.layout, progress=bar.reach)
     net = read_as(net, preprocessing=options.preprocessing, responses=options.responses)
     log.info("network: %s on %s", net.tag, device)
     if options.weights.partition(":")[0] == "untrained":
         log.info(UNTRAINED)
     net = net.to(device)
+    saved = {
+        path: digest(*style.grams[0].values()) for path, style in zip(options.load_style, given.loaded, strict=True)
+    }
+    canvas.agree({"filters": (net.tag.fingerprint, net.tag.pooling)} | saved)
     began = time.monotonic()
-    style = make_style(net, given, options)
-    if options.save_style is not None:  # before the descent, so that what fails here has cost no time
+    style = make_style(net, given, options, canvas)
+    if options.save_style is not None and writes:  # before the descent, so that what fails here has cost no time
         style.save(options.save_style, overwrite=options.overwrite_style, thumbnail=given.thumbnail)
         log.info("saved the style as %s", options.save_style)
     targets: dict[str, Any] = {"content": None, "style": style}
     if content is not None:
         how = {"levels": options.levels, "normalize": options.normalize, "padding": options.padding or "zero"}
-        how |= {"tile": options.tile, "memory": options.memory, "dtype": "auto"}
+        how |= {"tile": options.tile, "memory": options.memory, "dtype": "auto", "canvas": canvas}
         targets["content"] = extract_content(net, content.pixels, options.content_layers, **how)
-    result, interrupted = _descend(net, targets, given.start, size if content is None else None, options)
+    result, interrupted = _descend(net, targets, given.start, size if content is None else None, options, canvas)
 
     for note in result.notes:
         log.warning(note)
@@ -136,37 +140,47 @@ def _run(options: argparse.Namespace) -> int:
     image = result.image.clamp(0, 1)
     if options.keep_luminance:
         image = keep_luminance(image, content.pixels)
-    _save(out, image, alpha=alpha, depth=options.depth, quality=options.quality)
+    how = {"alpha": alpha, "depth": options.depth, "quality": options.quality}
+    if canvas is WHOLE:
+        _save(out, image, **how)
+    else:
+        save_strips(Path(out), image, size, canvas, **how)
     done = len(result.history)
     steps = f"interrupted after {done} of {_total(options)} steps" if interrupted else f"{done} steps"
-    losses = _losses(min(result.history, key=_worth))
+    losses = losses_of(min(result.history, key=_worth))
     if interrupted and result.state is not None:
         log.info(_go_on(options))
-    elif result.state is not None:
+    elif result.state is not None and writes:
         result.state.unlink(missing_ok=True)
-    _tell(f"{out}: {size[1]} x {size[0]}, {steps}, {time.monotonic() - began:.1f} s, {losses}")
+    if writes:
+        tell(f"{out}: {size[1]} x {size[0]}, {steps}, {time.monotonic() - began:.1f} s, {losses}")
     return INTERRUPTED if interrupted else 0
 
 
 def _descend(
-    net: torch.nn.Module, targets: dict, start: str | Tensor, size: tuple[int, int] | None, options: argparse.Namespace
+    net: torch.nn.Module,
+    targets: dict,
+    start: str | Tensor,
+    size: tuple[int, int] | None,
+    options: argparse.Namespace,
+    canvas: Canvas,
 ) -> tuple[Result, bool]:
     """The result, and whether Ctrl-C ended it early."""
     given = {name: getattr(options, name) for name in _OF_OPTIMIZE}
     with (
-        _interruptible(options.checkpoint is not None) as interruption,
-        _Bar("steps", options.verbosity == "quiet", unit="step", total=_total(options)) as bar,
+        interruptible(options.checkpoint is not None and canvas is WHOLE) as interruption,
+        Bar("steps", options.verbosity == "quiet", unit="step", total=_total(options)) as bar,
     ):
 
         def follow(progress: Progress) -> None:
             record = progress.losses
-            log.debug("step %d, level %d: %s", progress.step, progress.level, _losses(record))
-            bar.set_postfix_str(f"level {progress.level}, {_losses(record)}", refresh=False)
+            log.debug("step %d, level %d: %s", progress.step, progress.level, losses_of(record))
+            bar.set_postfix_str(f"level {progress.level}, {losses_of(record)}", refresh=False)
             bar.reach(progress.step, progress.steps)
             if interruption.asked:
                 raise StopIteration
 
-        result = optimize(net, **targets, init=start, size=size, **given, callback=follow)
+        result = optimize(net, **targets, init=start, size=size, **given, callback=follow, canvas=canvas)
     return result, interruption.asked and len(result.history) < _total(options)
 
 
@@ -225,61 +239,7 @@ def _free_path(path: Path) -> Path:
     return next(name for name in names if not os.path.lexists(name))
 
 
-# what the user sees
-
-
-class _Lines(logging.Handler):
-    """The package's log as lines on standard error, above the progress bar if there is one."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        # a warning of the descent sums up the notes that are printed one by one
-        if not (record.name.endswith(".optimize") and record.levelno == logging.WARNING):
-            _Bar.write(f"gatys: {record.getMessage()}", file=sys.stderr)
-
-
-class _Bar(tqdm):
-    """Progress on standard error, only where that is a terminal."""
-
-    def __init__(self, what: str, quiet: bool, **options: Any):
-        super().__init__(desc=what, disable=quiet or None, file=sys.stderr, dynamic_ncols=True, **options)
-
-    def reach(self, done: int, total: int) -> None:
-        self.total = total or None
-        self.update(done - self.n)
-
-
-@contextmanager
-def _interruptible(terminable: bool) -> Iterator[SimpleNamespace]:
-    """While it lasts, the first Ctrl-C only sets `asked` and the second one raises KeyboardInterrupt.
-
-    If `terminable`, SIGTERM raises, too, instead of ending the process at once.
-    """
-    state = SimpleNamespace(asked=False)
-
-    def note(number: int, frame: object) -> None:
-        if state.asked:
-            raise KeyboardInterrupt
-        state.asked = True
-        _Bar.write(
-            "gatys: stopping after this step to save the best picture so far; Ctrl-C again saves nothing", sys.stderr
-        )
-
-    def end(number: int, frame: object) -> None:
-        raise _Terminated
-
-    handlers = {signal.SIGINT: note} | ({signal.SIGTERM: end} if terminable else {})
-    previous = {number: signal.getsignal(number) for number in handlers}
-    # Only the main thread may set handlers; who started this with Ctrl-C ignored (nohup) wants that.
-    if threading.current_thread() is not threading.main_thread():
-        handlers = {}
-    handlers = {number: handler for number, handler in handlers.items() if previous[number] not in _NOT_OURS}
-    try:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        yield state
-    finally:
-        for number in handlers:
-            signal.signal(number, previous[number])
+# what is told
 
 
 def _go_on(options: argparse.Namespace | None) -> str:
@@ -291,16 +251,3 @@ def _go_on(options: argparse.Namespace | None) -> str:
 def _worth(record: Record) -> tuple[int, float]:
     """Smallest for the record of the picture that is saved: the finest level, then the lowest total; NaN is none."""
     return record.level, record.total if record.total == record.total else float("inf")
-
-
-def _losses(record: Record) -> str:
-    return ", ".join(f"{name} {record[name]:.4g}" for name in ("total", "content", "style", "tv"))
-
-
-def _complain(problem: object) -> None:
-    _Bar.write(f"gatys: error: {' '.join(str(problem).split())}", file=sys.stderr)
-
-
-def _tell(line: str) -> None:
-    encoding = sys.stdout.encoding or "utf-8"  # a file's name need not be printable there
-    print(line.encode(encoding, "backslashreplace").decode(encoding))

@@ -11,18 +11,21 @@ from torch import Tensor
 
 from .bank import load_style, read_style_info
 from .blend import blend_styles
+from .canvas import WHOLE, Canvas
 from .color import LUMA, ROOTS, match_colors
 from .extract import extract_style
+from .identity import digest
 from .images import ImageError, Picture, fit, load_image
 from .options import NO_CONTENT
 from .presets import presets
-from .pyramid import fewest_levels, resize, resolve_levels
+from .pyramid import fewest_levels, resolve_levels
 from .regions import RegionalStyle, regional_style
 from .schedule import split_steps
 from .start import INITS
+from .strip_files import collect, load_strip
 from .targets import StyleTarget, check_network
 from .tiles import tiles
-from .vgg import VGG19, check_image
+from .vgg import VGG19
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +34,7 @@ log = logging.getLogger(__name__)
 class Inputs:
     content: Picture | None
     pictures: list[Tensor]
-    """Of each STYLE, at its size and with the colours that its style is extracted with."""
+    """Of each STYLE, at its size and with the colours that its style is extracted with; in strips, the rows here."""
     loaded: list[StyleTarget]
     masks: list[Tensor]
     """(1, H, W), one for each picture and then one for each loaded style, or none at all."""
@@ -42,8 +45,10 @@ class Inputs:
     """Of the style, to be saved with it."""
 
 
-def load_inputs(options: argparse.Namespace, device: torch.device) -> Inputs:
+def load_inputs(options: argparse.Namespace, device: torch.device, canvas: Canvas = WHOLE) -> Inputs:
     """All that the options name, once it is sure that it goes together.
+
+    In strips, masks and saved styles are read by each process, pictures by process 0.
 
     The result has the shape of the content or, without one, of the picture to start from or of the first style.
 
@@ -54,34 +59,42 @@ def load_inputs(options: argparse.Namespace, device: torch.device) -> Inputs:
     start: str | Tensor = options.init
     if start not in INITS:
         try:
-            start = load_image(start).pixels
+            start = _load(start, canvas).pixels
         except ImageError as problem:
             raise ImageError(f"--init: expected {', '.join(INITS)} or a picture file: {problem}") from problem
-    content = None if options.content == NO_CONTENT else load_image(options.content, options.size or None)
-    if content is not None and callable(options.size):
-        options.size = max(content.pixels.shape[-2:])
-    shape = content.pixels.shape if content is not None else start.shape if isinstance(start, Tensor) else None
+    content = None if options.content == NO_CONTENT else _load(options.content, canvas, options.size or None)
+    shape = None
+    if content is not None:
+        shape = canvas.size(content.pixels)
+        options.size = max(shape) if callable(options.size) else options.size
+    elif isinstance(start, Tensor):
+        shape = canvas.size(start)
     pictures = []
     for path in options.style:
-        pixels = _load_opaque(path, "style")
-        shape = pixels.shape if shape is None else shape
-        height, width = _style_size(options, tuple(pixels.shape[-2:]), tuple(shape[-2:]))
+        pixels = _load_opaque(path, "style", canvas)
+        whole = canvas.size(pixels)
+        shape = whole if shape is None else shape
+        height, width = _style_size(options, whole, shape)
         log.debug("style %r: %d x %d", path, width, height)
-        pixels = resize(pixels, (height, width))
+        pixels = canvas.resize(pixels, whole, (height, width))
         pictures.append(_recolored(pixels, content.pixels, options.match_colors) if options.match_colors else pixels)
     loaded = [_load_style(path, options, device) for path in options.load_style]
     shape = loaded[0].size if shape is None else shape
-    height, width = _result_size(options, tuple(shape[-2:]))
-    thumbnail = pictures[0] if pictures else None
+    height, width = _result_size(options, shape)
+    thumbnail = _thumbnail(pictures[0], canvas) if pictures and options.save_style is not None else None
     if options.save_style is not None and not pictures:
         thumbnail = read_style_info(options.load_style[0]).thumbnail
     masks = [_load_mask(path) for path in options.style_mask]
     inputs = Inputs(content, pictures, loaded, masks, start, (height, width), thumbnail)
-    _check_sizes(options, inputs)
+    _check_sizes(options, inputs, canvas)
+    canvas.check_count(inputs.size)
+    canvas.agree({path: digest(mask) for path, mask in zip(options.style_mask, masks, strict=True)})
     return inputs
 
 
-def make_style(net: VGG19, given: Inputs, options: argparse.Namespace) -> StyleTarget | RegionalStyle | None:
+def make_style(
+    net: VGG19, given: Inputs, options: argparse.Namespace, canvas: Canvas = WHOLE
+) -> StyleTarget | RegionalStyle | None:
     """The style of the run: regions, a blend, or the plain average, in which each picture and saved style counts as one.
 
     Raises:
@@ -92,7 +105,7 @@ def make_style(net: VGG19, given: Inputs, options: argparse.Namespace) -> StyleT
     how = {"layers": options.style_layers, "levels": options.levels, "normalize": options.normalize}
     # a painting's own edges do not meet
     how["padding"] = "replicate" if options.padding == "circular" else options.padding or "zero"
-    how |= {"tile": options.tile, "memory": options.memory}
+    how |= {"tile": options.tile, "memory": options.memory, "canvas": canvas}
     if not (given.masks or options.blend or given.loaded):
         return extract_style(net, given.pictures, **how) if given.pictures else None
     styles = [extract_style(net, pixels, **how) for pixels in given.pictures] + given.loaded
@@ -117,9 +130,22 @@ def _style_size(options: argparse.Namespace, size: tuple[int, int], shape: tuple
     return fit(size[1], size[0], max(1, round(max(result) * options.style_scale)))[::-1]
 
 
-def _load_opaque(path: str, kind: str) -> Tensor:
-    picture = load_image(path)
-    if picture.alpha is not None and bool((picture.alpha < 1).any()):
+def _load(path: str, canvas: Canvas, size=None) -> Picture:
+    return load_image(path, size) if canvas is WHOLE else load_strip(path, canvas, size)
+
+
+def _thumbnail(picture: Tensor, canvas: Canvas) -> Tensor:
+    """What a saved style shows of itself; in strips, on process 0."""
+    if canvas is WHOLE:
+        return picture
+    whole = canvas.size(picture)
+    small = fit(whole[1], whole[0], 256)[::-1]
+    return collect(canvas.resize(picture, whole, small), small, canvas)
+
+
+def _load_opaque(path: str, kind: str, canvas: Canvas = WHOLE) -> Tensor:
+    picture = _load(path, canvas)
+    if picture.alpha is not None and canvas.any(bool((picture.alpha < 1).any())):
         log.warning("%s %r: its transparency is ignored, the colours underneath count", kind, path)
     return picture.pixels
 
@@ -150,15 +176,15 @@ def _load_style(path: str, options: argparse.Namespace, device: torch.device) ->
     return style
 
 
-def _check_sizes(options: argparse.Namespace, given: Inputs) -> None:
+def _check_sizes(options: argparse.Namespace, given: Inputs, canvas: Canvas) -> None:
     """That each picture is large enough for the layers, levels and tiles, and that the steps suffice for the levels."""
     chosen = [] if given.content is None else [("content", options.content, given.content.pixels)]
     chosen += [("style", path, pixels) for path, pixels in zip(options.style, given.pictures, strict=True)]
     counts, layers = [], []
     for kind, path, pixels in chosen:
         names, what = getattr(options, f"{kind}_layers"), f"{kind} {path!r}"
-        check_image(pixels, names, what)
-        count = resolve_levels(options.levels, tuple(pixels.shape[-2:]), names, what)
+        canvas.check(pixels, names, what)
+        count = resolve_levels(options.levels, canvas.size(pixels), names, what)
         counts.append((count, what, options.levels == "auto"))
         layers += names
     for path, style in zip(options.load_style, given.loaded, strict=True):

@@ -229,11 +229,11 @@ def build_parser() -> argparse.ArgumentParser:
     group.add_argument(
         "--quiet", dest="verbosity", action="store_const", const="quiet", help="print the result's line only"
     )
-    parser.add_argument("--version", action="version", version=f"gatys {_version()}")
+    parser.add_argument("--version", action="version", version=f"gatys {version()}")
     return parser
 
 
-def _version() -> str:
+def version() -> str:
     try:
         return metadata.version("gatys-style-transfer")
     except metadata.PackageNotFoundError:

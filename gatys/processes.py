@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import time
 from collections.abc import Hashable, Mapping, Sequence
 from datetime import timedelta
 from typing import TypeVar
@@ -20,6 +22,9 @@ Name = TypeVar("Name", bound=Hashable)
 
 JOIN = 120
 """Seconds until all must be there."""
+_LOST = re.compile(r"gloo|nccl|connection (closed|reset)|broken pipe|timed out", re.IGNORECASE)
+PARTING = 5
+"""Seconds that the store outlives a failure without `torchrun`, which keeps it itself."""
 WAIT = 3600
 """Seconds that one may wait for the others at any point: for the slowest one's part of an evaluation, or its files."""
 
@@ -30,10 +35,16 @@ class Team:
     Args:
         device: where the tensors that they exchange are.
         group: of `torch.distributed`, whose ranks are the first ones of all; default all processes.
+        store: where they met.
     """
 
-    def __init__(self, device: torch.device | str = "cpu", group: dist.ProcessGroup | None = None):
-        self.device, self._group = torch.device(device), group
+    def __init__(
+        self,
+        device: torch.device | str = "cpu",
+        group: dist.ProcessGroup | None = None,
+        store: dist.Store | None = None,
+    ):
+        self.device, self._group, self._store = torch.device(device), group, store
         self.rank, self.count = dist.get_rank(group), dist.get_world_size(group)
         self.sent = 0
         """Bytes that this process has sent so far; of a sum over processes what a ring sends, 2 (n - 1) / n of it."""
@@ -68,12 +79,33 @@ class Team:
                 call.wait()
         self.sent += sum(tensor.nbytes for tensor in given.values())
 
+    def tell(self, numbers: list[int]) -> list[int]:
+        """The whole numbers that process 0 gives."""
+        told = torch.tensor(numbers, device=self.device)
+        dist.broadcast(told, 0, group=self._group)
+        return told.tolist()
+
+    def may_speak(self) -> bool:
+        """True for the first process that asks, so that what happens to all is said once; it may be the last alive."""
+        try:
+            return self.rank == 0 if self._store is None else self._store.add("gatys/spoken", 1) == 1
+        except RuntimeError:  # the store is gone with the process that held it, which is the first one
+            return self.rank == 1
+
+    def part(self) -> None:
+        """Let go of the others after a failure. Who holds the store waits until they have asked it who speaks."""
+        if self._store is None or self.rank or os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
+            return
+        dist.destroy_process_group()
+        until = time.monotonic() + PARTING
+        while self._store.add("gatys/spoken", 0) < self.count and time.monotonic() < until:
+            time.sleep(0.02)
+
     def agree(self, what: Mapping[str, object]) -> None:
         """Raise ValueError, on every process, where they do not give the same."""
         names = list(what)
-        mine = [int.from_bytes(hashlib.sha256(_bytes(what[name])).digest()[:7], "big") for name in names]
-        first = torch.tensor(mine, device=self.device)
-        dist.broadcast(first, 0, group=self._group)
+        mine = [int.from_bytes(hashlib.sha256(repr(what[name]).encode()).digest()[:7], "big") for name in names]
+        first = torch.tensor(self.tell(mine), device=self.device)
         apart = (first != torch.tensor(mine, device=self.device)).long()
         self._reduce(apart, dist.ReduceOp.SUM)
         wrong = [name for name, count in zip(names, apart.tolist(), strict=True) if count]
@@ -84,15 +116,9 @@ class Team:
             )
 
 
-def _bytes(value: object) -> bytes:
-    if isinstance(value, Tensor):
-        return value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
-    return repr(value).encode()
-
-
 def started_together(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether `torchrun`, or something like it, has started this process as one of several."""
-    return int(environment.get("WORLD_SIZE", "1")) > 1
+    """Whether `torchrun`, or something like it, has started this process as one of several; `torchrun`, also of one."""
+    return int(environment.get("WORLD_SIZE", "1")) > 1 or "TORCHELASTIC_RUN_ID" in environment
 
 
 def own_device(name: str, environment: Mapping[str, str] = os.environ) -> torch.device:
@@ -101,21 +127,30 @@ def own_device(name: str, environment: Mapping[str, str] = os.environ) -> torch.
     Raises:
         ValueError: where processes cannot work together on such a device, or there are more of them than GPUs.
     """
-    cards, number = torch.cuda.device_count(), int(environment.get("LOCAL_RANK", "0"))
+    cards, wanted = torch.cuda.device_count(), int(environment.get("LOCAL_WORLD_SIZE", "1"))
     if name == "auto":
         name = "cuda" if cards else "cpu"
     if name == "cpu":
         return torch.device("cpu")
     if name != "cuda":
         raise ValueError(f"--device: expected auto, cuda or cpu for several processes, got {name!r}; give one of these")
-    if number >= cards:
+    if wanted > cards:
         raise ValueError(
-            f"--device: expected a GPU for each process of this machine, got {cards} for process {number + 1}; "
-            f"start at most {cards}, or give --device cpu"
-            if cards
-            else "--device: this machine has no CUDA GPU; give --device cpu"
+            f"--device: expected a CUDA GPU for each of {wanted} processes of this machine, got {cards}; start fewer "
+            "processes, or give --device cpu"
         )
-    return torch.device("cuda", number)
+    return torch.device("cuda", int(environment.get("LOCAL_RANK", "0")))
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether an error of an exchange means that another process is gone, or did not come in time."""
+    return isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and bool(_LOST.search(str(error))))
+
+
+def leave() -> None:
+    """Part in good order: all processes call it when all is done."""
+    dist.barrier()
+    dist.destroy_process_group()
 
 
 def join(device: torch.device, seconds: Sequence[int] = (JOIN, WAIT)) -> Team:
@@ -147,4 +182,4 @@ def join(device: torch.device, seconds: Sequence[int] = (JOIN, WAIT)) -> Team:
             f"processes: expected {os.environ['WORLD_SIZE']} that find each other within {seconds[0]} seconds, and "
             f"they did not ({first}); start them by torchrun, and check its rendezvous address"
         ) from problem
-    return Team(device)
+    return Team(device, store=store)

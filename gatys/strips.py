@@ -60,7 +60,6 @@ class Strips(Canvas):
         return (*bounds, height)
 
     def check_count(self, size: Size) -> None:
-        """Raise ValueError where there are more processes than strips of a picture of `size`."""
         most = size[0] // ALIGNMENT
         if self.team.count > most:
             raise ValueError(
@@ -138,6 +137,10 @@ class Strips(Canvas):
         low, high = seen_rows(height, to[0], first, last)
         band = resize_columns(picture[:, :, low:high], to[1])
         return resize_rows(band, low, height, to[0], first, last).clamp_(0, 1)
+
+    def to_first(self, image: Tensor, size: Size, low: int, high: int) -> Tensor:
+        """Rows [low, high) of the picture on process 0; on the others none."""
+        return self._fetch(image, [self._runs(size[0], low, high), *([] for _ in range(1, self.team.count))])
 
     # which rows lie where
 

@@ -173,7 +173,7 @@ def chosen(case, count):
 def refused(net, canvas):
     """What each process is told where they do not agree."""
     try:
-        canvas.agree({"options": 1, "pictures": torch.tensor([canvas.rank])})
+        canvas.agree({"options": 1, "pictures": canvas.rank})
     except ValueError as problem:
         return str(problem)
 

@@ -20,16 +20,16 @@ HERE = Path(__file__).parent
 PROCESSES = 4
 
 
-def start(command, count, **environment):
-    """`command` in each of `count` processes that are to meet."""
+def start(command, count, each=((),) * 9):
+    """`command` in each of `count` processes that are to meet, with what is further given for each."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     rest = {"WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    rest |= {"OMP_NUM_THREADS": 1, "PYTHONPATH": f"{HERE.parent}{os.pathsep}{HERE}"} | environment
+    rest |= {"OMP_NUM_THREADS": 1, "PYTHONPATH": f"{HERE.parent}{os.pathsep}{HERE}"}
     return [
         subprocess.Popen(
-            [sys.executable, *command],
+            [sys.executable, *command, *each[rank]],
             env=os.environ | {name: str(value) for name, value in (rest | {"RANK": rank, "LOCAL_RANK": rank}).items()},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
