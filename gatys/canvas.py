@@ -7,7 +7,7 @@ then right for both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from torch import Tensor
@@ -105,8 +105,16 @@ class Canvas:
         """The smallest that a process gives."""
         return number
 
+    def look(self, image: Tensor) -> object:
+        """What a picture counts by where it is to be known again."""
+        return image
+
     def agree(self, what: Mapping[str, object]) -> None:
         """Raise ValueError where processes do not give the same."""
+
+    def keeper(self, make: Callable[[], Done], sizes: Sequence[Size]) -> Done:
+        """A run's `checkpoint.Checkpoint`, which `make` gives; `sizes` are those of its levels."""
+        return make()
 
     def together(self, work: Callable[[], Done]) -> Done:
         """What `work` returns; where memory runs out on one process, all raise an error that says so."""

@@ -70,6 +70,11 @@ def _each(value: Tensor) -> Tensor:
     return value.reshape(-1, 1, 1, 1)
 
 
+def _largest(values: Tensor) -> Tensor:
+    """The largest absolute value, 0 of none. Of several processes the sum of theirs does as well for a scale."""
+    return values.abs().amax() if values.numel() else values.new_zeros(())
+
+
 class _Unit:
     """Brings a descent's gradients to about 1, so that no weight of a term makes their squares over- or underflow.
 
@@ -82,8 +87,7 @@ class _Unit:
     def apply(self, loss: Tensor, gradient: Tensor) -> Tensor:
         """Scale the gradient in place; whether it and the loss, (N,), are of use."""
         if not self._found:
-            # a process may have no rows; the sum of all processes' largest values does as well as the largest
-            size = float(self._add(gradient.abs().amax() if gradient.numel() else gradient.new_zeros(())))
+            size = float(self._add(_largest(gradient)))
             self._found = 0 < size < math.inf
             if self._found:
                 self.factor = 2.0 ** -min(max(math.frexp(size)[1], -120), 120)
@@ -102,10 +106,10 @@ class _Unit:
 class _Kept:
     """A tensor put away on a device and in a dtype, scaled to a largest value of 1 where that is not its own."""
 
-    def __init__(self, tensor: Tensor, device: torch.device, dtype: torch.dtype):
+    def __init__(self, tensor: Tensor, device: torch.device, dtype: torch.dtype, add: Add):
         self._like, self._scale = tensor.new_empty(0), None
         if dtype != tensor.dtype:
-            self._scale = tensor.abs().amax().clamp(min=torch.finfo(tensor.dtype).tiny)
+            self._scale = add(_largest(tensor)).clamp(min=torch.finfo(tensor.dtype).tiny)
             tensor = (tensor / self._scale).to(dtype)
         self._tensor = tensor.to(device)
 
@@ -255,7 +259,7 @@ class LBFGS:
         curvature, size, moved = self._dot(step, change), self._dot(change, change), self._dot(step, step)
         valid = accepted & (curvature > 1e-8 * size.sqrt() * moved.sqrt())
         self._gamma = torch.where(valid, curvature / size, self._gamma)
-        pair = (_Kept(t, self._history_device, self._history_dtype) for t in (step, change))
+        pair = (_Kept(t, self._history_device, self._history_dtype, self._add) for t in (step, change))
         self._pairs.append((*pair, torch.where(valid, 1 / curvature, 0)))
         del self._pairs[: -self._history_size]
         self.best = self._trial if everyone else torch.where(_each(accepted), self._trial, self.best)

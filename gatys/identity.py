@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -29,18 +29,20 @@ def identify(
     style: StyleTarget | RegionalStyle | None,
     temporal: TemporalTarget | None,
     start: Tensor,
+    look: Callable[[Tensor], object] = lambda picture: picture,
     **options: Any,
 ) -> dict[str, str]:
     """Of a run: a digest each of its network, content, style, temporal target and starting picture; and its options.
 
-    The content's features are not looked at, since network and picture give them.
+    The content's features are not looked at, since network and picture give them. Content and starting picture count by
+    what `look` finds in them.
     """
     found = {"network": digest(net.tag.fingerprint, net.tag.pooling, net.mean.dtype)}
-    found["content"] = "none" if content is None else digest(*_content(content))
+    found["content"] = "none" if content is None else digest(*_content(content, look))
     regions = [digest(*_region(region)) for region in every_style(style)]
     found["style"] = digest(*regions) if regions else "none"
     found["temporal"] = "none" if temporal is None else digest(temporal.image, temporal.mask)
-    found["starting picture"] = digest(start)
+    found["starting picture"] = digest(look(start))
     return found | {name: repr(value) for name, value in options.items()}
 
 
@@ -56,9 +58,9 @@ def digest(*parts: Any) -> str:
     return sha.hexdigest()[:32]
 
 
-def _content(content: ContentTarget) -> list[Any]:
-    guides = [guide for level in content.guides or () for _, guide in sorted(level.items())]
-    return [dict(content.layers), content.normalize, content.padding, content.image, *guides]
+def _content(content: ContentTarget, look: Callable[[Tensor], object]) -> list[Any]:
+    guides = [look(guide) for level in content.guides or () for _, guide in sorted(level.items())]
+    return [dict(content.layers), content.normalize, content.padding, look(content.image), *guides]
 
 
 def _region(region: Region) -> list[Any]:

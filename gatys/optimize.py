@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from .descent import LBFGS, Adam, Descent
 from .identity import identify
 from .memory import is_out_of_memory, release
 from .objective import CONTENT_WEIGHT, STYLE_WEIGHT, TEMPORAL_WEIGHT, TV_WEIGHT, Objective
-from .plan import Plan, make_plan, outlook
+from .plan import HALF_ABOVE, Plan, make_plan, outlook
 from .pyramid import level_size
 from .records import Progress, Record, Result
 from .regions import RegionalStyle
@@ -158,8 +159,8 @@ def optimize(
     if checkpoint is not None:
         given = {"content": content, "style": style, "temporal": temporal, "start": start, "from_noise": from_noise}
         how = {"steps": schedule, "optimizer": optimizer, "learning_rate": rate, "history_size": history_size}
-        run = identify(net, **given, **how, **weights, padding=padding)
-        keeper = Checkpoint(checkpoint, checkpoint_every, run, schedule)
+        run = identify(net, **given, **how, **weights, padding=padding, look=canvas.look)
+        keeper = canvas.keeper(lambda: Checkpoint(checkpoint, checkpoint_every, run, schedule), sizes)
         before = keeper.read()
     history: list[Record] = [] if before is None else list(before.history)
     notes: list[str] = [] if before is None else list(before.notes)
@@ -194,7 +195,8 @@ def optimize(
                 log.info("plan: %s", outlook(plans, schedule, dtype))
             evaluate = Bounded(objective, plan_for(level, objective))
             picture = begin(start, picture, sizes, level, canvas, detail=not from_noise)
-            descent = _descent(picture, optimizer, rate, evaluate.plan, canvas)
+            half = math.prod(sizes[level]) > HALF_ABOVE
+            descent = _descent(picture, optimizer, rate, evaluate.plan, canvas, half=half)
             if before is not None:
                 evaluate.plan = before.way.again(evaluate.plan)
                 with keeper.trusted():
@@ -208,7 +210,7 @@ def optimize(
                 between = None
                 record = Record(len(history) + 1, level, **terms.sums(), layers=terms.layer_sums())
                 history.append(record)
-                descent, happened = _tell(descent, terms.total, gradient)
+                descent, happened = _tell(descent, terms.total, gradient, canvas)
                 del terms, gradient
                 if descent.setbacks > seen and not any(note.endswith(SETBACK) for note in notes):
                     happened.append(SETBACK)
@@ -226,7 +228,7 @@ def optimize(
             if stopped:
                 break
     except BaseException:
-        if between is not None:
+        if between is not None and canvas is WHOLE:  # the others may be gone
             keeper.keep(moment())
         raise
     if keeper is not None:
@@ -247,21 +249,24 @@ def _asks_to_stop(callback: Callable[[Progress], None] | None, progress: Progres
     return False
 
 
-def _descent(picture: Tensor, optimizer: str, rate: float, plan: Plan, canvas: Canvas) -> Descent:
+def _descent(picture: Tensor, optimizer: str, rate: float, plan: Plan, canvas: Canvas, *, half: bool) -> Descent:
     if optimizer == "adam":
         return Batch(picture, partial(Adam, learning_rate=rate, add=canvas.add))
-    how = {"history_device": plan.history_device, "history_dtype": torch.float16 if plan.half else None}
+    how = {"history_device": plan.history_device, "history_dtype": torch.float16 if half else None}
     how |= {"history_size": canvas.least(plan.history_size), "add": canvas.add}
     return Batch(picture, partial(LBFGS, first_step=0.02 * rate, **how))
 
 
-def _tell(descent: Descent, loss: Tensor, gradient: Tensor) -> tuple[Descent, list[str]]:
-    """Tell the descent; if memory runs out in it, one that goes on from the best picture and remembers less."""
+def _tell(descent: Descent, loss: Tensor, gradient: Tensor, canvas: Canvas) -> tuple[Descent, list[str]]:
+    """Tell the descent; if memory runs out in it, one that goes on from the best picture and remembers less.
+
+    In strips that ends the run, since the other processes are in the midst of it.
+    """
     try:
         descent.tell(loss, gradient)
         return descent, []
     except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
+        if not is_out_of_memory(error) or canvas is not WHOLE:
             raise
     descent = descent.lighter()
     release(gradient.device)

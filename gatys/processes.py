@@ -19,6 +19,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 Name = TypeVar("Name", bound=Hashable)
+T = TypeVar("T")
 
 JOIN = 120
 """Seconds until all must be there."""
@@ -84,6 +85,12 @@ class Team:
         told = torch.tensor(numbers, device=self.device)
         dist.broadcast(told, 0, group=self._group)
         return told.tolist()
+
+    def tell_object(self, value: T) -> T:
+        """What process 0 gives, of any kind."""
+        told = [value]
+        dist.broadcast_object_list(told, 0, group=self._group, device=self.device)
+        return told[0]
 
     def may_speak(self) -> bool:
         """True for the first process that asks, so that what happens to all is said once; it may be the last alive."""

@@ -42,7 +42,7 @@ def read_finite(state: State, name: str, shape: tuple[int, ...], dtype: torch.dt
 def read_picture(state: State, name: str, like: Tensor) -> Tensor:
     """Pictures in [0, 1] with the shape, dtype and device of `like`."""
     found = read_finite(state, name, like.shape, like.dtype).to(like.device)
-    if found.amin() < 0 or found.amax() > 1:
+    if found.numel() and (found.amin() < 0 or found.amax() > 1):
         raise ValueError(f"state: expected {name!r} to lie in [0, 1], got {found.amin():g} to {found.amax():g}")
     return found
 

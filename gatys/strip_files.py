@@ -39,17 +39,8 @@ def _dealt(path: str, canvas: Strips) -> tuple[Tensor, Size]:
     with ExitStack() as files:
         source = files.enter_context(open_rows(path)) if team.rank == 0 else None
         channels, height, width = team.tell([0, 0, 0] if source is None else [source.channels, *source.size])
-        bounds = canvas.bounds(height)
-        low, high = canvas.rows((height, width))
-        if source is None:
-            mine = torch.empty(1, channels, high - low, width, device=team.device)
-            team.exchange({}, {0: mine} if low < high else {})
-            return mine, (height, width)
-        for rank in range(1, team.count):  # one after the other: no more than one other strip is held here
-            low, high = bounds[rank : rank + 2]
-            if low < high:
-                team.exchange({rank: source.read(low, high).contiguous().to(team.device)}, {})
-        return source.read(*bounds[:2]).to(team.device), (height, width)
+        read = None if source is None else source.read
+        return canvas.deal(read, (1, channels), (height, width), torch.float32), (height, width)
 
 
 def collected(image: Tensor, size: Size, canvas: Strips) -> Iterator[Tensor]:

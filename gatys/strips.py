@@ -12,7 +12,7 @@ one side only, own more. Each size of picture is dealt anew; of a small one a pr
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -20,9 +20,11 @@ import torch
 from torch import Tensor
 
 from .canvas import Canvas, Done, Name, Size, Strip
+from .checkpoint import Checkpoint
 from .memory import is_out_of_memory
 from .processes import Team
 from .pyramid import resize_columns, resize_rows, seen_rows
+from .strip_state import StripKeeper
 from .tiles import Tile, halo, tiles
 from .vgg import LAYERS, check_image, check_size
 
@@ -138,6 +140,25 @@ class Strips(Canvas):
         band = resize_columns(picture[:, :, low:high], to[1])
         return resize_rows(band, low, height, to[0], first, last).clamp_(0, 1)
 
+    def deal(
+        self, read: Callable[[int, int], Tensor] | None, shape: Sequence[int], size: Size, dtype: torch.dtype
+    ) -> Tensor:
+        """The rows here of (*shape, *size) that process 0 reads, from a first row to one before another.
+
+        It deals them out one process after the other, so that it holds no more than one strip beside its own.
+        """
+        bounds, device = self.bounds(size[0]), self.team.device
+        for rank in range(1, self.team.count):
+            low, high = bounds[rank : rank + 2]
+            if low < high and read is not None:
+                self.team.exchange({rank: read(low, high).to(device).contiguous()}, {})
+        if read is not None:
+            return read(*bounds[:2]).to(device)
+        low, high = self.rows(size)
+        mine = torch.empty(*shape, high - low, size[1], dtype=dtype, device=device)
+        self.team.exchange({}, {0: mine} if low < high else {})
+        return mine
+
     def to_first(self, image: Tensor, size: Size, low: int, high: int) -> Tensor:
         """Rows [low, high) of the picture on process 0; on the others none."""
         return self._fetch(image, [self._runs(size[0], low, high), *([] for _ in range(1, self.team.count))])
@@ -234,8 +255,18 @@ class Strips(Canvas):
     def least(self, number: int) -> int:
         return self.team.least(number)
 
+    def look(self, image: Tensor) -> object:
+        # as they are whatever the number of processes, which changes how resizing rounds
+        values = image.double()
+        columns = torch.arange(image.shape[-1], device=image.device)
+        moments = [values.sum(), values.square().sum(), (values * columns).sum()]
+        return [f"{value:.3e}" for value in self.add(torch.stack(moments)).tolist()]
+
     def agree(self, what: Mapping[str, object]) -> None:
         self.team.agree(what)
+
+    def keeper(self, make: Callable[[], Checkpoint], sizes: Sequence[Size]) -> StripKeeper:
+        return StripKeeper(self, make, sizes)
 
     def together(self, work: Callable[[], Done]) -> Done:
         done, full = None, False

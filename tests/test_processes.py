@@ -99,7 +99,26 @@ def test_one_that_is_killed_ends_all_within_seconds_and_one_says_so(victim):
     codes, out, err = ended(running)
     assert time.monotonic() - killed < 20
     assert codes[victim] == -signal.SIGKILL and sorted(codes)[1:] == [1, 1]
-    assert complaints(err) == [f"gatys: error: {LOST}; start all of them again"] and "Traceback" not in err and out == ""
+    assert (
+        complaints(err) == [f"gatys: error: {LOST}; start all of them again"] and "Traceback" not in err and out == ""
+    )
+
+
+@LONG
+def test_another_number_of_processes_goes_on_where_one_was_killed():
+    argv = ["content.png", "style.png", *QUICK, "--steps", "12", "--init", "noise"]
+    kept = ["--checkpoint", "run.safetensors", "--checkpoint-every", "0", "-o", "many.png"]
+    running = start(["-m", "gatys", *argv, *kept], 3)
+    while not Path("run.safetensors").exists() and running[1].poll() is None:
+        time.sleep(0.02)
+    running[1].kill()
+    codes, _, err = ended(running)
+    assert codes[1] == -signal.SIGKILL
+    assert complaints(err) == [f"gatys: error: {LOST}; the same command goes on from run.safetensors"]
+    codes, _, err = ended(start(["-m", "gatys", *argv, *kept], 2))
+    assert codes == [0, 0] and "going on from step " in err and not Path("run.safetensors").exists()
+    assert cli.main([*argv, "-o", "one.png"]) == 0
+    same_picture("one.png", "many.png")
 
 
 @LONG
