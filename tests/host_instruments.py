@@ -175,11 +175,11 @@ async def tell_memory(request):
     storages = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors}
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None).malloc_trim(0)  # what the allocator keeps for later is no leak
-    own = psutil.Process().memory_full_info()
-    threads = threading.active_count()
-    return web.json_response(
-        {"tensors": len(tensors), "bytes": sum(storages.values()), "uss": own.uss, "rss": own.rss, "threads": threads}
-    )
+    own = psutil.Process().memory_info()
+    # on Linux without the libraries, whose pages come and go with other processes
+    private = own.rss - getattr(own, "shared", 0)
+    told = {"tensors": len(tensors), "bytes": sum(storages.values()), "private": private, "rss": own.rss}
+    return web.json_response(told | {"threads": threading.active_count()})
 
 
 # nodes that make trouble

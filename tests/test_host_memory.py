@@ -71,9 +71,9 @@ def roomy(tmp_path_factory):
 
 def no_growth(server, name):
     states = measured(server, RUNS)
-    found = {what: slope(states, what) for what in ("tensors", "bytes", "uss", "rss")}
+    found = {what: slope(states, what) for what in ("tensors", "bytes", "private", "rss")}
     print(
-        f"\n{name}, {RUNS} runs: {found['uss'] / MIB:+.4f} MiB USS and {found['rss'] / MIB:+.4f} MiB RSS a run, ",
+        f"\n{name}, {RUNS} runs: {found['private'] / MIB:+.4f} MiB private and {found['rss'] / MIB:+.4f} MiB RSS a run, ",
         end="",
     )
     print(f"{found['tensors']:+.2f} tensors; {states[-1]['tensors']} tensors of {states[-1]['bytes'] / MIB:.1f} MiB")
@@ -81,7 +81,7 @@ def no_growth(server, name):
         assert len({(state["tensors"], state["bytes"]) for state in kind}) == 1, kind
     assert len({state["threads"] for state in states[WARM_UP:]}) == 1
     if RUNS >= 50:  # fewer say nothing of the process
-        assert found["uss"] < PICTURE / 2 and found["rss"] < PICTURE / 2
+        assert found["private"] < PICTURE / 2 and found["rss"] < PICTURE / 2
 
 
 @pytest.mark.boot
@@ -94,10 +94,10 @@ def test_no_growth_and_memory_back_after_free(roomy):
     roomy.forget()
     freed = roomy.get("/instruments/memory")
     print(
-        f"after /free: {(freed['uss'] - empty['uss']) / MIB:+.1f} MiB USS, from {(full['uss'] - empty['uss']) / MIB:.1f}"
+        f"after /free: {(freed['private'] - empty['private']) / MIB:+.1f} MiB private, from {(full['private'] - empty['private']) / MIB:.1f}"
     )
     assert freed["bytes"] <= empty["bytes"] and freed["tensors"] <= empty["tensors"]
-    assert full["uss"] - freed["uss"] > 70 * MIB
+    assert full["private"] - freed["private"] > 70 * MIB
 
 
 @pytest.mark.boot
@@ -107,7 +107,7 @@ def test_a_picture_leaked_each_run_is_seen(roomy):
     even, odd = alike(states)
     for kind in (even, odd):
         assert np.ptp([state["bytes"] for state in kind]) >= PICTURE * 2 * (len(kind) - 1)
-    assert slope(states, "uss") > PICTURE / 4
+    assert slope(states, "private") > PICTURE / 4
     roomy.forget()
 
 
