@@ -21,9 +21,9 @@ import torch
 from measure import resident, watched
 
 import gatys
+from gatys.layers import CONTENT_LAYERS, STYLE_LAYERS
 from gatys.memory import SETUP, evaluation_bytes, free_memory, kept_bytes, picture_bytes
 from gatys.plan import make_plan
-from gatys.targets import CONTENT_LAYERS, STYLE_LAYERS
 from gatys.tiles import tiles
 
 LAYERS = [*STYLE_LAYERS, *CONTENT_LAYERS]
