@@ -22,12 +22,13 @@ import torch
 from torch import Tensor
 
 from .blend import check_whole
+from .choices import STYLE_SUFFIX
 from .files import replacing
+from .layers import check_layers
 from .pyramid import resolve_levels, scale_picture
-from .targets import StyleTarget, check_layers
+from .targets import StyleTarget
 from .vgg import LAYERS, POOLINGS, NetworkTag, check_image
 
-SUFFIX = ".safetensors"
 FORMAT = "gatys style 1"
 THUMBNAIL_EDGE = 256
 MAX_BYTES = 256 << 20
@@ -134,11 +135,11 @@ def style_path(folder: str | os.PathLike, name: str) -> Path:
         ValueError: for a name that is empty, absolute or too long, has `..` in it, or is no file name on some system.
     """
     parts = [part.strip() for part in name.replace("\\", "/").split("/")]
-    if not parts[-1].lower().endswith(SUFFIX):
-        parts[-1] += SUFFIX
+    if not parts[-1].lower().endswith(STYLE_SUFFIX):
+        parts[-1] += STYLE_SUFFIX
     for part in parts:
         problem = None
-        if part.lower() in ("", SUFFIX):
+        if part.lower() in ("", STYLE_SUFFIX):
             problem = "an empty part"
         elif part.startswith(".") or part.endswith("."):
             problem = f"{part!r}, which begins or ends with a dot"

@@ -1,9 +1,11 @@
-"""An objective evaluated within the memory there is: by plan, and again in smaller tiles where the plan was too bold."""
+"""An objective evaluated by plan, and again where the plan was too bold: in smaller tiles, or in full precision."""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from .objective import Objective, Terms
@@ -15,7 +17,8 @@ log = logging.getLogger(__name__)
 class Bounded:
     """Calls `objective.terms` as `plan` says; when memory runs out, with a smaller plan from then on.
 
-    Nothing is lost by that: an evaluation changes nothing until it is done.
+    When convolutions of a lower precision leave its range, they are of the network's own from then on. Nothing is lost
+    by either: an evaluation changes nothing until it is done.
     """
 
     def __init__(self, objective: Objective, plan: Plan):
@@ -28,12 +31,24 @@ class Bounded:
         Raises:
             OutOfMemory: if even the smallest tiles do not fit.
         """
-        return within_memory(
-            self.plan,
-            lambda plan: self.objective.terms(image, plan.tile, keep=plan.keep),
-            image.device,
-            self._go_on,
-        )
+        found = self._within_memory(image)
+        own = self.objective.net.mean.dtype
+        if self.objective.dtype == own or not self._beyond_range(*found):
+            return found
+        low, self.plan = self.objective.dtype, replace(self.plan, dtype=own)
+        self._notes.append(f"numbers left the range of {_name(low)}; went on from the same picture in {_name(own)}")
+        return self._within_memory(image)
+
+    def _beyond_range(self, terms: Terms, gradient: Tensor) -> bool:
+        here = not (torch.isfinite(terms.total).all() and torch.isfinite(gradient).all())
+        return self.objective.canvas.any(here)
+
+    def _within_memory(self, image: Tensor) -> tuple[Terms, Tensor]:
+        def evaluate(plan: Plan) -> tuple[Terms, Tensor]:
+            self.objective.compute_in(plan.dtype)
+            return self.objective.terms(image, plan.tile, keep=plan.keep)
+
+        return within_memory(self.plan, evaluate, image.device, self._go_on)
 
     def _go_on(self, plan: Plan) -> None:
         self.plan = plan
@@ -44,3 +59,7 @@ class Bounded:
         """What was mended since the last call, in sentences."""
         notes, self._notes = self._notes, []
         return notes
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 FORMAT = "gatys run 1"
 SUFFIX = ".safetensors"
+_DTYPES = (None, "float64", "float32", "bfloat16", "float16")
 _TERMS = ("total", "content", "style", "tv")
 
 
@@ -38,18 +39,20 @@ class CheckpointError(ValueError, OSError):
 
 @dataclass(frozen=True)
 class Way:
-    """How evaluations are cut into tiles; see `plan.Plan`."""
+    """How evaluations are cut into tiles, and in what precision; see `plan.Plan`."""
 
     tile: tuple[int, int] | None
     keep: bool
     bytes: int
+    dtype: str | None
 
     @classmethod
     def of(cls, plan: Plan) -> Way:
-        return cls(plan.tile, plan.keep, plan.bytes)
+        return cls(plan.tile, plan.keep, plan.bytes, plan.dtype and str(plan.dtype).removeprefix("torch."))
 
     def again(self, now: Plan) -> Plan:
         """The plan to go on with: as before, so that no rounding differs, unless what is planned now needs less."""
+        now = replace(now, dtype=self.dtype and getattr(torch, self.dtype))
         return replace(now, tile=self.tile, keep=self.keep) if self.bytes <= now.bytes else now
 
 
@@ -176,8 +179,9 @@ class Checkpoint:
             sound = sound and sum(self._schedule[level + 1 :]) < step <= sum(self._schedule[level:])
             sound = sound and all(isinstance(text, str) for text in (*layers, *notes))
             if way is not None:
-                way = Way(None if way["tile"] is None else tuple(way["tile"]), way["keep"], way["bytes"])
-                sound = sound and type(way.keep) is bool and type(way.bytes) is int
+                tile = None if way["tile"] is None else tuple(way["tile"])
+                way = Way(tile, way["keep"], way["bytes"], way["dtype"])
+                sound = sound and type(way.keep) is bool and type(way.bytes) is int and way.dtype in _DTYPES
                 edges = way.tile or (1, 1)
                 sound = sound and [type(edge) for edge in edges] == [int, int] and min(edges) >= 1
             else:

@@ -15,11 +15,9 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from .choices import METHODS, ROOTS
 from .pyramid import resize
 from .vgg import check_image
-
-METHODS = ("linear", "histogram")
-ROOTS = ("symmetric", "pca", "cholesky")
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of R, G and B in luma: Rec. ITU-R BT.601, the Y of YIQ; of gamma-encoded values, as the paper takes it."""

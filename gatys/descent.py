@@ -193,12 +193,16 @@ class LBFGS:
         step = self._trial - self.best
         accepted = finite & (loss <= self._loss)
         accident = ~finite | (loss > self.ACCIDENT * self._loss)
-        self.setbacks += int(accident.sum())
         self._failures = torch.where(accident, self._failures.clamp(min=self.PATIENCE), self._failures)
-        if accepted.any():
-            self._accept(accepted, step, loss, gradient)
-        self._shorten(~accepted, torch.where(finite, loss, torch.inf))
-        self._turn(accepted)
+        # one wait for the device, not three
+        accidents, moving = torch.stack([accident.sum(), accepted.sum()]).tolist()
+        self.setbacks += accidents
+        stuck = torch.zeros_like(accepted)
+        if moving:
+            stuck = self._accept(accepted, step, loss, gradient, everyone=moving == len(accepted))
+        lost = self._shorten(~accepted, torch.where(finite, loss, torch.inf))
+        self._forget(lost | stuck)
+        self._turn()
 
     def lighter(self) -> LBFGS:
         if self._history_size == 1:
@@ -249,8 +253,8 @@ class LBFGS:
     def _dot(self, a: Tensor, b: Tensor) -> Tensor:
         return self._add(_dot(a, b))
 
-    def _accept(self, accepted: Tensor, step: Tensor, loss: Tensor, gradient: Tensor) -> None:
-        everyone = bool(accepted.all())
+    def _accept(self, accepted: Tensor, step: Tensor, loss: Tensor, gradient: Tensor, *, everyone: bool) -> Tensor:
+        """Take the steps that are accepted; which of them led nowhere, and would do so again."""
         if everyone:
             change = self._gradient.neg_().add_(gradient)  # pictures may be large: no copy that can be spared
         else:
@@ -267,24 +271,27 @@ class LBFGS:
         self._gradient = gradient if everyone else torch.where(_each(accepted), gradient, self._gradient)
         self._length = torch.where(accepted, 1.0, self._length)
         self._failures = torch.where(accepted, 0, self._failures)
-        self._forget(accepted & (moved == 0), self._steepest(self._gradient))  # what led nowhere does so again
+        return accepted & (moved == 0)
 
-    def _shorten(self, refused: Tensor, loss: Tensor) -> None:
-        """Minimum of the parabola through both losses and the slope, between a tenth and a half of the step."""
+    def _shorten(self, refused: Tensor, loss: Tensor) -> Tensor:
+        """Shorten steps to the minimum of the parabola through both losses and the slope, between a tenth and a half.
+
+        Which have been shortened too often.
+        """
         fitted = -self._slope / (2 * (loss - self._loss - self._slope)).clamp(min=torch.finfo(loss.dtype).tiny)
         self._length = torch.where(refused, self._length * fitted.nan_to_num(0.1).clamp(0.1, 0.5), self._length)
         self._failures = self._failures + refused
-        lost = self._failures > self.PATIENCE
-        self._forget(lost, self._steepest(self._gradient) * 0.1 ** (self._failures - self.PATIENCE))
+        return self._failures > self.PATIENCE
 
-    def _forget(self, lost: Tensor, gamma: Tensor) -> None:
-        """Drop the history of some pictures, and go down their gradient scaled by `gamma`."""
+    def _forget(self, lost: Tensor) -> None:
+        """Drop the history of some pictures, and go down their gradient, the shorter the more often that failed."""
         if lost.any():
             self._pairs = [(s, y, torch.where(lost, 0, rho)) for s, y, rho in self._pairs]
-            self._gamma = torch.where(lost, gamma, self._gamma)
+            shorter = 0.1 ** (self._failures - self.PATIENCE).clamp(min=0)
+            self._gamma = torch.where(lost, self._steepest(self._gradient) * shorter, self._gamma)
             self._length = torch.where(lost, 1.0, self._length)
 
-    def _turn(self, accepted: Tensor | None = None) -> None:
+    def _turn(self) -> None:
         """Choose the next picture to try from the gradient and the history."""
         free = ~((self.best <= 0) & (self._gradient > 0) | (self.best >= 1) & (self._gradient < 0))
         q = self._gradient * free

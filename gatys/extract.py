@@ -9,9 +9,10 @@ from torch import Tensor
 
 from .canvas import WHOLE, Canvas
 from .gram import accumulation_dtype, gram_sum
+from .layers import CONTENT_LAYERS, STYLE_LAYERS, check_layers
 from .plan import HALF_ABOVE, Plan, make_plan, within_memory
 from .pyramid import Levels, check_mask, guide_at, level_size, resolve_levels
-from .targets import CONTENT_LAYERS, STYLE_LAYERS, ContentTarget, StyleTarget, check_layers
+from .targets import ContentTarget, StyleTarget
 from .tiles import Tile, check_padding, check_tile
 from .trunk import See, forward
 from .vgg import LAYERS, VGG19

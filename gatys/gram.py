@@ -7,6 +7,9 @@ picture add up to the sum of the whole; a guide is a weight on each position ins
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -14,6 +17,10 @@ from torch import Tensor
 def _positions(features: Tensor) -> Tensor:
     """(N, C, H, W) as (N, H * W, C): a view in either memory format."""
     return features.permute(0, 2, 3, 1).flatten(1, 2)
+
+
+_ROWS = 2**16
+"""Positions of lower precision that are brought to float32 at a time."""
 
 
 def accumulation_dtype(dtype: torch.dtype) -> torch.dtype:
@@ -32,9 +39,20 @@ def gram_sum(features: Tensor, weight: Tensor | None = None) -> Tensor:
     Returns:
         (N, C, C), float32 or wider.
     """
-    f = _positions(features.to(accumulation_dtype(features.dtype)))
-    weighted = f if weight is None else f * _positions(weight.to(f))
-    return weighted.transpose(1, 2) @ f
+    total = None
+    for f, w in _wide(features, weight):
+        gram = (f if w is None else f * w).transpose(1, 2) @ f
+        total = gram if total is None else total.add_(gram)
+    return total
+
+
+def _wide(features: Tensor, weight: Tensor | None) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """Features and weights as (N, positions, ...) in float32 or wider: a view, or copies of a part at a time."""
+    f, wide = _positions(features), accumulation_dtype(features.dtype)
+    rows = f.shape[1] if f.dtype == wide else _ROWS
+    weights = itertools.repeat(None) if weight is None else _positions(weight.to(wide)).split(rows, dim=1)
+    for part, w in zip(f.split(rows, dim=1), weights):  # noqa: B905 (one may be endless)
+        yield part.to(wide), w
 
 
 def gram_sum_gradient(features: Tensor, cotangent: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -49,11 +67,14 @@ def gram_sum_gradient(features: Tensor, cotangent: Tensor, weight: Tensor | None
         (N, C, H, W) in the dtype of `features`.
     """
     n, c, h, w = features.shape
-    f = _positions(features.to(cotangent.dtype))
-    pulled = f @ (2 * cotangent)
-    if weight is not None:
-        pulled *= _positions(weight.to(f))
-    return pulled.view(n, h, w, c).permute(0, 3, 1, 2).to(features.dtype)
+    twice, parts = 2 * cotangent, []
+    for f, weights in _wide(features, weight):
+        pulled = f @ twice
+        if weights is not None:
+            pulled *= weights
+        parts.append(pulled.to(features.dtype))
+    whole = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+    return whole.view(n, h, w, c).permute(0, 3, 1, 2)
 
 
 def gram_matrix(features: Tensor, guide: Tensor | None = None) -> Tensor:

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from .canvas import WHOLE, Canvas
 from .gram import accumulation_dtype
+from .precision import choose, derivative_scale, lowered
 from .pyramid import level_size
 from .regions import RegionalStyle, every_style
 from .targets import ContentTarget, StyleTarget, check_network, common_levels
@@ -49,11 +50,11 @@ class Terms:
 
     def sums(self) -> dict[str, float]:
         """Each term summed over the batch."""
-        return self._read({name: getattr(self, name) for name in ("total", "content", "style", "tv")})
+        return self.read()[0]
 
     def layer_sums(self) -> dict[str, float]:
         """Each layer's part summed over the batch."""
-        return self._read(self.layers)
+        return self.read()[1]
 
     def check(self, gradient: Tensor) -> None:
         """Raise ValueError where a picture's total or `gradient` is not finite; it says where that begins."""
@@ -72,14 +73,12 @@ class Terms:
                     "check the filters and the targets for NaN"
                 )
 
-    @staticmethod
-    def _read(values: Mapping[str, Tensor]) -> dict[str, float]:
-        if not values:
-            return {}
-        sums = torch.stack(
-            [value.sum().to(torch.promote_types(value.dtype, torch.float32)) for value in values.values()]
-        )
-        return dict(zip(values, sums.tolist(), strict=True))  # one wait for the device, not one for each
+    def read(self) -> tuple[dict[str, float], dict[str, float]]:
+        """`sums` and `layer_sums`, for which the device is waited for once."""
+        terms = {name: getattr(self, name) for name in ("total", "content", "style", "tv")}
+        values = [*terms.values(), *self.layers.values()]
+        sums = torch.stack([each.sum().to(torch.promote_types(each.dtype, torch.float32)) for each in values]).tolist()
+        return dict(zip(terms, sums[:4], strict=True)), dict(zip(self.layers, sums[4:], strict=True))
 
 
 class Objective:
@@ -97,6 +96,7 @@ class Objective:
         level: which level of the targets to work on; 0 is full size.
         padding: what convolutions see beyond the border, one of `tiles.PADDINGS`; default that of the content, or "zero".
         tv_form: what is smooth, one of `terms.TV_FORMS`.
+        precision: of the convolutions, one of `choices.PRECISIONS`; default that of the network.
         canvas: where the pictures lie; in strips, each process evaluates its rows, all at the same time.
 
     Raises:
@@ -118,6 +118,7 @@ class Objective:
         level: int = 0,
         padding: str | None = None,
         tv_form: str = "squared",
+        precision: str | None = None,
         canvas: Canvas = WHOLE,
     ):
         levels = common_levels(content, style)
@@ -137,6 +138,7 @@ class Objective:
             if target is not None:
                 check_network(net, target, what)
         self.net, self.padding, self.canvas = net, _padding(content, padding), canvas
+        self.compute_in(None if precision is None else choose(precision, net))
         self.content_weight, self.style_weight, self.tv_weight = content_weight, style_weight, tv_weight
         self.temporal_weight, self.tv_form = temporal_weight, tv_form
         self.size = None if content is None else level_size(content.size, level)
@@ -148,6 +150,12 @@ class Objective:
         content_layers = set() if self._content is None else set(self._content.layers)
         self._style_layers = [name for name in LAYERS if name in style_layers]
         self.layers = [name for name in LAYERS if name in style_layers | content_layers]
+
+    def compute_in(self, dtype: torch.dtype | None) -> None:
+        """Set the dtype of the convolutions; None is that of the network."""
+        dtype = dtype or self.net.mean.dtype
+        if dtype != getattr(self, "dtype", None):
+            self.dtype, self._trunk = dtype, lowered(self.net, dtype)
 
     def evaluate(self, image: Tensor, tile: int | None = None) -> tuple[dict[str, float], Tensor]:
         """Losses and gradient of `image` at this level.
@@ -202,8 +210,8 @@ class Objective:
         parts = canvas.parts(size, tile, self.layers, self.padding)
         keep = keep or len(parts) == 1
         tapes, sums = canvas.together(lambda: self._first_pass(field, parts, keep=keep))
-        layers, pulls = self._penalties(canvas.add_all(sums))
-        sums = canvas.together(lambda: self._second_pass(field, parts, tapes, pulls, gradient)) | {"tv": tv}
+        layers, pulls, scale = self._penalties(canvas.add_all(sums))
+        sums = canvas.together(lambda: self._second_pass(field, parts, tapes, pulls, scale, gradient)) | {"tv": tv}
         gradient = canvas.collect(gradient, *around)
         if self._temporal is not None:
             sums["temporal"], pull = self._temporal(image, size)
@@ -233,7 +241,7 @@ class Objective:
                     if name in term.layers:
                         term.add(total, name, core, part)
 
-            tape = forward(self.net, image, part, self.layers if keep else self._style_layers, see, tape=keep)
+            tape = forward(self._trunk, image, part, self.layers if keep else self._style_layers, see, tape=keep)
             if tape is not None:
                 tapes.append(tape)
                 if len(parts) > 1:
@@ -242,9 +250,11 @@ class Objective:
             term.fill(total, image.shape[0])
         return tapes, {(index, name): gram for index, total in enumerate(sums) for name, gram in total.items()}
 
-    def _penalties(self, sums: Mapping[tuple[int, str], Tensor]) -> tuple[dict[str, Tensor], list[dict[str, Tensor]]]:
+    def _penalties(
+        self, sums: Mapping[tuple[int, str], Tensor]
+    ) -> tuple[dict[str, Tensor], list[dict[str, Tensor]], float | Tensor]:
         """From the Gram sums of the whole picture: each layer's part of the loss, and of each style the weighted
-        derivative in its sums."""
+        derivative in its sums; and how these are scaled, for which float16 is too narrow."""
         layers: dict[str, Tensor] = {}
         pulls = []
         for index, term in enumerate(self._styles):
@@ -252,7 +262,13 @@ class Objective:
             for name, value in values.items():
                 _add(layers, f"style {name}", value)
             pulls.append({name: self.style_weight * derivative for name, derivative in derivatives.items()})
-        return layers, pulls
+        if self.dtype != torch.float16:
+            return layers, pulls, 1.0
+        sizes = [] if self._content is None else self._content.typical_pulls(self.content_weight)
+        for term, pull, index in zip(self._styles, pulls, range(len(pulls)), strict=True):
+            sizes += term.typical_pulls({name: sums[index, name] for name in term.layers}, pull)
+        scale = derivative_scale(sizes)
+        return layers, [{name: pull * scale for name, pull in each.items()} for each in pulls], scale
 
     def _second_pass(
         self,
@@ -260,6 +276,7 @@ class Objective:
         parts: list[Tile],
         tapes: list[Tape],
         pulls: list[dict[str, Tensor]],
+        scale: float | Tensor,
         gradient: Tensor,
     ) -> dict[str, Tensor]:
         """Add the gradient of all tiles, which are used up; what each layer adds to the content term."""
@@ -268,13 +285,18 @@ class Objective:
         layers = {f"content {name}": zero for name in names}
         while parts:
             part = parts.pop()
-            tape = tapes.pop() if tapes else forward(self.net, image, part, self.layers, tape=True)
-            self._pull_back(tape, pulls, gradient, layers)
+            tape = tapes.pop() if tapes else forward(self._trunk, image, part, self.layers, tape=True)
+            self._pull_back(tape, pulls, scale, gradient, layers)
             del tape
         return layers
 
     def _pull_back(
-        self, tape: Tape, pulls: list[dict[str, Tensor]], gradient: Tensor, layers: dict[str, Tensor]
+        self,
+        tape: Tape,
+        pulls: list[dict[str, Tensor]],
+        scale: float | Tensor,
+        gradient: Tensor,
+        layers: dict[str, Tensor],
     ) -> None:
         """For one tile: add its gradient, and its part of the content term to `layers`."""
         part = tape.part
@@ -286,15 +308,16 @@ class Objective:
                 if name in pull
             ]
             if self._content is not None and name in self._content.layers:
-                value, pull = self._content.pull(name, core, part)
+                value, pull = self._content.pull(name, core, part, self.content_weight * scale)
                 _add(layers, f"content {name}", value)
-                found.append(pull.mul_(self.content_weight))
+                found.append(pull)
             whole = found.pop()
             for other in found:
                 whole += other
             return whole
 
-        part.give(gradient, backward(self.net, tape, cotangent))
+        pulled = backward(self._trunk, tape, cotangent)
+        part.give(gradient, pulled if isinstance(scale, float) else pulled / scale)
 
 
 def _padding(content: ContentTarget | None, padding: str | None) -> str:

@@ -15,11 +15,13 @@ from .batch import Batch
 from .bounded import Bounded
 from .canvas import WHOLE, Canvas
 from .checkpoint import Checkpoint, Moment, Way
+from .choices import LEARNING_RATES, OPTIMIZERS
 from .descent import LBFGS, Adam, Descent
 from .identity import identify
 from .memory import is_out_of_memory, release
 from .objective import CONTENT_WEIGHT, STYLE_WEIGHT, TEMPORAL_WEIGHT, TV_WEIGHT, Objective
 from .plan import HALF_ABOVE, Plan, make_plan, outlook
+from .precision import choose
 from .pyramid import level_size
 from .records import Progress, Record, Result
 from .regions import RegionalStyle
@@ -31,10 +33,6 @@ from .terms import TemporalTarget
 from .vgg import VGG19
 
 log = logging.getLogger(__name__)
-
-OPTIMIZERS = ("lbfgs", "adam")
-LEARNING_RATES = {"lbfgs": 1.0, "adam": 0.02}
-"""Default of each optimiser: of L-BFGS a factor on its step, of Adam a change of pixels in the [0, 1] range."""
 
 SETBACK = (
     "the loss was not finite or far above the best; went back to the best picture with a shorter step, "
@@ -63,6 +61,7 @@ def optimize(
     history_size: int = 10,
     padding: str | None = None,
     memory: int | None = None,
+    precision: str = "auto",
     checkpoint: Path | str | None = None,
     checkpoint_every: float = 60.0,
     callback: Callable[[Progress], None] | None = None,
@@ -97,6 +96,8 @@ def optimize(
         padding: what the network sees beyond the picture's border, one of `tiles.PADDINGS`; default that of the
             content, or "zero". "circular" makes textures without seams, to be laid side by side.
         memory: bytes that may be used on the device beside filters and targets; default what is free there.
+        precision: of the convolutions, one of `precision.PRECISIONS`; where numbers leave the range of a lower one, the
+            run goes on in float32. Pictures, Gram sums, losses and gradients are float32 whatever it is.
         checkpoint: a file for the run's state, from which the same call goes on after a crash, or a folder, where the
             file is called by what the run is. The result is then, to the last bit, that of a run without a crash, with
             the same device and number of threads. The last state stays there, until whoever has kept the result
@@ -139,7 +140,7 @@ def optimize(
         "temporal_weight": temporal_weight,
     }
     sizes = [level_size(full, level) for level in range(levels)]
-    device, dtype = net.mean.device, net.mean.dtype
+    device, dtype = net.mean.device, choose(precision, net)
 
     def plan_for(level: int, objective: Objective) -> Plan:
         return make_plan(
@@ -149,7 +150,8 @@ def optimize(
             optimizer=optimizer,
             history_size=history_size,
             batch=start.shape[0],
-            bytes_per_value=dtype.itemsize,
+            bytes_per_value=net.mean.dtype.itemsize,
+            dtype=dtype,
             padding=objective.padding,
             tile=tile,
             memory=memory,
@@ -159,7 +161,7 @@ def optimize(
     if checkpoint is not None:
         given = {"content": content, "style": style, "temporal": temporal, "start": start, "from_noise": from_noise}
         how = {"steps": schedule, "optimizer": optimizer, "learning_rate": rate, "history_size": history_size}
-        run = identify(net, **given, **how, **weights, padding=padding, look=canvas.look)
+        run = identify(net, **given, **how, **weights, padding=padding, precision=str(dtype), look=canvas.look)
         keeper = canvas.keeper(lambda: Checkpoint(checkpoint, checkpoint_every, run, schedule), sizes)
         before = keeper.read()
     history: list[Record] = [] if before is None else list(before.history)
@@ -208,7 +210,8 @@ def optimize(
                 if not history:
                     terms.check(gradient)
                 between = None
-                record = Record(len(history) + 1, level, **terms.sums(), layers=terms.layer_sums())
+                sums, layers = terms.read()
+                record = Record(len(history) + 1, level, **sums, layers=layers)
                 history.append(record)
                 descent, happened = _tell(descent, terms.total, gradient, canvas)
                 del terms, gradient

@@ -7,7 +7,7 @@ import math
 import os
 from pathlib import Path
 
-from .bank import SUFFIX
+from .choices import STYLE_SUFFIX
 from .options import NO_CONTENT
 
 
@@ -73,8 +73,8 @@ def _check_save_style(options: argparse.Namespace, styles: list[str]) -> None:
         raise ValueError(
             "--save-style: a file holds one style, without regions; leave out --style-mask or --save-style"
         )
-    if path.suffix.lower() != SUFFIX:
-        raise ValueError(f"--save-style: {name} has the suffix {path.suffix!r}; give it {SUFFIX}")
+    if path.suffix.lower() != STYLE_SUFFIX:
+        raise ValueError(f"--save-style: {name} has the suffix {path.suffix!r}; give it {STYLE_SUFFIX}")
     if not _can_hold(path):
         raise ValueError(f"--save-style: {name} is a folder, or in none that can be written to; give a file's path")
     if _same_file(path, options.weights):

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import argparse
-import inspect
 import math
 from collections.abc import Callable, Mapping
 from importlib import metadata
+from types import MappingProxyType
 from typing import Any
 
-from .bank import SUFFIX
-from .color import METHODS, ROOTS
-from .images import save_image
-from .optimize import LEARNING_RATES, OPTIMIZERS, optimize
-from .presets import presets
-from .reading import PREPROCESSINGS, read_as
-from .regions import PROPAGATIONS, regional_style
+from .choices import (
+    LAYOUTS,
+    LEARNING_RATES,
+    METHODS,
+    OPTIMIZERS,
+    OWN,
+    PADDINGS,
+    POOLINGS,
+    PRECISIONS,
+    PREPROCESSINGS,
+    PRESETS,
+    PROPAGATIONS,
+    RESPONSES,
+    ROOTS,
+    STYLE_SUFFIX,
+    TV_FORMS,
+)
+from .layers import CONTENT_LAYERS, STYLE_LAYERS, parse_layers
 from .schedule import parse_steps
-from .targets import CONTENT_LAYERS, STYLE_LAYERS, parse_layers
-from .terms import TV_FORMS
-from .tiles import PADDINGS
-from .vgg import POOLINGS, RESPONSES
-from .weights import LAYOUTS, load_vgg19
 
 SIZE = 512
 NO_CONTENT = "-"
@@ -83,13 +89,29 @@ class _Parser(argparse.ArgumentParser):
         raise ValueError(f"{message.removeprefix('argument ')}; --help lists what can be given")
 
 
-# Defaults come from the functions that use them, so that these and the command line cannot drift apart.
-_DEFAULTS = {
-    name: parameter.default
-    for function in (read_as, save_image, load_vgg19, optimize, regional_style)
-    for name, parameter in inspect.signature(function).parameters.items()
-    if parameter.default is not parameter.empty
-}
+DEFAULTS: Mapping[str, Any] = MappingProxyType(
+    {
+        "preprocessing": OWN,
+        "quality": 95,
+        "weights": "untrained",
+        "layout": "auto",
+        "pooling": "average",
+        "init": "auto",
+        "steps": 200,
+        "optimizer": "lbfgs",
+        "content_weight": 0.01,
+        "style_weight": 1.0,
+        "tv_weight": 0.0,
+        "tv_form": "squared",
+        "history_size": 10,
+        "seed": 0,
+        "tile": "auto",
+        "precision": "auto",
+        "checkpoint_every": 60.0,
+        "propagation": "average",
+    }
+)
+"""Those of the functions that use them, which a test compares: to look them up there would import PyTorch."""
 
 
 def _text(layers: Mapping[str, float]) -> str:
@@ -103,7 +125,7 @@ _HELP = {
     "--style-weight 0, reconstructs the content",
     "out": "file to write, .png, .jpg, .webp or .tif, replaced if it exists (default: CONTENT_STYLE.png in the current "
     "folder, numbered if it exists)",
-    "preset": "a published setting, which fills all that is not given: " + ", ".join(presets) + " (default: none)",
+    "preset": "a published setting, which fills all that is not given: " + ", ".join(PRESETS) + " (default: none)",
     "size": "longer edge of the result in pixels, to which CONTENT is enlarged or reduced; 0 keeps its own",
     "style_scale": "longer edge of each STYLE as a factor of the result's; below 1 makes finer strokes, above coarser",
     "load_style": "style file that --save-style or the Save Style node wrote, a further style after all STYLEs, with the "
@@ -113,8 +135,8 @@ _HELP = {
     "style_mask": "picture file whose luminance is where in the result a style goes, white in full, black not at all, "
     "stretched to the result; once for each STYLE, then for each --load-style, in their order (default: everywhere)",
     "propagation": "how a --style-mask comes to the layers: average (soft edges, for any region) or inside (no style "
-    f"crosses the edge, for large regions) (default: {_DEFAULTS['propagation']})",
-    "save_style": f"file to keep the style in, averaged or blended, for --load-style; ends in {SUFFIX} (default: not kept)",
+    f"crosses the edge, for large regions) (default: {DEFAULTS['propagation']})",
+    "save_style": f"file to keep the style in, averaged or blended, for --load-style; ends in {STYLE_SUFFIX} (default: not kept)",
     "overwrite_style": "let --save-style replace a file that exists (default: it is left alone, and nothing is done)",
     "match_colors": "give each STYLE the colours of CONTENT first: linear, whose matrix root is symmetric (moves colours "
     "least) unless pca or cholesky (the paper's) is given instead, or histogram (each channel) (default: its own colours)",
@@ -154,6 +176,8 @@ _HELP = {
     "tile": "edge in pixels of the tiles that a step is cut into to save memory, or none for whole pictures, or auto for "
     "the fastest way that fits; loss and gradient are the same",
     "memory": "GiB that may be used beside filters and targets (default: what is free)",
+    "precision": "of the convolutions: float32, bfloat16, float16, or auto for bfloat16 where the device has units for it; "
+    "all else is float32, and a run whose numbers leave the range goes on in float32",
     "padding": "what the network sees beyond the border: zero (the paper), replicate (paint does not thin out there) or "
     "circular (a texture to be laid side by side; STYLE is then read with replicate) (default: zero)",
 }
@@ -171,7 +195,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
 
     def add(name: str, **how: Any) -> None:
-        default = how.setdefault("default", _DEFAULTS.get(name))
+        default = how.setdefault("default", DEFAULTS.get(name))
         shown = _text(default) if isinstance(default, Mapping) else default
         text = _HELP[name] if shown is None or "(default:" in _HELP[name] else f"{_HELP[name]} (default: {shown})"
         group.add_argument("--" + name.replace("_", "-"), help=text, **how)
@@ -180,7 +204,7 @@ def build_parser() -> argparse.ArgumentParser:
     group.add_argument("content", metavar="CONTENT", help=_HELP["content"])
     group.add_argument("style", metavar="STYLE", nargs="*", help=_HELP["style"])
     group.add_argument("-o", "--out", metavar="OUT", help=_HELP["out"])
-    add("preset", choices=tuple(presets))
+    add("preset", choices=PRESETS)
     add("size", type=_whole(0), default=SIZE, metavar="PIXELS")
     add("style_scale", type=_ABOVE_0, default=1.0, metavar="FACTOR")
     add("depth", type=_whole(8), choices=(8, 16))
@@ -198,7 +222,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("weights")
     add("layout", choices=LAYOUTS)
     add("pooling", choices=POOLINGS)
-    add("preprocessing", choices=("own", *PREPROCESSINGS))
+    add("preprocessing", choices=(OWN, *PREPROCESSINGS))
     add("responses", choices=RESPONSES, default=RESPONSES[0])
     add("padding", choices=PADDINGS)
     add("device", default="auto")
@@ -220,6 +244,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("seed", type=_whole(0))
     add("tile", type=_whole(1, auto="auto", none=None), metavar="PIXELS")
     add("memory", type=lambda text: int(_ABOVE_0(text) * 2**30), metavar="GIB")
+    add("precision", choices=PRECISIONS)
     add("checkpoint", metavar="FILE")
     add("checkpoint_every", type=_AT_LEAST_0, metavar="SECONDS")
     group = parser.add_mutually_exclusive_group()

@@ -66,6 +66,8 @@ class Plan:
     """Expected peak on the device, without filters and targets, and without `SETUP`, which does not grow with the size."""
     batch: int = 1
     bytes_per_value: int = 4
+    dtype: torch.dtype | None = None
+    """Of the convolutions; None is that of the network."""
 
     @property
     def half(self) -> bool:
@@ -121,6 +123,8 @@ class Plan:
 
     def __str__(self) -> str:
         text = f"{self.size[1]} x {self.size[0]} pixels in {self.how}, {(self.bytes + SETUP) / 2**30:.2g} GiB"
+        if self.dtype in (torch.bfloat16, torch.float16):
+            text += f" in {str(self.dtype).removeprefix('torch.')}"
         if self.history_size:
             text += f" with L-BFGS remembering {self.history_size} steps"
             if self.history_device.type != self.device.type:
@@ -137,6 +141,7 @@ def make_plan(
     history_size: int = 10,
     batch: int = 1,
     bytes_per_value: int = 4,
+    dtype: torch.dtype | None = None,
     padding: str = "zero",
     tile: int | tuple[int, int] | str | None = "auto",
     memory: int | None = None,
@@ -150,7 +155,8 @@ def make_plan(
         optimizer: "lbfgs" or "adam"; None for passes forward only, without a descent.
         history_size: pairs that L-BFGS would like to remember; fewer, at least 3, where memory is short.
         batch: pictures at a time.
-        bytes_per_value: 4 for float32.
+        bytes_per_value: of the picture; 4 for float32.
+        dtype: of the convolutions, if it is not that of the picture.
         padding: see `tiles.PADDINGS`.
         tile: "auto" to choose; or None for whole pictures, or the edge of the tiles, which then keep nothing, so that
             memory is bounded by them.
@@ -170,12 +176,14 @@ def make_plan(
     history = pair * pairs if history_device == device else 0
     room = max(budget - history, WORTH * (pictures + history))
     ways = sorted(
-        _ways(size, layers, padding, tile, optimizer is not None, batch, bytes_per_value),
+        _ways(size, layers, padding, tile, optimizer is not None, batch, dtype.itemsize if dtype else bytes_per_value),
         key=lambda way: (way[3], way[2]),
     )
     way, keep, peak, _ = next((way for way in ways if way[2] <= room), min(ways, key=lambda way: way[2]))
     peak += pictures + history
-    return Plan(tuple(size), layers, padding, way, keep, device, pairs, history_device, peak, batch, bytes_per_value)
+    return Plan(
+        tuple(size), layers, padding, way, keep, device, pairs, history_device, peak, batch, bytes_per_value, dtype
+    )
 
 
 def within_memory(

@@ -14,10 +14,10 @@ from types import MappingProxyType
 
 import torch
 
-from .vgg import POOLINGS, RESPONSES, VGG19
+from .choices import OWN, POOLINGS, RESPONSES
+from .vgg import VGG19
 from .weights import fingerprint
 
-OWN = "own"
 CAFFE_MEAN = (123.68, 116.779, 103.939)
 """RGB, 0 to 255: the mean pixel of the network's training pictures, as jcjohnson/neural-style, neural_style.lua:420."""
 

@@ -15,12 +15,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .canvas import WHOLE, Canvas
+from .choices import PROPAGATIONS
 from .pyramid import fewest_levels, guide_at, mask_planes
 from .targets import StyleTarget
 from .tiles import halo
 from .vgg import LAYERS, Layer, NetworkTag
-
-PROPAGATIONS = ("average", "inside")
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from .canvas import Canvas
+from .choices import INITS
 from .regions import RegionalStyle
 from .targets import ContentTarget, StyleTarget
 from .vgg import VGG19
 
-INITS = ("auto", "content", "noise", "mean")
 _PIECE = 2**20
 """Values of noise that are drawn at a time; not all of them need to be kept."""
 

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
 from .pyramid import fewest_levels
-from .vgg import LAYERS, VGG19, NetworkTag, layer_name
-
-CONTENT_LAYERS: Mapping[str, float] = MappingProxyType({"conv4_2": 1.0})
-"""Paper, section 3: content is matched on conv4_2."""
-
-STYLE_LAYERS: Mapping[str, float] = MappingProxyType({f"conv{block}_1": 0.2 for block in range(1, 6)})
-"""Paper, section 3: w_l = 1/5 on conv1_1, conv2_1, conv3_1, conv4_1 and conv5_1."""
+from .vgg import VGG19, NetworkTag
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,49 +93,6 @@ class StyleTarget:
         from .bank import load_style
 
         return load_style(path, device=device)
-
-
-def check_layers(layers: Mapping[str, float] | Iterable[str], what: str) -> dict[str, float]:
-    """Layer coefficients by canonical name, those of 0 left out; a plain list of names means 1 each.
-
-    Raises:
-        ValueError: for an unknown or repeated layer, a coefficient that is negative or not finite, or none above 0.
-    """
-    if isinstance(layers, str):
-        layers = [layers]
-    given = layers if isinstance(layers, Mapping) else dict.fromkeys(layers, 1.0)
-    checked: dict[str, float] = {}
-    for name, coefficient in given.items():
-        canonical = layer_name(name)
-        if canonical in checked:
-            raise ValueError(f"{what}: {canonical} is named twice; 'conv' and 'relu' names mean the same response")
-        value = float(coefficient)
-        if not 0 <= value < float("inf"):
-            raise ValueError(f"{what}: expected a finite weight of at least 0 for {canonical}, got {coefficient!r}")
-        checked[canonical] = value
-    checked = {name: checked[name] for name in LAYERS if checked.get(name)}
-    if not checked:
-        raise ValueError(f"{what}: expected at least one layer with a weight above 0, got {dict(given) or 'none'}")
-    return checked
-
-
-def parse_layers(text: str, what: str) -> dict[str, float]:
-    """`"conv4_2, conv2_2=0.5"` as `{"conv4_2": 1.0, "conv2_2": 0.5}`; `what` names the input in messages.
-
-    Raises:
-        ValueError: for what is not of that form, and as `check_layers` does.
-    """
-    layers: dict[str, float] = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        name, equals, weight = (piece.strip() for piece in part.partition("="))
-        try:
-            value = float(weight) if equals else 1.0
-        except ValueError:
-            raise ValueError(f"{what}: expected names like conv4_2 or conv4_2=0.5, with commas, got {part!r}") from None
-        if name in layers:
-            raise ValueError(f"{what}: {name} is named twice; name each layer once")
-        layers[name] = value
-    return check_layers(layers, what)
 
 
 def common_levels(content: ContentTarget | None, style: StyleTarget | None) -> int:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .canvas import WHOLE, Canvas, Strip
+from .choices import TV_FORMS
 from .gram import accumulation_dtype, gram_sum, gram_sum_gradient
 from .pyramid import level_size
 from .regions import Region, region_weights
@@ -18,11 +19,6 @@ from .vgg import LAYERS
 
 _TINY = 1e-12
 """Floor of a normaliser, for targets that are constant or zero."""
-
-
-TV_FORMS = ("squared", "absolute", "corner")
-"""Of the differences between neighbours: their squares; their absolute values; the squares, at those pixels only that
-have a neighbour on both sides (jcjohnson/neural-style), which in a ring all have."""
 
 
 def check_tv_form(form: str) -> None:
@@ -165,6 +161,16 @@ class StyleTerm:
             pulls[name] = difference * (2 * scale / self._mass[name])
         return values, pulls
 
+    def typical_pulls(self, sums: Mapping[str, Tensor], pulls: Mapping[str, Tensor]) -> list[Tensor]:
+        """Root mean square of the derivative in each layer's features: of 2 K f, since sum_i |K f_i|^2 = tr(K G K)."""
+        sizes = []
+        for name, pull in pulls.items():
+            largest = pull.abs().amax().clamp(min=torch.finfo(pull.dtype).tiny)
+            k = pull / largest
+            square = ((k @ sums[name]) * k).sum(dim=(1, 2), keepdim=True) / (k.shape[-1] * self._mass[name])
+            sizes.append(2 * largest * square.amax().clamp(min=0).sqrt())
+        return sizes
+
     def pull(self, name: str, core: Tensor, pulls: Mapping[str, Tensor], part: Tile) -> Tensor:
         """The derivative in a tile's own features of one layer."""
         return gram_sum_gradient(core, pulls[name], self._weight(name, part))
@@ -183,6 +189,7 @@ class ContentTerm:
         self._features = content.features[level]
         self._guides = None if content.guides is None else content.guides[level]
         self._scale: dict[str, Tensor] = {}
+        self._typical: dict[str, Tensor] = {}
         for name, target in self._features.items():
             variance = torch.ones(1, dtype=wide)
             if content.normalize:
@@ -192,11 +199,19 @@ class ContentTerm:
             values = layer.channels * (size[0] // layer.stride) * (size[1] // layer.stride)
             self._scale[name] = (content.layers[name] / values / variance).to(like.device)
 
-    def pull(self, name: str, core: Tensor, part: Tile) -> tuple[Tensor, Tensor]:
-        """A tile's part of one layer's term, (N,), and the derivative in the tile's own features."""
+    def pull(self, name: str, core: Tensor, part: Tile, factor: float | Tensor = 1.0) -> tuple[Tensor, Tensor]:
+        """A tile's part of one layer's term, (N,), and `factor` times the derivative in the tile's own features."""
         owned = (..., *part.owned(name))
         difference = core - self._features[name][owned].to(core)  # only the tile's part comes to the device
         pull = difference if self._guides is None else difference * self._guides[name][owned].to(core)
         scale, wide = self._scale[name], accumulation_dtype(core.dtype)
         value = scale * torch.linalg.vecdot(pull.flatten(1).to(wide), difference.flatten(1).to(wide))
-        return value, pull.mul_((2 * scale).reshape(-1, 1, 1, 1).to(core))
+        slope = (2 * scale * factor).reshape(-1, 1, 1, 1)
+        return value, pull.mul_(slope) if core.dtype == wide else pull.to(wide).mul_(slope).to(core.dtype)
+
+    def typical_pulls(self, factor: float) -> list[Tensor]:
+        """How large `factor` times the derivative is in each layer, while the difference is as large as the target."""
+        if not self._typical:
+            for name, target in self._features.items():
+                self._typical[name] = target.to(torch.float32).square().mean().sqrt().to(self._scale[name])
+        return [2 * factor * (self._scale[name] * self._typical[name]).amax() for name in self.layers]

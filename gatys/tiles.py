@@ -14,10 +14,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from .choices import PADDINGS
 from .vgg import LAYERS, layer_name
-
-PADDINGS = ("zero", "replicate", "circular")
-"""What each convolution sees beyond the picture's border: 0 as in the paper, the border repeated, or the other side."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ Backward through a frozen network needs little of what autograd keeps: of a rect
 max pooling which of the four was taken, of a convolution and an average pooling nothing. And the gradient of a 3x3
 convolution in its input is a 3x3 convolution with the filters turned around. So a pass holds about half of the
 memory, in the same time and to the last bit the same result; packed to bits, a seventh.
+
+A pass computes in the dtype of the network's convolutions; the picture and its gradient have their own.
 """
 
 from __future__ import annotations
@@ -87,7 +89,7 @@ def forward(
     """Run the network over a tile's window.
 
     Args:
-        net: the network, on the device and in the dtype of `image`.
+        net: the network, on the device of `image`; its convolutions may be of another dtype.
         image: (N, 3, H, W), sRGB in [0, 1]: the whole picture.
         part: the tile.
         layers: canonical names; nothing deeper than the deepest is computed.
@@ -151,12 +153,12 @@ def backward(net: VGG19, tape: Tape, cotangent: Cotangent) -> Tensor:
         pooling = tape.pop_pooling(name)
         if pooling is not None:
             gradient = _pull_pooling(gradient, *pooling)
-    return gradient / net.std.view(1, 3, 1, 1)
+    return gradient.to(tape.window.dtype) / net.std.view(1, 3, 1, 1)
 
 
 def _prepare(net: VGG19, window: Tensor) -> Tensor:
     x = (window - net.mean.view(1, 3, 1, 1)) / net.std.view(1, 3, 1, 1)
-    return x.contiguous(memory_format=torch.channels_last)
+    return x.to(getattr(net, _FIRST).weight.dtype).contiguous(memory_format=torch.channels_last)
 
 
 # convolution and rectifier

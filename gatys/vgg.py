@@ -14,74 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
-"""Channels and number of convolutions of each block."""
+from .choices import POOLINGS, RESPONSES
+from .layers import LAYERS, Layer, layer_name, layers_down_to, minimum_size
 
-POOLINGS = ("average", "max")
-
-RESPONSES = ("relu", "conv")
-"""Where a layer is read: after its rectifier, or before it, as only few implementations do."""
-
-
-@dataclass(frozen=True)
-class Layer:
-    """What one layer sees of the picture. Unit i of a row sees pixels `stride * i + first` .. `stride * i + last`."""
-
-    name: str
-    in_channels: int
-    channels: int
-    stride: int
-    """Pixels between neighbouring units; also the smallest picture edge for which the layer has a unit."""
-    first: int
-    last: int
-
-    @property
-    def receptive_field(self) -> int:
-        """Edge of the square of pixels that one unit depends on."""
-        return self.last - self.first + 1
-
-
-def _trace_layers() -> dict[str, Layer]:
-    layers: dict[str, Layer] = {}
-    stride, first, last, width = 1, 0, 0, 3
-    for block, (channels, count) in enumerate(BLOCKS, start=1):
-        for index in range(1, count + 1):
-            first, last = first - stride, last + stride  # 3x3, padded by 1
-            name = f"conv{block}_{index}"
-            layers[name] = Layer(name, width, channels, stride, first, last)
-            width = channels
-        last += stride  # 2x2 pooling looks one unit further on and halves the grid
-        stride *= 2
-    return layers
-
-
-LAYERS: dict[str, Layer] = _trace_layers()
-"""The sixteen layers, shallowest first."""
-
-
-def layer_name(name: str) -> str:
-    """The canonical `convB_I` of a layer name; `reluB_I` is accepted.
-
-    Raises ValueError for anything else.
-    """
-    canonical = "conv" + name[4:] if isinstance(name, str) and name.startswith("relu") else name
-    if canonical not in LAYERS:
-        raise ValueError(
-            f"unknown layer {name!r}: expected one of {', '.join(LAYERS)} (or the same with 'relu' for 'conv')"
-        )
-    return canonical
-
-
-def layers_down_to(layers: Iterable[str]) -> list[Layer]:
-    """The layers that a pass for `layers` runs through: all down to the deepest of them, shallowest first."""
-    order = list(LAYERS)
-    deepest = max(order.index(layer_name(name)) for name in layers)
-    return [LAYERS[name] for name in order[: deepest + 1]]
-
-
-def minimum_size(layers: Iterable[str]) -> int:
-    """Smallest picture edge, in pixels, for which every one of `layers` has at least one unit."""
-    return max((LAYERS[layer_name(name)].stride for name in layers), default=1)
+__all__ = ["LAYERS", "POOLINGS", "RESPONSES", "VGG19", "Layer", "NetworkTag"]
+__all__ += ["check_image", "layer_name", "layers_down_to", "minimum_size"]
 
 
 def check_image(image: Tensor, layers: Iterable[str] = (), what: str = "image") -> None:

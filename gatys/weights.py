@@ -27,6 +27,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
+from .choices import LAYOUTS
 from .state_file import ACCEPTED_FILES, MAX_BYTES, WeightsError, read_state
 from .vgg import LAYERS, VGG19, NetworkTag
 
@@ -35,7 +36,6 @@ __all__ += ["detect_layout", "fingerprint", "imagenet_source", "load_vgg19", "un
 
 IMAGENET_FILE = "vgg19-imagenet1k-v1-conv.safetensors"
 """The sixteen convolutions of torchvision's checkpoint, as `load_vgg19("imagenet")` keeps them (80 MB)."""
-LAYOUTS = ("auto", "torchvision", "caffe")
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # RGB in [0, 1], as torchvision trains
 _CAFFE_MEAN = (123.68, 116.779, 103.939)  # RGB in 0-255; the files want BGR
 # Indices of the convolutions in an nn.Sequential with the ReLUs and poolings, and in AdaIN's with the paddings as well.

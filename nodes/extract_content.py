@@ -5,8 +5,8 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..gatys import extract_content
+from ..gatys.layers import CONTENT_LAYERS, parse_layers
 from ..gatys.plan import wanted_bytes
-from ..gatys.targets import CONTENT_LAYERS, parse_layers
 from ..gatys.tiles import PADDINGS
 from . import host
 from .sockets import Content, ContentSocket, Vgg19Socket, schema

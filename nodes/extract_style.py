@@ -5,9 +5,9 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..gatys import extract_style
+from ..gatys.layers import STYLE_LAYERS, check_layers, parse_layers
 from ..gatys.plan import wanted_bytes
 from ..gatys.pyramid import scale_picture
-from ..gatys.targets import STYLE_LAYERS, check_layers, parse_layers
 from ..gatys.tiles import PADDINGS
 from . import host
 from .sockets import StyleSocket, Vgg19Socket, schema

@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import isclose
 from typing import Any
 
+from ..gatys.layers import STYLE_LAYERS
 from ..gatys.preset import STRETCH, Preset
 from ..gatys.presets import presets, weights_from
-from ..gatys.targets import STYLE_LAYERS
 
 WIDGETS = {
     "GatysLoadVGG19": ("weights", "pooling", "preprocessing", "responses"),

@@ -226,9 +226,9 @@ def test_an_error_in_extraction_is_passed_on(net, monkeypatch):
 def test_memory_that_runs_out_in_the_descent_costs_its_memory_only(net, targets, monkeypatch, error):
     accept, calls = LBFGS._accept, []
 
-    def failing(self, *arguments):
+    def failing(self, *arguments, **how):
         calls.append(self)
-        accept(self, *arguments)
+        accept(self, *arguments, **how)
         if len(calls) == 3:
             raise RuntimeError(error)
 

@@ -1,0 +1,65 @@
+"""What is answered without PyTorch, and that it is the same as with it."""
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import gatys
+from gatys import choices, options
+from gatys.images import save_image
+from gatys.reading import PREPROCESSINGS
+
+WITHOUT_TORCH = """
+import runpy, sys
+sys.argv = ["gatys", {argument!r}]
+try:
+    runpy.run_module("gatys", run_name="__main__", alter_sys=True)
+finally:
+    heavy = {{"torch", "torchvision", "numpy", "PIL", "safetensors", "scipy"}} & set(sys.modules)
+    assert not heavy, heavy
+"""
+
+
+@pytest.mark.parametrize(("argument", "answer"), [("--help", "usage: gatys"), ("--version", "gatys ")])
+def test_help_and_version_import_nothing_heavy(argument, answer):
+    command = [sys.executable, "-c", WITHOUT_TORCH.format(argument=argument)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(answer)
+
+
+def test_what_is_wrong_is_said_once():
+    done = subprocess.run([sys.executable, "-m", "gatys", "--sise", "3"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and done.stdout == ""
+    assert len(done.stderr.strip().splitlines()) == 1 and "--sise" in done.stderr
+
+
+def test_defaults_are_those_of_the_functions():
+    functions = (gatys.read_as, save_image, gatys.load_vgg19, gatys.optimize, gatys.regional_style)
+    actions = {action.dest for action in options.build_parser()._actions}
+    theirs = {
+        name: parameter.default
+        for function in functions
+        for name, parameter in inspect.signature(function).parameters.items()
+        if name in actions and parameter.default not in (parameter.empty, None)
+    }
+    assert theirs == options.DEFAULTS
+
+
+def test_names_are_those_there_are():
+    assert tuple(gatys.presets) == choices.PRESETS
+    assert tuple(PREPROCESSINGS) == choices.PREPROCESSINGS
+
+
+def test_public_names_are_there_whatever_was_imported_first():
+    script = (
+        "import gatys.optimize, gatys.presets\nimport gatys\n"
+        "assert callable(gatys.optimize) and 'udacity' in gatys.presets\n"
+        "assert set(gatys.__all__) <= set(dir(gatys))\n"
+        "for name in gatys.__all__: getattr(gatys, name)\n"
+        "try: gatys.nothing\nexcept AttributeError as problem: assert 'nothing' in str(problem)\nelse: raise SystemExit(1)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
