@@ -148,6 +148,16 @@ def free_memory() -> int:
     return max(0, min(mm.get_free_memory(device), memory.free_memory(device)) - reserve)
 
 
+def precision(chosen: str) -> str:
+    """That of the convolutions: what was chosen, or for "auto" on a graphics card what the host finds fast there."""
+    device = mm.get_torch_device()
+    if chosen != "auto" or device.type != "cuda":
+        return chosen
+    if mm.should_use_bf16(device):
+        return "bfloat16"
+    return "float16" if mm.should_use_fp16(device) else "float32"
+
+
 def storage_device() -> torch.device:
     """Where targets and pictures wait between nodes."""
     return mm.intermediate_device()

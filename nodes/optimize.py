@@ -19,6 +19,7 @@ from .widgets import (
     level_steps_input,
     memory_inputs,
     memory_options,
+    precision_input,
     seed_input,
     tv_form_input,
 )
@@ -77,6 +78,7 @@ class GatysOptimize(io.ComfyNode):
                     "the pictures made so far. Cancel once more to stop the rest of the graph. Off: Cancel stops everything.",
                     optional=True,  # saved prompts do without
                 ),
+                precision_input(),
             ],
             outputs=[
                 io.Image.Output(
@@ -108,6 +110,7 @@ class GatysOptimize(io.ComfyNode):
         steps_per_level="",
         checkpoint_every=0.0,
         keep_on_cancel=False,
+        precision=OPTIMIZE_DEFAULTS["precision"],
         content=None,
         style=None,
         init_image=None,
@@ -152,6 +155,7 @@ class GatysOptimize(io.ComfyNode):
                     seed=seed + index,
                     memory=host.free_memory(),
                     **memory_options(tile, padding),
+                    precision=host.precision(precision),
                     checkpoint=folder,
                     checkpoint_every=checkpoint_every,
                     callback=lambda progress, offset=index * steps: report.step(progress, offset),

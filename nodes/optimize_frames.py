@@ -19,6 +19,7 @@ from .widgets import (
     keep_on_cancel_input,
     memory_inputs,
     memory_options,
+    precision_input,
     seed_input,
 )
 
@@ -111,6 +112,7 @@ class GatysOptimizeFrames(io.ComfyNode):
                 seed_input(),
                 *memory_inputs(),
                 checkpoint_input(),
+                precision_input(),
             ],
             outputs=[
                 io.Image.Output(
@@ -147,6 +149,7 @@ class GatysOptimizeFrames(io.ComfyNode):
         tile=0,
         padding="auto",
         checkpoint_every=0.0,
+        precision=OPTIMIZE_DEFAULTS["precision"],
         init_image=None,
         warped=None,
         occlusion=None,
@@ -186,6 +189,7 @@ class GatysOptimizeFrames(io.ComfyNode):
                 seed=seed,
                 memory=host.free_memory(),
                 **memory_options(tile, padding),
+                precision=host.precision(precision),
                 checkpoint=host.checkpoint_folder() if checkpoint_every else None,
                 checkpoint_every=checkpoint_every,
                 callback=show,

@@ -7,9 +7,7 @@ import inspect
 from comfy_api.latest import io
 
 from ..gatys import optimize
-from ..gatys.optimize import OPTIMIZERS
-from ..gatys.terms import TV_FORMS
-from ..gatys.tiles import PADDINGS
+from ..gatys.choices import OPTIMIZERS, PADDINGS, PRECISIONS, TV_FORMS
 
 OPTIMIZE_DEFAULTS = {name: parameter.default for name, parameter in inspect.signature(optimize).parameters.items()}
 
@@ -100,6 +98,19 @@ def checkpoint_input() -> io.Float.Input:
         tooltip="Seconds after which the state of the run is written again, into gatys/checkpoints in the output folder: after "
         "a crash or a cancel, the same prompt goes on from there, to the same picture. 0 writes none. Small values cost time, "
         "since a state of lbfgs is up to 23 pictures large.",
+    )
+
+
+def precision_input() -> io.Combo.Input:
+    return advanced(
+        io.Combo.Input(
+            "precision",
+            options=list(PRECISIONS),
+            default=OPTIMIZE_DEFAULTS["precision"],
+            optional=True,
+            tooltip="Of the convolutions; losses, Gram matrices and pictures are always float32. auto: bfloat16 or float16 where "
+            "ComfyUI finds them fast, float32 elsewhere. Should numbers leave their range, the run goes on in float32.",
+        )
     )
 
 

@@ -38,11 +38,18 @@ def model_management() -> ModuleType:
     mm.load_device = mm.offload_device = mm.storage_device = torch.device("cpu")  # for tests to change
     mm.weight_budget = None  # bytes; None loads models whole
     mm.free = 2**34  # bytes
+    mm.bf16 = mm.fp16 = False
     mm.requested = []  # for tests to look at: memory_required of each call
     mutex, state = threading.RLock(), SimpleNamespace(interrupted=False)
 
     def get_torch_device():
         return mm.load_device
+
+    def should_use_bf16(device=None, model_params=0, prioritize_performance=True, manual_cast=False):
+        return mm.bf16
+
+    def should_use_fp16(device=None, model_params=0, prioritize_performance=True, manual_cast=False):
+        return mm.fp16
 
     def unet_offload_device():
         return mm.offload_device
@@ -82,6 +89,8 @@ def model_management() -> ModuleType:
 
     for function in (
         get_torch_device,
+        should_use_bf16,
+        should_use_fp16,
         unet_offload_device,
         intermediate_device,
         get_free_memory,

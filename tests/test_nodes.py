@@ -72,7 +72,7 @@ def hook(standin):
 @pytest.fixture
 def host_state(standin):
     """The stand-in's devices, for a test to change."""
-    names = ("load_device", "offload_device", "storage_device", "weight_budget")
+    names = ("load_device", "offload_device", "storage_device", "weight_budget", "bf16", "fp16")
     before = {name: getattr(standin.mm, name) for name in names}
     yield standin.mm
     for name, value in before.items():
@@ -703,3 +703,26 @@ def test_half_loaded_on_a_card_gives_the_same_picture(run, host_state, content, 
     image, history = run(OPTIMIZE, vgg19=own, content=content, style=style, steps=2, init="noise")
     assert is_picture(image, (1, 48, 40, 3))
     assert history[0][0].total == pytest.approx(wanted.total, rel=0.02)
+
+
+# precision
+
+
+@pytest.mark.parametrize(
+    ("bf16", "fp16", "auto"),
+    [(True, True, "bfloat16"), (False, True, "float16"), (False, False, "float32")],
+)
+def test_auto_is_what_the_host_finds_fast_on_a_graphics_card(standin, host_state, bf16, fp16, auto):
+    host_state.load_device, host_state.bf16, host_state.fp16 = torch.device("cuda"), bf16, fp16
+    assert standin.host.precision("auto") == auto
+    assert standin.host.precision("float16") == "float16"
+    host_state.load_device = torch.device("mps")  # which gains nothing by it: left to the engine
+    assert standin.host.precision("auto") == "auto"
+
+
+def test_convolutions_have_the_precision_that_is_chosen(run, vgg19, content, style):
+    wired = {"vgg19": vgg19, "content": content, "style": style, "steps": STEPS}
+    full, low = (run(OPTIMIZE, **wired, precision=each)[0] for each in ("float32", "bfloat16"))
+    assert not torch.equal(low, full)
+    assert (low - full).abs().mean() < 0.02
+    assert torch.equal(run(OPTIMIZE, **wired)[0], run(OPTIMIZE, **wired, precision="auto")[0])
