@@ -127,7 +127,9 @@ class Preset:
         height, width = size
         units = {name: (height // LAYERS[name].stride) * (width // LAYERS[name].stride) for name in self._layers}
         if not all(units.values()):
-            raise ValueError(f"size: {width} x {height} pixels is too small for the layers of preset {self.name}")
+            raise ValueError(
+                f"size: {width} x {height} pixels is too small for the layers of preset {self.name}; give a larger one"
+            )
         factor, of_layer = CONTENT_LOSSES[self.content_loss], {}
         for name, weight in self.content_layers.items():
             of_layer[name] = self.content_weight * weight * factor(LAYERS[name].channels, units[name])

@@ -110,7 +110,8 @@ def resolve_levels(levels: Levels, size: tuple[int, int], layers: Iterable[str],
         raise ValueError(f"levels: expected a positive whole number or 'auto', got {levels!r}")
     if short < need:
         raise ValueError(
-            f"{what}: {size[1]} x {size[0]} pixels is too small for these layers, which need at least {need} x {need}"
+            f"{what}: {size[1]} x {size[0]} pixels is too small for these layers, which need at least {need} x {need}; "
+            "enlarge it, or choose shallower layers"
         )
     if min(level_size(size, levels - 1)) < need:
         most = max(n for n in range(1, levels) if min(level_size(size, n - 1)) >= need)

@@ -106,7 +106,8 @@ class VGG19(nn.Module):
         if min(image.shape[-2:]) < need:
             height, width = image.shape[-2:]
             raise ValueError(
-                f"image: {width} x {height} pixels is too small for these layers; at least {need} x {need} is needed"
+                f"image: {width} x {height} pixels is too small for these layers, which need at least {need} x {need}; "
+                "enlarge it, or choose shallower layers"
             )
         found = self._responses(image, set(asked.values()))
         return {name: found[canonical] for name, canonical in asked.items()}

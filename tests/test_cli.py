@@ -4,6 +4,7 @@ import inspect
 import io
 import os
 import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -667,6 +668,14 @@ def program(*argv):
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "gatys", *argv]
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=100, check=False)
+
+
+def test_the_module_ends_with_the_exit_code(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["gatys", "--bogus"])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_module("gatys", run_name="__main__")
+    assert end.value.code == 2
+    check_complaint(capsys, "--bogus")
 
 
 def test_program_helps():

@@ -33,6 +33,7 @@ from gatys import cli, images, state_file, weights
 from gatys.bank import StyleFileError, load_style, save_style, style_path
 from gatys.files import replacing
 from gatys.images import ImageError, load_image, save_image
+from gatys.tensorfile import Damaged, read_tensors
 from gatys.vgg import LAYERS
 from gatys.weights import IMAGENET_FILE, Source, WeightsError
 
@@ -517,6 +518,26 @@ def test_names_that_lead_elsewhere(standin, name):
     assert tree(folder.parent) == before
 
 
+# what fuzzing, and reading what it went through, found in the states of runs (tests/fuzz/loaders.py)
+
+
+@pytest.mark.parametrize(
+    ("entry", "digest"),
+    [
+        ({"dtype": "F32", "shape": [0, 2**61, 2**61], "data_offsets": [0, 0]}, None),
+        ({"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}, "\ud800" * 64),
+        ({"dtype": ["F32"], "shape": [0], "data_offsets": [0, 0]}, None),
+    ],
+)
+def test_a_state_that_lies(tmp_path, entry, digest):
+    path = tmp_path / "state.safetensors"
+    header = json.dumps({"__metadata__": {"digest": digest or "0" * 64}, "a": entry}).encode()
+    header = header.replace(b"0" * 64, hashlib.sha256(header).hexdigest().encode())
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(Damaged):
+        read_tensors(path)
+
+
 # disks that are full, and ends without warning
 
 
@@ -628,3 +649,59 @@ def test_a_picture_that_cannot_be_saved_is_kept_elsewhere(tmp_path, monkeypatch,
     assert out == "" and err.startswith("gatys: error: 'out.jpg' cannot be written") and len(err.splitlines()) == 1
     assert f"it is kept as '{tmp_path / kept}'" in err
     assert load_image(kept).pixels.shape == (1, 3, 32, 32)
+
+
+# what the command line says
+
+
+def hostile(folder):
+    """Files of every kind that no run may use."""
+    save_image(folder / "good.png", torch.rand(1, 3, 40, 40))
+    (folder / "bomb.png").write_bytes(png_that_claims(20_000, 20_000))
+    Image.fromarray(np.zeros((8, 8, 3), dtype=np.uint8)).save(folder / "program.eps")
+    (folder / "program.eps").rename(folder / "program.png")
+    (folder / "half.png").write_bytes((folder / "good.png").read_bytes()[:-900])
+    with zipfile.ZipFile(folder / "code.pth", "w") as archive:
+        archive.writestr("code/data.pkl", CODE["global"])
+    (folder / "swells.pth").write_bytes(bomb("zip bomb"))
+    for name in ("lies.safetensors", "lying style.safetensors"):
+        header = lying(data_offsets=[0, 2**40])
+        (folder / name).write_bytes(len(header).to_bytes(8, "little") + header)
+
+
+LONG_NAME = "x" * 250
+REFUSED = {  # arguments; a part of the sentence
+    "content that swells": ("bomb.png good.png", "'bomb.png' has "),
+    "style for another program": ("good.png program.png", "'program.png' is not a picture that is read here"),
+    "half a style": ("good.png half.png", "'half.png' is damaged or cut short"),
+    "mask that swells": ("good.png good.png --style-mask bomb.png", "'bomb.png' has "),
+    "init that swells": ("good.png good.png --init bomb.png", "'bomb.png' has "),
+    "weights with code": ("good.png good.png --weights code.pth", "code.pth holds Python objects besides tensors"),
+    "weights that swell": ("good.png good.png --weights swells.pth", "swells.pth would unpack to"),
+    "weights that lie": ("good.png good.png --weights lies.safetensors", "lies.safetensors is cut off, damaged"),
+    "a style that lies": ("good.png --load-style lies.safetensors", "'lies.safetensors' is no sound style file"),
+    "weights as a style": ("good.png --load-style code.pth", "'code.pth' is no sound style file"),
+    "no file can be called so": (f"good.png {LONG_NAME}xxxxxx", "cannot be opened (File name too long)"),
+    "nor a style": (f"good.png --load-style {LONG_NAME}.safetensors", "there is no file"),
+    "nor weights": (f"good.png good.png --weights {LONG_NAME}.pth.pth", "there is no file"),
+    "nor a result": (f"good.png good.png -o {LONG_NAME}xx.jpeg", "can be no file"),
+    "nor a saved style": (f"good.png good.png --save-style {LONG_NAME}.safetensors", "name too long"),
+    "a result elsewhere": ("good.png good.png -o ../gone/a.png", "there is no folder '../gone'"),
+    "a style elsewhere": ("good.png good.png --save-style ../gone/a.safetensors", "in none that can be written to"),
+    "a result on a device": ("good.png good.png -o /dev/null/a.png", "there is no folder '/dev/null'"),
+}
+
+
+@POSIX
+@pytest.mark.parametrize("kind", REFUSED)
+def test_the_command_line_refuses_in_one_line(tmp_path, monkeypatch, capsys, kind):
+    hostile(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    before = tree(tmp_path)
+    given, words = REFUSED[kind]
+    assert cli.main([*given.split(), "--size", "32", "--steps", "1", "--levels", "1", "--device", "cpu"]) == 2
+    out, err = capsys.readouterr()
+    complaint = err.splitlines()[-1]
+    assert out == "" and complaint.startswith("gatys: error: ") and err.count("error") == 1 and words in complaint
+    assert complaint.isprintable() and "Traceback" not in err
+    assert tree(tmp_path) == before

@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
+from gatys.deep_images import ENCODERS
 from gatys.images import ImageError, check_output, fit, load_image, resize, save_image
 
 # 3 wide, 2 high; every pixel different, every level exact
@@ -572,3 +573,8 @@ def test_new_files_have_the_usual_permissions(tmp_path):
     (tmp_path / "plain").write_text("")
     path = save_image(tmp_path / "a.png", smooth())
     assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_tiff_of_more_than_4_gib_is_refused_before_it_is_made():
+    with pytest.raises(ValueError, match="a TIFF cannot hold more than 4 GiB"):
+        ENCODERS["TIFF"](np.broadcast_to(np.zeros((1, 1, 3), dtype=np.uint16), (32768, 32768, 3)))

@@ -1,6 +1,6 @@
 """Fuzz what opens other people's files, guided by coverage (atheris, that is libFuzzer). Run by hand:
 
-    pip install atheris && python tests/fuzz/loaders.py weights|styles|images [SECONDS] [FOLDER]
+    pip install atheris && python tests/fuzz/loaders.py weights|styles|images|states [SECONDS] [FOLDER]
 
 Each input is loaded or refused: with the documented error, whose text is one printable sentence, in bounded time and
 memory. All else is a find, kept in FOLDER/finds (by default under the temporary folder); once mended, it becomes a test.
@@ -32,6 +32,8 @@ with atheris.instrument_imports(include=["gatys", "PIL", "pickletools"], enable_
     from PIL import Image, PngImagePlugin
 
     from gatys import bank, images, weights
+    from gatys.checkpoint import Checkpoint, CheckpointError, Moment
+    from gatys.records import Record
     from gatys.targets import StyleTarget
     from gatys.vgg import NetworkTag
 
@@ -70,6 +72,16 @@ def load_image(data: bytes) -> None:
     except images.ImageError as problem:
         return problem
 
+
+def load_state(data: bytes) -> None:
+    SCRATCH.write_bytes(data)
+    try:
+        Checkpoint(SCRATCH, 0, RUN, SCHEDULE).read()
+    except CheckpointError as problem:
+        return problem
+
+
+RUN, SCHEDULE = {"content": "0" * 64, "steps": "3"}, [2, 1]
 
 # what the mutations begin with
 
@@ -136,6 +148,14 @@ def image_files():
             yield encode(levels[..., :channels].astype(np.uint16) * 257)
 
 
+def states():
+    for step in (1, 2, 3):
+        record = [Record(n + 1, int(n == 0), 1.0, 0.5, 0.5, 0.0, {"conv1_1": 0.5}) for n in range(step)]
+        tensors = {"best": torch.rand(1, 3, 4, 4), "count": torch.tensor(3), "half": torch.zeros(3).half()}
+        Checkpoint(SCRATCH, 0, RUN, SCHEDULE).write(Moment(int(step == 1), record, ["a note"], tensors, None))
+        yield SCRATCH.read_bytes()
+
+
 def images_profile() -> bytes:
     from PIL import ImageCms
 
@@ -148,6 +168,12 @@ def mutate_header(data: bytes, most: int, seed: int) -> bytes:
     if seed % 2 or not 2 <= length <= len(data) - 8:
         return atheris.Mutate(data, most)
     header = atheris.Mutate(data[8 : 8 + length], max(length, most - len(data) + length))
+    try:  # the digest of a state: what is behind that check is looked at, too
+        digest = json.loads(header)["__metadata__"]["digest"].encode()
+        none = header.replace(digest, b"0" * 64)
+        header = header.replace(digest, hashlib.sha256(none + data[8 + length :]).hexdigest().encode())
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        pass
     return len(header).to_bytes(8, "little") + header + data[8 + length :]
 
 
@@ -155,6 +181,7 @@ LOADERS = {
     "weights": (load_weights, weight_files),
     "styles": (load_style, style_files),
     "images": (load_image, image_files),
+    "states": (load_state, states),
 }
 
 
@@ -198,7 +225,7 @@ def main() -> None:
 
     # libFuzzer ends on the memory limit with a file oom-* in the folder; what it lists as slow is slow
     limits = ["-rss_limit_mb=2500", "-timeout=60", f"-artifact_prefix={finds}/"]
-    how = {"custom_mutator": mutate_header} if what == "styles" else {}
+    how = {"custom_mutator": mutate_header} if what in ("styles", "states") else {}
     atheris.Setup([sys.argv[0], f"-max_total_time={seconds}", "-max_len=40000", *limits, str(corpus)], once, **how)
     atheris.Fuzz()
 
