@@ -31,9 +31,10 @@ from safetensors.torch import load_file, save_file
 import gatys
 from gatys import cli, images, state_file, weights
 from gatys.bank import StyleFileError, load_style, save_style, style_path
+from gatys.checkpoint import FORMAT, Checkpoint, CheckpointError
 from gatys.files import replacing
 from gatys.images import ImageError, load_image, save_image
-from gatys.tensorfile import Damaged, read_tensors
+from gatys.tensorfile import Damaged, read_tensors, write_tensors
 from gatys.vgg import LAYERS
 from gatys.weights import IMAGENET_FILE, Source, WeightsError
 
@@ -536,6 +537,19 @@ def test_a_state_that_lies(tmp_path, entry, digest):
     path.write_bytes(len(header).to_bytes(8, "little") + header)
     with pytest.raises(Damaged):
         read_tensors(path)
+
+
+def test_the_state_of_another_run_names_only_what_this_one_has(tmp_path):
+    path = tmp_path / "state.safetensors"
+    notes = {"record": "{}", "notes": "[]"}
+    for run, words in (
+        ({"steps": "3", "\x1b]0;gotcha\x07": "1"}, "in its form;"),
+        ({"s\x7fteps": "3"}, "in its steps;"),
+    ):
+        write_tensors(path, {}, {"format": FORMAT, "run": json.dumps(run), **notes})
+        with pytest.raises(CheckpointError, match=words) as caught:
+            Checkpoint(path, 0, {"steps": "3"}, [3]).read()
+        told(caught)
 
 
 # disks that are full, and ends without warning
