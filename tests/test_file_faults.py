@@ -29,7 +29,7 @@ from PIL import EpsImagePlugin, Image
 from safetensors.torch import load_file, save_file
 
 import gatys
-from gatys import cli, images, state_file, weights
+from gatys import cli, images, state_file, tensorfile, weights
 from gatys.bank import StyleFileError, load_style, save_style, style_path
 from gatys.checkpoint import FORMAT, Checkpoint, CheckpointError
 from gatys.files import replacing
@@ -517,6 +517,50 @@ def test_names_that_lead_elsewhere(standin, name):
         with pytest.raises(ValueError, match="expected .* got "):
             standin.run(node, **inputs)
     assert tree(folder.parent) == before
+
+
+# what cannot be read after all
+
+
+def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
+    readers = {
+        "a.pth": (gatys.load_vgg19, WeightsError),
+        "a.safetensors": (load_style, StyleFileError),
+        "b.safetensors": (lambda path: Checkpoint(path, 0, {}, [1]).read(), CheckpointError),
+        "a.png": (load_image, ImageError),
+    }
+
+    def denied(*_, **__):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))  # root may read everything
+
+    for name, (read, error) in readers.items():
+        (tmp_path / name).write_bytes(b"x")
+        with monkeypatch.context() as patch, pytest.raises(error, match=f"{name}.*Permission") as caught:
+            patch.setattr(Path, "open", denied)
+            read(tmp_path / name)
+        assert "permissions" in told(caught)
+
+
+def test_memory_that_runs_out_in_a_decoder_is_no_damage_of_the_file(tmp_path, monkeypatch, pictures):
+    def fail(*_):
+        raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes.")
+
+    monkeypatch.setattr(images, "as_tensor", fail)
+    with pytest.raises(RuntimeError, match="not enough memory"):
+        load_image(save_image(tmp_path / "a.png", pictures))
+
+
+def test_a_state_that_is_no_file_or_shrinks_while_it_is_read(tmp_path):
+    with pytest.raises(Damaged, match="a folder or a device"):
+        read_tensors(Path(os.devnull))
+    path = tmp_path / "a.safetensors"
+    path.write_bytes((10).to_bytes(8, "little") + b"[1, 2, 3] ")
+    with pytest.raises(Damaged, match="its header is no list of tensors"):
+        read_tensors(path)
+    write_tensors(path, {"a": torch.ones(100)}, {})
+    data = path.read_bytes()
+    with pytest.raises(Damaged, match="it is cut off"):
+        tensorfile._read(io.BytesIO(data[:-1]), len(data))
 
 
 # what fuzzing, and reading what it went through, found in the states of runs (tests/fuzz/loaders.py)
