@@ -55,7 +55,14 @@ def test_every_value_is_one_that_its_widget_takes(data):
 def test_a_preset_leaves_no_widget_of_its_nodes_to_chance(data):
     infos = json.loads(GOLDEN.read_text(encoding="utf-8"))
     free = {"style_scale", "seed"}
-    later = {"tile", "padding", "steps_per_level", "checkpoint_every", "keep_on_cancel", "precision"}  # how it is computed, not what
+    later = {
+        "tile",
+        "padding",
+        "steps_per_level",
+        "checkpoint_every",
+        "keep_on_cancel",
+        "precision",
+    }  # how it is computed, not what
     for node, widgets in next(iter(data.values()))["nodes"].items():
         inputs = infos[node]["input"]
         known = inputs["required"] | inputs.get("optional", {})
