@@ -1,0 +1,95 @@
+"""What a run costs beside its evaluations: loading, extraction, the optimiser's own arithmetic, progress and previews.
+
+    python benchmarks/around.py --size 512 --steps 12
+
+Evaluations are timed from inside; shares are those of a run of 100 steps at full size, to which the steps measured are
+scaled. The preview is what the node sends: the best picture as a JPEG, after every step. Then several pictures in one
+pass, beside one at a time, in turn.
+"""
+
+import argparse
+import io
+import statistics
+import time
+
+import torch
+from PIL import Image
+
+import gatys
+from gatys.images import load_image
+from gatys.objective import Objective
+from gatys.start import noise
+
+STEPS = 100
+
+
+class Clock(dict):
+    """Seconds by name."""
+
+    def __call__(self, name, work):
+        began = time.perf_counter()
+        value = work()
+        self[name] = self.get(name, 0.0) + time.perf_counter() - began
+        return value
+
+
+def around(size, steps):
+    clock, step = Clock(), Clock()
+    net = clock("loading the filters", lambda: gatys.load_vgg19("untrained"))
+    pictures = [torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1)]
+    content = clock("extraction of the content", lambda: gatys.extract_content(net, pictures[0], normalize=True))
+    style = clock("extraction of the style", lambda: gatys.extract_style(net, pictures[1], normalize=True))
+    terms = Objective.terms
+    Objective.terms = lambda *given, **how: step("evaluations", lambda: terms(*given, **how))
+
+    def preview(progress):
+        pixels = (progress.image[0].movedim(0, -1) * 255).round().byte().numpy()
+        Image.fromarray(pixels).save(io.BytesIO(), "JPEG")
+
+    run = {"content": content, "style": style, "steps": steps, "tile": None}
+    result = step("run", lambda: gatys.optimize(net, **run, callback=lambda p: step("previews", lambda: preview(p))))
+    Objective.terms = terms
+    pixels = (result.image[0].movedim(0, -1) * 255).round().byte().numpy()
+    clock("saving the picture", lambda: Image.fromarray(pixels).save(io.BytesIO(), "PNG"))
+    step["optimiser and records"] = step["run"] - step["evaluations"] - step["previews"]
+    whole = step["evaluations"] * STEPS / steps
+    print(f"{size} x {size}, {torch.get_num_threads()} threads: evaluations of {STEPS} steps take {whole:.1f} s; beside them")
+    print("| what | seconds | share |\n|---|---|---|")
+    rest = dict(clock) | {name: step[name] * STEPS / steps for name in ("previews", "optimiser and records")}
+    for name, seconds in rest.items():
+        print(f"| {name} | {seconds:.2f} | {100 * seconds / whole:.2f} % |")
+    print(f"| together | {sum(rest.values()):.2f} | {100 * sum(rest.values()) / whole:.2f} % |")
+
+
+def batches(size, rounds):
+    net = gatys.load_vgg19("untrained")
+    counts = (1, 2, 4)
+    start = noise(max(counts), (size, size), seed=0)
+    style = gatys.extract_style(net, noise(1, (size, size), seed=9))
+    objectives = {n: Objective(net, content=gatys.extract_content(net, start[:n]), style=style) for n in counts}
+    rates = {n: [] for n in counts}
+    for turn in range(rounds + 1):
+        for n, objective in objectives.items():
+            began = time.perf_counter()
+            objective.terms(start[:n])
+            if turn:
+                rates[n].append(60 * n / (time.perf_counter() - began))
+    print(f"\n{size} x {size}: evaluations of a picture a minute, so many pictures at a time")
+    for n, found in rates.items():
+        share = statistics.median(a / b for a, b in zip(found, rates[1], strict=True))
+        print(f"| {n} | {statistics.median(found):.1f} | {share:.2f} of one at a time |")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--batch-size", type=int, default=256, help="edge of the pictures of a batch")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    around(options.size, options.steps)
+    batches(options.batch_size, options.rounds)
+
+
+if __name__ == "__main__":
+    main()
