@@ -227,7 +227,7 @@ def optimize(
                 if canvas.any(_asks_to_stop(callback, progress)):
                     stopped = len(history) < sum(schedule)
                     break
-            picture = descent.best
+            picture, dtype = descent.best, evaluate.plan.dtype  # what has left the range would do so again
             if stopped:
                 break
     except BaseException:
