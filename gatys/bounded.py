@@ -8,7 +8,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from .objective import Objective, Terms
+from .losses import Terms
+from .objective import Objective
 from .plan import Plan, within_memory
 
 log = logging.getLogger(__name__)

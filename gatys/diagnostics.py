@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from .bounded import Bounded
-from .objective import Objective, Terms
+from .losses import Terms
+from .objective import Objective
 from .plan import make_plan
 from .records import Record
 from .terms import total_variation

@@ -5,6 +5,7 @@ import itertools
 import pytest
 import scipy.optimize
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from gatys.descent import LBFGS, Adam
 
@@ -219,3 +220,25 @@ def test_a_state_that_does_not_fit_is_refused(kind):
     for name, bad in (("best", state["best"] + 1), ("loss", state["loss"] * torch.nan), ("setbacks", torch.tensor(-1))):
         with pytest.raises(ValueError, match=f"state: expected .*{name}"):
             fresh(kind)[0].restore(state | {name: bad})
+
+
+class Waits(TorchDispatchMode):
+    """Counts the single values that are read from the device, for each of which a graphics card would be waited for."""
+
+    count = 0
+
+    def __torch_dispatch__(self, function, types, arguments=(), options=None):
+        self.count += function is torch.ops.aten._local_scalar_dense.default
+        return function(*arguments, **(options or {}))
+
+
+@pytest.mark.parametrize(("method", "most"), [(LBFGS, 2), (Adam, 2)])  # Adam reads its count of steps, in main memory
+def test_an_ordinary_step_hardly_waits_for_the_device(method, most):
+    descent = method(torch.full((1, 3, 4, 4), 0.5))
+    goal = torch.linspace(0, 1, 48).view(1, 3, 4, 4)
+    for step in range(5):
+        difference = descent.ask() - goal
+        loss, gradient = difference.square().sum().view(1), 2 * difference
+        with Waits() as waits:
+            descent.tell(loss, gradient)
+        assert step == 0 or waits.count <= most
