@@ -1,6 +1,8 @@
 """The command line: pictures in, one picture out.
 
     python -m gatys CONTENT STYLE [STYLE ...] -o OUT
+    python -m gatys FOLDER STYLE [STYLE ...] -o FOLDER --workers N          many pictures, shared out (`jobs`)
+    torchrun --nproc-per-node N -m gatys CONTENT STYLE [STYLE ...] -o OUT   one picture on many processes (`strips`)
 
 Options of which there is one for each style, such as --style-mask and --blend, are repeated: one that took several
 values would swallow the pictures that come after it.
@@ -17,6 +19,7 @@ import argparse
 import itertools
 import logging
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -28,12 +31,14 @@ from torch import Tensor
 
 from .canvas import WHOLE, Canvas
 from .color import keep_luminance
-from .console import Bar, Lines, Terminated, interruptible, losses_of, tell
+from .console import INTERRUPTED, Bar, Lines, Terminated, interruptible, losses_of, tell
 from .crew import LOST, Crew
 from .extract import extract_content
 from .identity import digest
 from .images import ImageError, check_output, save_image
-from .inputs import load_inputs, make_style
+from .inputs import load_inputs
+from .jobs import find_jobs
+from .many import paint_many
 from .memory import OutOfMemory, is_out_of_memory
 from .optimize import optimize
 from .option_checks import check_options
@@ -42,11 +47,13 @@ from .preset_options import describe, fill_options, parse_options
 from .reading import read_as
 from .records import Progress, Record, Result
 from .strip_files import save_strips
+from .studio import Studio
+from .vgg import VGG19
 from .weights import load_vgg19
 
 log = logging.getLogger(__name__)
 
-INTERRUPTED, TERMINATED = 130, 143
+TERMINATED = 143
 UNTRAINED = (
     "untrained filters: colours and brush texture of the style, not the trained network of the paper; "
     "use --weights imagenet for that"
@@ -56,17 +63,29 @@ _OF_OPTIMIZE += ("tv_form", "seed", "tile", "history_size", "memory", "padding",
 _OF_OPTIMIZE += ("checkpoint", "checkpoint_every")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code; `--help` and `--version` raise SystemExit(0)."""
+def main(argv: Sequence[str] | None = None, run: str | None = None) -> int:
+    """Run the command line and return its exit code; `--help` and `--version` raise SystemExit(0).
+
+    `run` is given to a process that does a part of the pictures of another one's run.
+    """
     package = logging.getLogger(__name__.rpartition(".")[0])
     handler, level = Lines(), package.level
     package.addHandler(handler)
     crew, options, code = Crew(), None, 1
     try:
         options = parse_options(argv)
+        jobs = find_jobs(options.content, options.out)
+        if options.workers > 1 and jobs is None:
+            raise ValueError("--workers: expected CONTENT to be a folder or a .txt list, got a picture; leave it out")
+        if jobs is not None and crew.several:
+            raise ValueError("CONTENT: many pictures are shared out by --workers; leave out torchrun")
         canvas = crew.meet(options)
         package.setLevel({"quiet": logging.ERROR, "verbose": logging.DEBUG}.get(options.verbosity, logging.INFO))
-        code = _run(options, canvas)
+        if jobs is None:
+            code = _run(options, canvas)
+        else:
+            studio, given = Studio(_load_network, many=True), sys.argv[1:] if argv is None else argv
+            code = paint_many(options, given, jobs, lambda one: _run(one, canvas, studio), _worker, run)
         crew.leave()
     except KeyboardInterrupt:
         crew.complain(f"interrupted by Ctrl-C; {_go_on(options) or 'nothing was saved'}")
@@ -94,7 +113,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _run(options: argparse.Namespace, canvas: Canvas = WHOLE) -> int:
+def _worker(argv: list[str], run: str, threads: int) -> None:
+    torch.set_num_threads(threads)
+    raise SystemExit(main(argv, run))
+
+
+def _run(options: argparse.Namespace, canvas: Canvas = WHOLE, studio: Studio | None = None) -> int:
+    studio = studio or Studio(_load_network)
     check_options(options)
     writes = canvas.rank == 0
     if options.out is not None and writes:
@@ -109,19 +134,13 @@ def _run(options: argparse.Namespace, canvas: Canvas = WHOLE) -> int:
     if writes:
         check_output(out, options.depth)
 
-    with Bar("weights", options.verbosity == "quiet", unit="B", unit_scale=True, delay=0.1) as bar:
-        net = load_vgg19(options.weights, options.pooling, layout=options.layout, progress=bar.reach)
-    net = read_as(net, preprocessing=options.preprocessing, responses=options.responses)
-    log.info("network: %s on %s", net.tag, device)
-    if options.weights.partition(":")[0] == "untrained":
-        log.info(UNTRAINED)
-    net = net.to(device)
+    net = studio.network(options, device)
     saved = {
         path: digest(*style.grams[0].values()) for path, style in zip(options.load_style, given.loaded, strict=True)
     }
     canvas.agree({"filters": (net.tag.fingerprint, net.tag.pooling)} | saved)
     began = time.monotonic()
-    style = make_style(net, given, options, canvas)
+    style = studio.style(net, given, options, canvas)
     if options.save_style is not None and writes:  # before the descent, so that what fails here has cost no time
         style.save(options.save_style, overwrite=options.overwrite_style, thumbnail=given.thumbnail)
         log.info("saved the style as %s", options.save_style)
@@ -134,6 +153,8 @@ def _run(options: argparse.Namespace, canvas: Canvas = WHOLE) -> int:
 
     for note in result.notes:
         log.warning(note)
+    if interrupted and studio.many:  # a picture that is there is one that is done
+        return INTERRUPTED
     if options.out is None:
         out = _free_path(out)  # another run may have taken it meanwhile
     alpha = None if content is None else content.alpha
@@ -155,6 +176,16 @@ def _run(options: argparse.Namespace, canvas: Canvas = WHOLE) -> int:
     if writes:
         tell(f"{out}: {size[1]} x {size[0]}, {steps}, {time.monotonic() - began:.1f} s, {losses}")
     return INTERRUPTED if interrupted else 0
+
+
+def _load_network(options: argparse.Namespace, device: torch.device) -> VGG19:
+    with Bar("weights", options.verbosity == "quiet", unit="B", unit_scale=True, delay=0.1) as bar:
+        net = load_vgg19(options.weights, options.pooling, layout=options.layout, progress=bar.reach)
+    net = read_as(net, preprocessing=options.preprocessing, responses=options.responses)
+    log.info("network: %s on %s", net.tag, device)
+    if options.weights.partition(":")[0] == "untrained":
+        log.info(UNTRAINED)
+    return net.to(device)
 
 
 def _descend(

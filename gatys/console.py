@@ -15,6 +15,8 @@ from tqdm import tqdm
 
 from .records import Record
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
 _NOT_OURS = (signal.SIG_IGN, None)
 
 

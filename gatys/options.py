@@ -120,11 +120,13 @@ def _text(layers: Mapping[str, float]) -> str:
 
 _RATES = ", ".join(f"{rate:g} for {name}" for name, rate in LEARNING_RATES.items())
 _HELP = {
-    "content": "picture file of what is to be seen; - for none: a texture of the style",
+    "content": "picture file of what is to be seen; - for none: a texture of the style; or a folder of pictures, or a .txt "
+    "file with a path in each line: each becomes OUT/NAME.png, unless that is there already",
     "style": "picture file of how it is to be painted; several are averaged, or see --blend and --style-mask; none, with "
     "--style-weight 0, reconstructs the content",
     "out": "file to write, .png, .jpg, .webp or .tif, replaced if it exists (default: CONTENT_STYLE.png in the current "
     "folder, numbered if it exists)",
+    "workers": "processes that share out the pictures of a folder or list, each on a GPU of its own if there are several",
     "preset": "a published setting, which fills all that is not given: " + ", ".join(PRESETS) + " (default: none)",
     "size": "longer edge of the result in pixels, to which CONTENT is enlarged or reduced; 0 keeps its own",
     "style_scale": "longer edge of each STYLE as a factor of the result's; below 1 makes finer strokes, above coarser",
@@ -204,6 +206,7 @@ def build_parser() -> argparse.ArgumentParser:
     group.add_argument("content", metavar="CONTENT", help=_HELP["content"])
     group.add_argument("style", metavar="STYLE", nargs="*", help=_HELP["style"])
     group.add_argument("-o", "--out", metavar="OUT", help=_HELP["out"])
+    add("workers", type=_whole(1), default=1, metavar="COUNT")
     add("preset", choices=PRESETS)
     add("size", type=_whole(0), default=SIZE, metavar="PIXELS")
     add("style_scale", type=_ABOVE_0, default=1.0, metavar="FACTOR")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -48,11 +48,18 @@ def open_rows(path: str) -> Iterator[Source]:
     """
     library = tiff_library()
     if library is not None and FORMATS.get(Path(path).suffix.lower()) == "TIFF" and Path(path).is_file():
-        with _told(path, "is damaged or cut short", "copy or download it again"), library.TiffFile(path) as file:
-            page = file.pages[0]
-            if _is_plain(page):
-                alpha = page.samplesperpixel % 2 == 0
-                yield Source((page.imagelength, page.imagewidth), 3 + alpha, lambda low, high: _read(page, low, high))
+        damage = path, "is damaged or cut short", "copy or download it again"
+        with ExitStack() as files:
+            with _told(*damage):
+                page = files.enter_context(library.TiffFile(path)).pages[0]
+                plain = _is_plain(page)
+
+            def read(low: int, high: int) -> Tensor:
+                with _told(*damage):
+                    return _read(page, low, high)
+
+            if plain:
+                yield Source((page.imagelength, page.imagewidth), 3 + (page.samplesperpixel % 2 == 0), read)
                 return
     picture = load_image(path)
     planes = picture.pixels if picture.alpha is None else torch.cat([picture.pixels, picture.alpha], dim=1)
@@ -103,9 +110,7 @@ def tiff_library() -> ModuleType | None:
 def _told(name: str, what: str, cure: str) -> Iterator[None]:
     try:
         yield
-    except ImageError:
-        raise
-    except (OSError, ValueError, IndexError, KeyError, TypeError, zlib.error, RuntimeError) as problem:
+    except (OSError, ValueError, IndexError, KeyError, TypeError, zlib.error) as problem:
         raise ImageError(f"{name!r} {what} ({problem}); {cure}") from problem
 
 
