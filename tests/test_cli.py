@@ -205,6 +205,7 @@ GIVEN = {  # option -> what is typed, what the argument gets
     "seed": ("11", 11),
     "tile": ("32", 32),
     "memory": ("0.5", 2**29),
+    "precision": ("float16", "float16"),
     "padding": ("circular", "circular"),
     "history_size": ("4", 4),
     "checkpoint": ("run.state", "run.state"),
