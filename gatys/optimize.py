@@ -141,6 +141,9 @@ def optimize(
     }
     sizes = [level_size(full, level) for level in range(levels)]
     device, dtype = net.mean.device, choose(precision, net)
+    given = {"filters": net.tag.fingerprint, "pooling": net.tag.pooling, "size": full, "seed": seed, "padding": padding}
+    given |= {"steps": schedule, "optimizer": optimizer, "learning_rate": rate, "history_size": history_size}
+    canvas.agree(given | weights | {"precision": dtype, "checkpoint": checkpoint is not None})
 
     def plan_for(level: int, objective: Objective) -> Plan:
         return make_plan(
