@@ -16,7 +16,6 @@ import torch
 from PIL import Image
 
 import gatys
-from gatys.images import load_image
 from gatys.objective import Objective
 from gatys.start import noise
 
@@ -53,7 +52,9 @@ def around(size, steps):
     clock("saving the picture", lambda: Image.fromarray(pixels).save(io.BytesIO(), "PNG"))
     step["optimiser and records"] = step["run"] - step["evaluations"] - step["previews"]
     whole = step["evaluations"] * STEPS / steps
-    print(f"{size} x {size}, {torch.get_num_threads()} threads: evaluations of {STEPS} steps take {whole:.1f} s; beside them")
+    print(
+        f"{size} x {size}, {torch.get_num_threads()} threads: evaluations of {STEPS} steps take {whole:.1f} s; beside them"
+    )
     print("| what | seconds | share |\n|---|---|---|")
     rest = dict(clock) | {name: step[name] * STEPS / steps for name in ("previews", "optimiser and records")}
     for name, seconds in rest.items():
