@@ -66,10 +66,9 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         Damaged: for any other file; nothing larger than the file is allocated for it.
         OSError: if it cannot be read.
     """
+    _need(stat.S_ISREG(path.stat().st_mode), "it is a folder or a device")  # to open a pipe would never end
     with path.open("rb") as file:
-        status = os.fstat(file.fileno())
-        _need(stat.S_ISREG(status.st_mode), "it is a folder or a device")
-        return _read(file, status.st_size)
+        return _read(file, os.fstat(file.fileno()).st_size)
 
 
 def _read(file: BinaryIO, size: int) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -550,6 +550,13 @@ def test_memory_that_runs_out_in_a_decoder_is_no_damage_of_the_file(tmp_path, mo
         load_image(save_image(tmp_path / "a.png", pictures))
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_a_state_that_is_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "run.safetensors")
+    with pytest.raises(Damaged, match="a folder or a device"):
+        read_tensors(tmp_path / "run.safetensors")
+
+
 def test_a_state_that_is_no_file_or_shrinks_while_it_is_read(tmp_path):
     with pytest.raises(Damaged, match="a folder or a device"):
         read_tensors(Path(os.devnull))
