@@ -24,7 +24,7 @@ import torch
 from measure import watched
 
 import gatys
-from gatys.descent import LBFGS
+from gatys.lbfgs import LBFGS
 from gatys.plan import make_plan
 from gatys.processes import join
 from gatys.strips import Strips

@@ -18,8 +18,8 @@ import torch
 import torch.nn.functional as F
 
 import gatys
-from gatys.descent import LBFGS
 from gatys.images import load_image
+from gatys.lbfgs import LBFGS
 from gatys.objective import Objective
 from gatys.start import noise
 

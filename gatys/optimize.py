@@ -11,13 +11,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from .adam import Adam
 from .batch import Batch
 from .bounded import Bounded
 from .canvas import WHOLE, Canvas
 from .checkpoint import Checkpoint, Moment, Way
 from .choices import LEARNING_RATES, OPTIMIZERS
-from .descent import LBFGS, Adam, Descent
+from .descent import Descent
 from .identity import identify
+from .lbfgs import LBFGS
 from .memory import is_out_of_memory, release
 from .objective import CONTENT_WEIGHT, STYLE_WEIGHT, TEMPORAL_WEIGHT, TV_WEIGHT, Objective
 from .plan import HALF_ABOVE, Plan, make_plan, outlook

@@ -106,8 +106,8 @@ def install() -> None:
     wrap(module("nodes.extract_content"), "extract_content", "extraction of the content")
     wrap(module("nodes.extract_style"), "extract_style", "extraction of the style")
     wrap(module("gatys.bounded").Bounded, "__call__", lambda bounded, image: f"level {bounded.level}")
-    wrap(module("gatys.descent").LBFGS, "tell", "step of L-BFGS")
-    wrap(module("gatys.descent").Adam, "tell", "step of Adam")
+    wrap(module("gatys.lbfgs").LBFGS, "tell", "step of L-BFGS")
+    wrap(module("gatys.adam").Adam, "tell", "step of Adam")
     wrap(module("nodes.host"), "_thumbnail", "preview")
     objective = module("gatys.objective").Objective
     first, interrupt = objective.__init__, mm.interrupt_current_processing

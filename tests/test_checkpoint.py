@@ -12,7 +12,7 @@ import torch
 import gatys
 from gatys import checkpoint as checkpoints
 from gatys.checkpoint import Checkpoint, CheckpointError
-from gatys.descent import LBFGS
+from gatys.lbfgs import LBFGS
 from gatys.memory import OutOfMemory
 from gatys.tensorfile import Damaged, read_tensors, write_tensors
 

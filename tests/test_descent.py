@@ -7,7 +7,8 @@ import scipy.optimize
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from gatys.descent import LBFGS, Adam
+from gatys.adam import Adam
+from gatys.lbfgs import LBFGS
 
 SHAPE = (3, 4, 5)
 N = 60

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 import gatys
+from gatys.adam import Adam
 from gatys.batch import Batch
-from gatys.descent import LBFGS, Adam
 from gatys.frames import optimize_frames
+from gatys.lbfgs import LBFGS
 from gatys.objective import Objective
 
 emulated = pytest.importorskip(

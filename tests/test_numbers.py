@@ -8,8 +8,9 @@ import pytest
 import torch
 
 import gatys
+from gatys.adam import Adam
 from gatys.batch import Batch
-from gatys.descent import LBFGS, Adam
+from gatys.lbfgs import LBFGS
 from gatys.objective import Objective
 from gatys.optimize import SETBACK
 

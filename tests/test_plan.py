@@ -8,7 +8,8 @@ import torch
 
 import gatys
 from gatys import bounded, extract, memory, trunk
-from gatys.descent import LBFGS, Adam
+from gatys.adam import Adam
+from gatys.lbfgs import LBFGS
 from gatys.memory import OutOfMemory, free_memory, is_out_of_memory
 from gatys.plan import FEWEST_PAIRS, SMALLEST_TILE, make_plan, outlook, wanted_bytes
 from gatys.tiles import tiles
