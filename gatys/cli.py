@@ -32,7 +32,7 @@ from torch import Tensor
 from .canvas import WHOLE, Canvas
 from .color import keep_luminance
 from .console import INTERRUPTED, Bar, Lines, Terminated, interruptible, losses_of, tell
-from .crew import LOST, Crew
+from .crew import LOST, Crew, go_on
 from .extract import extract_content
 from .identity import digest
 from .images import ImageError, check_output, save_image
@@ -88,24 +88,24 @@ def main(argv: Sequence[str] | None = None, run: str | None = None) -> int:
             code = paint_many(options, given, jobs, lambda one: _run(one, canvas, studio), _worker, run)
         crew.leave()
     except KeyboardInterrupt:
-        crew.complain(f"interrupted by Ctrl-C; {_go_on(options) or 'nothing was saved'}")
+        crew.complain(f"interrupted by Ctrl-C; {go_on(options) or 'nothing was saved'}")
         code = INTERRUPTED
     except Terminated:
-        crew.complain(f"ended by SIGTERM; {_go_on(options) or 'nothing was saved'}")
+        crew.complain(f"ended by SIGTERM; {go_on(options) or 'nothing was saved'}")
         code = TERMINATED
     except (ValueError, OSError) as problem:  # WeightsError is an OSError, ImageError a ValueError
         crew.complain(problem)
         code = 2
     except (MemoryError, RuntimeError) as problem:
         if crew.lost(problem):
-            crew.complain(f"{LOST}; {_go_on(options) or 'start all of them again'}")
+            crew.complain(f"{LOST}; {go_on(options) or 'start all of them again'}")
         elif not isinstance(problem, OutOfMemory) and not is_out_of_memory(problem):
             raise
         else:
             said = problem if isinstance(problem, OutOfMemory) else f"out of memory with --size {options.size}"
             crew.complain(f"{said}; give a smaller --size (and --style-scale)")
-            if _go_on(options):
-                log.info("with more memory, %s", _go_on(options))
+            if go_on(options):
+                log.info("with more memory, %s", go_on(options))
     finally:
         package.removeHandler(handler)
         package.setLevel(level)
@@ -170,7 +170,7 @@ def _run(options: argparse.Namespace, canvas: Canvas = WHOLE, studio: Studio | N
     steps = f"interrupted after {done} of {_total(options)} steps" if interrupted else f"{done} steps"
     losses = losses_of(min(result.history, key=_worth))
     if interrupted and result.state is not None:
-        log.info(_go_on(options))
+        log.info(go_on(options))
     elif result.state is not None and writes:
         result.state.unlink(missing_ok=True)
     if writes:
@@ -199,7 +199,7 @@ def _descend(
     """The result, and whether Ctrl-C ended it early."""
     given = {name: getattr(options, name) for name in _OF_OPTIMIZE}
     with (
-        interruptible(options.checkpoint is not None and canvas is WHOLE) as interruption,
+        interruptible(options.checkpoint is not None and canvas is WHOLE, tells=canvas.rank == 0) as interruption,
         Bar("steps", options.verbosity == "quiet", unit="step", total=_total(options)) as bar,
     ):
 
@@ -271,12 +271,6 @@ def _free_path(path: Path) -> Path:
 
 
 # what is told
-
-
-def _go_on(options: argparse.Namespace | None) -> str:
-    """How to go on after a run that was cut short; nothing where it has left no state."""
-    path = None if options is None else options.checkpoint
-    return f"the same command goes on from {path}" if path is not None and os.path.isfile(path) else ""
 
 
 def _worth(record: Record) -> tuple[int, float]:

@@ -45,10 +45,10 @@ class Bar(tqdm):
 
 
 @contextmanager
-def interruptible(terminable: bool) -> Iterator[SimpleNamespace]:
+def interruptible(terminable: bool, *, tells: bool = True) -> Iterator[SimpleNamespace]:
     """While it lasts, the first Ctrl-C only sets `asked` and the second one raises KeyboardInterrupt.
 
-    If `terminable`, SIGTERM raises, too, instead of ending the process at once.
+    If `terminable`, SIGTERM raises, too, instead of ending the process at once. If `tells`, the first Ctrl-C is answered.
     """
     state = SimpleNamespace(asked=False)
 
@@ -56,9 +56,9 @@ def interruptible(terminable: bool) -> Iterator[SimpleNamespace]:
         if state.asked:
             raise KeyboardInterrupt
         state.asked = True
-        Bar.write(
-            "gatys: stopping after this step to save the best picture so far; Ctrl-C again saves nothing", sys.stderr
-        )
+        if tells:
+            again = "Ctrl-C again saves nothing"
+            Bar.write(f"gatys: stopping after this step to save the best picture so far; {again}", sys.stderr)
 
     def end(number: int, frame: object) -> None:
         raise Terminated

@@ -19,7 +19,7 @@ from .processes import Team, is_lost, join, leave, own_device, started_together
 from .strips import Strips
 
 LOST = "another process of this run was lost, so that the others ended, too"
-ENDED = "ended from outside, as all are where one process of a run is lost; start all of them again"
+ENDED = "ended from outside, as all are where one process of a run is lost"
 
 
 class Crew:
@@ -46,7 +46,7 @@ class Crew:
         device = own_device(options.device, self._environment)
         self._team = join(device)
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, lambda *_: self._end())
+            signal.signal(signal.SIGTERM, lambda *_: self._end(options))
         versions = {"version of gatys": version(), "version of PyTorch": torch.__version__}
         self._team.agree(versions | {"options": sorted(vars(options).items(), key=str)})
         if device.type == "cpu" and options.memory is None:
@@ -84,6 +84,12 @@ class Crew:
             self._team.part()
             os._exit(code)
 
-    def _end(self) -> None:
-        self.complain(ENDED)
+    def _end(self, options: argparse.Namespace) -> None:
+        self.complain(f"{ENDED}; {go_on(options) or 'start all of them again'}")
         self.quit(128 + signal.SIGTERM)
+
+
+def go_on(options: argparse.Namespace | None) -> str:
+    """How to go on after a run that was cut short; nothing where it has left no state."""
+    path = None if options is None else options.checkpoint
+    return f"the same command goes on from {path}" if path is not None and os.path.isfile(path) else ""

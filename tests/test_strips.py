@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -63,7 +64,8 @@ def test_processes_find_what_one_finds(found, case, count):
 
 
 def test_the_same_processes_find_the_same_again(found):
-    assert all(found[rank][f"{name} again"] for rank in range(3) for name in ("deep_layers", "adam_on_a_ring"))
+    for name, count in (("deep_layers", 3), ("adam_on_a_ring", 4)):
+        assert all(found[rank][f"{name} again"] for rank in range(count))
 
 
 def test_processes_that_disagree_are_all_told(found):
@@ -98,6 +100,21 @@ def test_each_process_has_rows_as_long_as_there_are_enough():
     strips(4).check_count((64, 30))
     with pytest.raises(ValueError, match="30 x 63 pixels has 3 strips of 16 rows, too few for 4 processes; start at m"):
         strips(4).check_count((63, 30))
+
+
+def test_a_picture_is_dealt_a_strip_at_a_time():
+    picture, sent, read = torch.rand(1, 3, 205, 7), {}, []
+    canvas = strips(4)
+    canvas.team.device = "cpu"
+    canvas.team.exchange = lambda given, expected: sent.update(given)
+
+    def rows(low, high):
+        read.append(high - low)
+        return picture[:, :, low:high]
+
+    mine = canvas.deal(rows, (1, 3), (205, 7), torch.float32)
+    assert torch.equal(torch.cat([mine, *(sent[rank] for rank in (1, 2, 3))], dim=2), picture)
+    assert max(read) == max(high - low for low, high in pairwise(canvas.bounds(205))) < 100
 
 
 # resampling by rows
