@@ -19,8 +19,6 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("gatys", "nodes")
-ELSEWHERE = ("gatys/processes.py", "gatys/strips.py", "gatys/rows.py")
-"""What tests provoke in processes that they start, where nobody counts; and what needs an optional library."""
 
 
 def files() -> list[Path]:
@@ -61,7 +59,6 @@ class Raises:
         self.sites = {
             (f"{path.parent.name}/{path.name}", first): (last, text)
             for path in files()
-            if f"{path.parent.name}/{path.name}" not in ELSEWHERE
             for first, (last, text) in sorted(sites(path.read_text("utf-8")).items())
         }
 
