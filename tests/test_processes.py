@@ -118,7 +118,9 @@ def test_another_number_of_processes_goes_on_where_one_was_killed():
     codes, _, err = ended(start(["-m", "gatys", *argv, *kept], 2))
     assert codes == [0, 0] and "going on from step " in err and not Path("run.safetensors").exists()
     assert cli.main([*argv, "-o", "one.png"]) == 0
-    same_picture("one.png", "many.png")
+    # steps from noise in float32 magnify rounding, of processes as of tiles; in float64: `gone_on_with` of the strips
+    one, many = load_image("one.png").pixels, load_image("many.png").pixels
+    assert (one - many).abs().mean() < 0.01 < (one - load_image("content.png", 72).pixels).abs().mean()
 
 
 @LONG
