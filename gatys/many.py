@@ -36,6 +36,9 @@ def paint_many(
         raise ValueError("--save-style: expected one CONTENT, got many; keep the style by a run of one picture")
     if options.checkpoint is not None and not os.path.isdir(options.checkpoint):
         raise ValueError(f"--checkpoint: expected a folder for many pictures, got {options.checkpoint!r}; give one")
+    for path in (*options.style, *options.load_style, *options.style_mask):
+        if not os.path.isfile(path):  # or each picture would fail by it
+            raise ValueError(f"STYLE: expected a file, got {path!r}, which is none; check the path")
     check_options(_one_of(options, jobs[0]))
     if run is not None:
         return _work(options, jobs, paint, run)

@@ -86,6 +86,12 @@ class Strips(Canvas):
     def check(self, image: Tensor, layers: Iterable[str], what: str) -> None:
         size = self.size(image)
         check_size(size, layers, what)
+        first, last = self.rows(size)
+        if image.shape[-2] != last - first:
+            raise ValueError(
+                f"{what}: expected rows {first} to {last} of the {size[0]} on process {self.rank}, got {image.shape[-2]} "
+                "rows; cut it by `rows` of the canvas"
+            )
         if image.ndim != 4 or image.shape[-2]:
             check_image(image, (), what)
 

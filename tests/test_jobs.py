@@ -192,6 +192,7 @@ def test_refusals(monkeypatch):
             "--save-style: expected one CONTENT, got m",
         ),
         (["in", "style.png", "-o", "out", "--checkpoint", "a.st"], "--checkpoint: expected a folder for many pictures"),
+        (["in", "no.png", "-o", "out"], "STYLE: expected a file, got 'no.png', which is none; check the path"),
         (["in", "-o", "out"], "STYLE: expected at least one picture, got none"),
         (["in/a.png", "style.png", "--workers", "2"], "--workers: expected CONTENT to be a folder or a .txt list, got"),
     ],
