@@ -1,12 +1,15 @@
-"""What half precision for what only waits costs: content features in bfloat16 and L-BFGS's history in scaled float16.
+"""What half precision costs, at equal evaluations: for what only waits, and for the convolutions.
 
     python benchmarks/half.py [--size 160] [--steps 100]
 
-Large pictures keep them so (`plan.HALF_ABOVE`). The same runs at a small size, in float32 and in half precision; beside
-them a run in tiles, which differs by rounding alone: how far two runs come apart in the end.
+Content features in bfloat16 and L-BFGS's history in scaled float16, as large pictures have them (`plan.HALF_ABOVE`), and
+convolutions in bfloat16 or float16, as some devices have them (`precision`): the same runs at a small size in each, and
+the loss of the finished picture in float32. Beside them a run in tiles, which differs by rounding alone: how far two
+runs come apart in the end.
 """
 
 import argparse
+import importlib
 from pathlib import Path
 
 import torch
@@ -14,6 +17,7 @@ import torch
 import gatys
 from gatys import plan
 from gatys.images import load_image
+from gatys.objective import Objective
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
@@ -28,17 +32,20 @@ def main():
     for painting in ("style.jpg", "style2.jpg"):
         pixels = load_image(EXAMPLES / painting, options.size).pixels
         style = gatys.extract_style(net, pixels, normalize=True)
+        check = Objective(net, content=gatys.extract_content(net, photo, normalize=True), style=style)
         results = {}
         for name, dtype, above, how in (
             ("float32", None, plan.HALF_ABOVE, {}),
-            ("half", torch.bfloat16, 0, {}),
+            ("waiting in half", torch.bfloat16, 0, {}),
+            ("convolutions in bfloat16", None, plan.HALF_ABOVE, {"precision": "bfloat16"}),
+            ("convolutions in float16", None, plan.HALF_ABOVE, {"precision": "float16"}),
             ("float32 in tiles", None, plan.HALF_ABOVE, {"tile": options.size // 2}),
         ):
-            plan.HALF_ABOVE = above
+            importlib.import_module("gatys.optimize").HALF_ABOVE = above
             content = gatys.extract_content(net, photo, normalize=True, dtype=dtype)
-            results[name] = gatys.optimize(net, content=content, style=style, steps=options.steps, **how)
-            plan.HALF_ABOVE = 2**22
-            loss = min(record.total for record in results[name].history)
+            run = {"content": content, "style": style, "steps": options.steps, "precision": "float32"} | how
+            results[name] = gatys.optimize(net, **run)
+            loss = check.evaluate(results[name].image)[0]["total"]
             apart = (results[name].image - results["float32"].image).abs().mean() * 255
             print(f"{painting}, {name}: loss {loss:.6f}, {apart:.2f}/255 from float32 on average", flush=True)
 
