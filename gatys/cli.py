@@ -115,7 +115,7 @@ def main(argv: Sequence[str] | None = None, run: str | None = None) -> int:
 
 def _worker(argv: list[str], run: str, threads: int) -> None:
     torch.set_num_threads(threads)
-    raise SystemExit(main(argv, run))
+    sys.exit(main(argv, run))
 
 
 def _run(options: argparse.Namespace, canvas: Canvas = WHOLE, studio: Studio | None = None) -> int:

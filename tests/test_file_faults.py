@@ -133,6 +133,8 @@ def http(content, *headers, length=True, status="200 OK"):
 def failed_download(monkeypatch, folder, reply, content):
     """The sentence of a download that fails, whatever its hash; nothing is left."""
     monkeypatch.setenv("no_proxy", "127.0.0.1")
+    folder /= "models"
+    folder.mkdir(exist_ok=True)
     before = tree(folder.parent)
     with Server(reply) as server:
         source = Source(server.url, hashlib.sha256(content).hexdigest()[:8])
