@@ -106,7 +106,9 @@ def test_rows_that_are_another_s_are_refused():
     canvas = strips(2)
     canvas.team.device, canvas.team.sum_all = "cpu", lambda values: {name: 2 * value for name, value in values.items()}
     canvas.check(torch.rand(1, 3, 32, 20), ["conv1_1"], "image")
-    with pytest.raises(ValueError, match="content image: expected rows 0 to 16 of the 40 on process 0, got 20 rows; cut"):
+    with pytest.raises(
+        ValueError, match="content image: expected rows 0 to 16 of the 40 on process 0, got 20 rows; cut"
+    ):
         canvas.check(torch.rand(1, 3, 20, 20), ["conv1_1"], "content image")
 
 
