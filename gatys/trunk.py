@@ -208,34 +208,30 @@ def _fold(padded: Tensor, dim: int, padding: str) -> Tensor:
 # pooling
 
 
-def _corners(x: Tensor) -> list[Tensor]:
-    """The four units that each 2x2 pooling sees, in the order in which they are compared."""
-    height, width = x.shape[-2] // 2 * 2, x.shape[-1] // 2 * 2
-    return [x[..., row:height:2, column:width:2] for row in (0, 1) for column in (0, 1)]
-
-
 def _pool(net: VGG19, x: Tensor, *, keep: bool) -> tuple[Tensor, Tensor | None]:
+    """The pooled map, and for max pooling which of the four was taken: 0 and 1 above, 2 and 3 below."""
     if net.pooling == "average":
         return F.avg_pool2d(x, 2), None
-    pooled = F.max_pool2d(x, 2)
     if not keep:
-        return pooled, None
-    taken = torch.zeros_like(pooled, dtype=torch.uint8)
-    for index, corner in reversed(list(enumerate(_corners(x)))):
-        taken.masked_fill_(corner == pooled, index)  # the first one that is the largest, as in autograd
-    return pooled, taken
+        return F.max_pool2d(x, 2), None
+    pooled, index = F.max_pool2d(x, 2, return_indices=True)
+    width = x.shape[-1]
+    rows, columns = (torch.arange(0, 2 * n, 2, dtype=torch.int32, device=x.device) for n in pooled.shape[-2:])
+    offset = index.to(torch.int32).sub_(rows[:, None] * width + columns)  # 0, 1, width or width + 1
+    below = offset >= width
+    return pooled, offset.sub_(below * width).add_(below * 2).to(torch.uint8)
 
 
 def _pull_pooling(gradient: Tensor, size: tuple[int, int], taken: Tensor | None) -> Tensor:
     if taken is None:
         pulled = F.interpolate(gradient.mul_(0.25), scale_factor=2.0, mode="nearest")
-        left = size[0] - pulled.shape[-2], size[1] - pulled.shape[-1]
-        return F.pad(pulled, (0, left[1], 0, left[0])) if any(left) else pulled
-    shape = (*gradient.shape[:2], *size)
-    pulled = gradient.new_zeros(shape).contiguous(memory_format=torch.channels_last)
-    for index, corner in enumerate(_corners(pulled)):
-        corner.copy_(gradient * (taken == index))
-    return pulled
+    else:
+        n, channels, height, width = gradient.shape
+        corner = torch.arange(4, dtype=torch.uint8, device=gradient.device).view(1, 1, 2, 1, 2, 1)
+        taken, gradient = (t.permute(0, 2, 3, 1)[:, :, None, :, None, :] for t in (taken, gradient))
+        pulled = ((taken == corner) * gradient).view(n, 2 * height, 2 * width, channels).permute(0, 3, 1, 2)
+    left = size[0] - pulled.shape[-2], size[1] - pulled.shape[-1]
+    return F.pad(pulled, (0, left[1], 0, left[0])) if any(left) else pulled
 
 
 # bits
