@@ -8,7 +8,8 @@ filters (untrained, made by a seed), layers and objective,
 
     content_weight * mean((F - P)^2) + style_weight * sum_l mean((G_l - A_l)^2 / (N_l M_l)^2),
 
-which is neural-style-pt's with no smoothness; crowsonkb's program has no other objective than its own. Each runs in a
+which is neural-style-pt's with no smoothness; crowsonkb's program has no other objective than its own. The weights are large,
+as trained filters make the loss: torch.optim.LBFGS does not leave the start where it is about 1 and pixels go to 255. Each runs in a
 process of its own; they take turns of some seconds, so that a machine whose speed drifts slows all of them alike. Along
 each run pictures are put aside, and one function, written for this alone, says what their loss is.
 
@@ -63,8 +64,8 @@ def parse():
     parser.add_argument("--pooling", choices=("max", "average"), default="max")
     parser.add_argument("--content", default=EXAMPLES / "content.jpg")
     parser.add_argument("--style", default=EXAMPLES / "style.jpg")
-    parser.add_argument("--content-weight", type=float, default=1.0)
-    parser.add_argument("--style-weight", type=float, default=1e5)
+    parser.add_argument("--content-weight", type=float, default=1e4)
+    parser.add_argument("--style-weight", type=float, default=1e9)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--turn", type=float, default=8.0, help="seconds")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
@@ -107,7 +108,7 @@ def prepare(folder, options):
         if (wanted and name not in wanted) or (peer in paths and not paths[peer]):
             continue
         lengths = [int(wanted.get(name) or options.evaluations)]
-        if name == "gatys" and not wanted.get(name):
+        if name.startswith("gatys") and not wanted.get(name):
             lengths = [int(length) for length in options.ours.split(",")]
         for length in lengths:
             jobs[f"{name}:{length}" if len(lengths) > 1 else name] = {

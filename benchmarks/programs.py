@@ -329,6 +329,7 @@ def crowsonkb(job, folder, trace):
 PROGRAMS = {
     "convolutions": convolutions,
     "gatys": ours,
+    "gatys-one-level": lambda *run: ours(*run, levels=1),
     "bare": bare,
     "neural-style-pt": neural_style_pt,
     "neural-style-pt-adam": lambda *run: neural_style_pt(*run, "-optimizer", "adam"),
