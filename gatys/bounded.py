@@ -11,6 +11,7 @@ from torch import Tensor
 from .losses import Terms
 from .objective import Objective
 from .plan import Plan, within_memory
+from .precision import dtype_name
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,9 @@ class Bounded:
         if self.objective.dtype == own or not self._beyond_range(*found):
             return found
         low, self.plan = self.objective.dtype, replace(self.plan, dtype=own)
-        self._notes.append(f"numbers left the range of {_name(low)}; went on from the same picture in {_name(own)}")
+        self._notes.append(
+            f"numbers left the range of {dtype_name(low)}; went on from the same picture in {dtype_name(own)}"
+        )
         return self._within_memory(image)
 
     def _beyond_range(self, terms: Terms, gradient: Tensor) -> bool:
@@ -60,7 +63,3 @@ class Bounded:
         """What was mended since the last call, in sentences."""
         notes, self._notes = self._notes, []
         return notes
-
-
-def _name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")

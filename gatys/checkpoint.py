@@ -21,6 +21,7 @@ from torch import Tensor
 
 from .identity import differences, digest
 from .plan import Plan
+from .precision import dtype_name
 from .records import Record
 from .state import State, read_tensor
 from .tensorfile import Damaged, read_tensors, write_tensors
@@ -48,7 +49,7 @@ class Way:
 
     @classmethod
     def of(cls, plan: Plan) -> Way:
-        return cls(plan.tile, plan.keep, plan.bytes, plan.dtype and str(plan.dtype).removeprefix("torch."))
+        return cls(plan.tile, plan.keep, plan.bytes, plan.dtype and dtype_name(plan.dtype))
 
     def again(self, now: Plan) -> Plan:
         """The plan to go on with: as before, so that no rounding differs, unless what is planned now needs less."""

@@ -221,7 +221,7 @@ class Objective:
         if self.dtype != torch.float16:
             return layers, pulls, 1.0
         sizes = [] if self._content is None else self._content.typical_pulls(self.content_weight)
-        for term, pull, index in zip(self._styles, pulls, range(len(pulls)), strict=True):
+        for index, (term, pull) in enumerate(zip(self._styles, pulls, strict=True)):
             sizes += term.typical_pulls({name: sums[index, name] for name in term.layers}, pull)
         scale = derivative_scale(sizes)
         return layers, [{name: pull * scale for name, pull in each.items()} for each in pulls], scale

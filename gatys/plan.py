@@ -26,6 +26,7 @@ from .memory import (
     picture_bytes,
     release,
 )
+from .precision import dtype_name
 from .tiles import cut, tiles
 from .vgg import layers_down_to, minimum_size
 
@@ -124,7 +125,7 @@ class Plan:
     def __str__(self) -> str:
         text = f"{self.size[1]} x {self.size[0]} pixels in {self.how}, {(self.bytes + SETUP) / 2**30:.2g} GiB"
         if self.dtype in (torch.bfloat16, torch.float16):
-            text += f" in {str(self.dtype).removeprefix('torch.')}"
+            text += f" in {dtype_name(self.dtype)}"
         if self.history_size:
             text += f" with L-BFGS remembering {self.history_size} steps"
             if self.history_device.type != self.device.type:

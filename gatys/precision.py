@@ -42,6 +42,11 @@ def _has_bfloat16(device: torch.device) -> bool:
     )
 
 
+def dtype_name(dtype: torch.dtype) -> str:
+    """As in `PRECISIONS`."""
+    return str(dtype).removeprefix("torch.")
+
+
 def lowered(net: VGG19, dtype: torch.dtype) -> VGG19:
     """The same network with convolutions in `dtype`, for `trunk`; mean and deviation stay as they are."""
     if dtype == net.mean.dtype:
@@ -62,5 +67,5 @@ def _cast(convolution: nn.Conv2d, dtype: torch.dtype) -> nn.Conv2d:
 
 def derivative_scale(sizes: Sequence[Tensor]) -> Tensor:
     """A power of two that brings the largest of some root mean squares to about 1, the middle of float16's range."""
-    largest = torch.stack([*sizes]).amax().clamp(min=torch.finfo(torch.float32).tiny)
+    largest = torch.stack(list(sizes)).amax().clamp(min=torch.finfo(torch.float32).tiny)
     return torch.exp2(-torch.log2(largest).ceil().clamp(-100, 100))
