@@ -55,26 +55,33 @@ def _wide(features: Tensor, weight: Tensor | None) -> Iterator[tuple[Tensor, Ten
         yield part.to(wide), w
 
 
-def gram_sum_gradient(features: Tensor, cotangent: Tensor, weight: Tensor | None = None) -> Tensor:
+def gram_sum_gradient(
+    features: Tensor, cotangent: Tensor, weight: Tensor | None = None, onto: Tensor | None = None
+) -> Tensor:
     """Derivative of <cotangent, gram_sum(features)> in the features, for a symmetric cotangent: 2 w_i K f_i.
 
     Args:
         features: (N, C, H, W).
         cotangent: (N, C, C), symmetric.
         weight: as for `gram_sum`.
+        onto: (N, C, H, W) in the dtype of `features`, to which the derivative is added in place.
 
     Returns:
-        (N, C, H, W) in the dtype of `features`.
+        (N, C, H, W) in the dtype of `features`: `onto`, where that is given.
     """
     n, c, h, w = features.shape
     twice, parts = 2 * cotangent, []
+    direct = onto is not None and onto.is_contiguous(memory_format=torch.channels_last)
+    if direct and weight is None and features.dtype == cotangent.dtype:
+        _positions(onto).baddbmm_(_positions(features), twice)
+        return onto
     for f, weights in _wide(features, weight):
         pulled = f @ twice
         if weights is not None:
             pulled *= weights
         parts.append(pulled.to(features.dtype))
-    whole = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
-    return whole.view(n, h, w, c).permute(0, 3, 1, 2)
+    whole = (parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)).view(n, h, w, c).permute(0, 3, 1, 2)
+    return whole if onto is None else onto.add_(whole)
 
 
 def gram_matrix(features: Tensor, guide: Tensor | None = None) -> Tensor:

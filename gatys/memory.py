@@ -57,10 +57,14 @@ def evaluation_bytes(
         # forward: what a convolution is given and gives; a Gram sum may need the tile's part in one piece
         peak = max(peak, kept + before + values + (values if name in asked else units))
         if gradient:
-            # back: the gradient that comes and the one that goes; or, where a layer is asked for, its features and their pull
+            # back: the gradient that comes and the one that goes; or, where a layer is asked for, its features and, with
+            # guides or in lower precision, their pull
             ways = 3 if name in asked else 2
             peak = max(peak, kept + units + ways * values)
-            kept += values if name in asked and index else units
+            if name not in asked:
+                kept += units
+            elif index:
+                kept += values
         before = values
     return batch * peak
 
@@ -71,7 +75,10 @@ def kept_bytes(size: tuple[int, int], layers: Iterable[str], *, batch: int = 1, 
     total = 3 * bytes_per_value * size[0] * size[1]
     for index, layer in enumerate(layers_down_to(asked)):
         units = layer.channels * (size[0] // layer.stride) * (size[1] // layer.stride)
-        total += units // 8 + (units * bytes_per_value if layer.name in asked and index else 0)
+        if layer.name not in asked:
+            total += units // 8
+        elif index:
+            total += units // 8 + units * bytes_per_value
     return batch * total
 
 

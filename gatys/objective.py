@@ -257,20 +257,15 @@ class Objective:
         """For one tile: add its gradient, and its part of the content term to `layers`."""
         part = tape.part
 
-        def cotangent(name: str, core: Tensor) -> Tensor:
-            found = [
-                term.pull(name, core, pull, part)
-                for term, pull in zip(self._styles, pulls, strict=True)
-                if name in pull
-            ]
+        def cotangent(name: str, core: Tensor, onto: Tensor | None) -> Tensor:
+            for term, pull in zip(self._styles, pulls, strict=True):
+                if name in pull:
+                    onto = term.pull(name, core, pull, part, onto)
             if self._content is not None and name in self._content.layers:
                 value, pull = self._content.pull(name, core, part, self.content_weight * scale)
                 _add(layers, f"content {name}", value)
-                found.append(pull)
-            whole = found.pop()
-            for other in found:
-                whole += other
-            return whole
+                onto = pull if onto is None else onto.add_(pull)
+            return onto
 
         pulled = backward(self._trunk, tape, cotangent)
         part.give(gradient, pulled if isinstance(scale, float) else pulled / scale)

@@ -171,9 +171,9 @@ class StyleTerm:
             sizes.append(2 * largest * square.amax().clamp(min=0).sqrt())
         return sizes
 
-    def pull(self, name: str, core: Tensor, pulls: Mapping[str, Tensor], part: Tile) -> Tensor:
-        """The derivative in a tile's own features of one layer."""
-        return gram_sum_gradient(core, pulls[name], self._weight(name, part))
+    def pull(self, name: str, core: Tensor, pulls: Mapping[str, Tensor], part: Tile, onto: Tensor | None) -> Tensor:
+        """The derivative in a tile's own features of one layer, added to `onto` in place where that is given."""
+        return gram_sum_gradient(core, pulls[name], self._weight(name, part), onto)
 
 
 class ContentTerm:

@@ -1,15 +1,15 @@
 """The network forward and back over one window, by hand.
 
 Backward through a frozen network needs little of what autograd keeps: of a rectifier only where it was open, of a
-max pooling which of the four was taken, of a convolution and an average pooling nothing. And the gradient of a 3x3
-convolution in its input is a 3x3 convolution with the filters turned around. So a pass holds about half of the
-memory, in the same time and to the last bit the same result; packed to bits, a seventh.
+max pooling which of the four was taken, of a convolution and an average pooling nothing. So a pass holds about half of
+the memory, in less time, and comes to the same result; packed to bits, a seventh.
 
 A pass computes in the dtype of the network's convolutions; the picture and its gradient have their own.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 
 import torch
@@ -21,10 +21,12 @@ from .vgg import LAYERS, VGG19, layers_down_to
 
 See = Callable[[str, Tensor], None]
 """Called with a layer's name and the tile's own part of its features, which is not to be written to or kept."""
-Cotangent = Callable[[str, Tensor], Tensor]
-"""From the same, the derivative of the loss in these features; a tensor of its own."""
+Cotangent = Callable[[str, Tensor, Tensor | None], Tensor]
+"""From the same, the derivative of the loss in these features: a tensor of its own, or added to the third in place."""
 
 _FIRST = next(iter(LAYERS))
+_AT_A_TIME = 2**19
+"""Values of a map whose mask is brought to the map's dtype at a time on the CPU, where PyTorch makes a copy for that."""
 
 
 class Tape:
@@ -39,11 +41,10 @@ class Tape:
         self._packed = False
 
     def keep(self, name: str, features: Tensor) -> None:
-        # the first layer costs less to compute again than to keep
-        if name in self.layers and name != _FIRST:
-            self._features[name] = features
-        else:
+        if name not in self.layers:
             self._open[name] = features > 0
+        elif name != _FIRST:  # which costs less to compute again than to keep
+            self._features[name] = features
 
     def keep_pooling(self, name: str, size: tuple[int, int], taken: Tensor | None) -> None:
         self._sizes[name] = size
@@ -66,14 +67,14 @@ class Tape:
             features = self._features.pop(name)
             if self._packed:
                 return features
-            self._open[name] = features > 0
+        self._open[name] = features > 0
         # a part in one piece, so that no one needs to copy it while the whole is still there
         return features[(..., *self.part.core(name))].contiguous(memory_format=torch.channels_last)
 
-    def pop_open(self, name: str) -> Tensor:
-        """Where the rectifier was open."""
-        mask = self._open.pop(name)
-        return _unpack(mask) if self._packed else mask
+    def pop_open(self, name: str) -> Tensor | None:
+        """Where the rectifier was open; None where the pooling after it says so, too."""
+        mask = self._open.pop(name, None)
+        return _unpack(mask) if mask is not None and mask.dtype == torch.uint8 else mask
 
     def pop_pooling(self, name: str) -> tuple[tuple[int, int], Tensor | None] | None:
         """Of the pooling before a layer: the size that it was given, and for max pooling what was taken."""
@@ -99,11 +100,11 @@ def forward(
     Returns:
         The tape, if it was asked for.
     """
-    wanted = set(layers)
+    wanted, run = set(layers), layers_down_to(layers)
     window = part.window(image)
     kept = Tape(part, window, wanted) if tape else None
     x, stride = _prepare(net, window), 1
-    for layer in layers_down_to(wanted):
+    for layer, after in itertools.zip_longest(run, run[1:]):
         name = layer.name
         if layer.stride != stride:
             size, stride = tuple(x.shape[-2:]), layer.stride
@@ -112,7 +113,8 @@ def forward(
                 kept.keep_pooling(name, size, taken)
         linear = net.responses == "conv" and name in wanted
         x = _respond(net, name, x, part, linear=linear)
-        if kept is not None:
+        before_max = net.pooling == "max" and after is not None and after.stride != stride
+        if kept is not None and (name in wanted or not before_max):
             kept.keep(name, x)
         if name in wanted and see is not None:
             see(name, x[(..., *part.core(name))])
@@ -133,12 +135,15 @@ def backward(net: VGG19, tape: Tape, cotangent: Cotangent) -> Tensor:
         if name in tape.layers:
             core = tape.part.core(name)
             features = tape.pop_features(net, name)
-            own = cotangent(name, features)
+            whole = gradient is not None and gradient.shape == features.shape and net.responses == "relu"
+            own = cotangent(name, features, gradient if whole else None)
             del features
             mask = tape.pop_open(name)
             if net.responses == "conv" and gradient is not None:
-                gradient.mul_(mask)  # what is read before the rectifier has not passed it
-            if own.shape == mask.shape:
+                _shut(gradient, mask)  # what is read before the rectifier has not passed it
+            if whole:
+                gradient = own
+            elif own.shape == mask.shape:
                 gradient = own if gradient is None else gradient.add_(own)
             else:
                 gradient = torch.zeros_like(mask, dtype=own.dtype) if gradient is None else gradient
@@ -146,8 +151,8 @@ def backward(net: VGG19, tape: Tape, cotangent: Cotangent) -> Tensor:
             del own
         else:
             mask = tape.pop_open(name)
-        if net.responses == "relu" or name not in tape.layers:
-            gradient.mul_(mask)
+        if mask is not None and (net.responses == "relu" or name not in tape.layers):
+            _shut(gradient, mask)
         del mask
         gradient = _pull_convolution(net, name, gradient, tape.part)
         pooling = tape.pop_pooling(name)
@@ -171,10 +176,23 @@ def _respond(net: VGG19, name: str, x: Tensor, part: Tile, *, linear: bool = Fal
     return x if linear else F.relu_(x)
 
 
+def _shut(gradient: Tensor, mask: Tensor) -> None:
+    """Set the gradient to 0, in place, where the rectifier was shut."""
+    for some, through in _portions(gradient, mask):
+        some.mul_(through)
+
+
+def _portions(*maps: Tensor) -> Iterable[tuple[Tensor, ...]]:
+    """The same rows of each, (N, C, H, ...)."""
+    n, channels, height, width = maps[0].shape
+    rows = max(1, _AT_A_TIME // (n * channels * width)) if maps[0].device.type == "cpu" else height
+    return zip(*(values.split(rows, dim=2) for values in maps), strict=True)
+
+
 def _pull_convolution(net: VGG19, name: str, gradient: Tensor, part: Tile) -> Tensor:
-    turned = getattr(net, name).weight.flip(2, 3).transpose(0, 1).contiguous(memory_format=torch.channels_last)
     spans = part.rows, part.columns
-    pulled = F.conv2d(gradient, turned, padding=[1 if span.padding == "zero" else 2 for span in spans])
+    rest = [1 if span.padding == "zero" else 0 for span in spans]
+    pulled = F.conv_transpose2d(gradient, getattr(net, name).weight, padding=rest)
     for dim, span in enumerate(spans, start=2):
         pulled = _fold(pulled, dim, span.padding)
     return pulled
@@ -209,17 +227,18 @@ def _fold(padded: Tensor, dim: int, padding: str) -> Tensor:
 
 
 def _pool(net: VGG19, x: Tensor, *, keep: bool) -> tuple[Tensor, Tensor | None]:
-    """The pooled map, and for max pooling which of the four was taken: 0 and 1 above, 2 and 3 below."""
+    """The pooled map, and for max pooling which of the four was taken: 0 and 1 above, 2 and 3 below, more where it is 0."""
     if net.pooling == "average":
         return F.avg_pool2d(x, 2), None
     if not keep:
         return F.max_pool2d(x, 2), None
     pooled, index = F.max_pool2d(x, 2, return_indices=True)
-    width = x.shape[-1]
-    rows, columns = (torch.arange(0, 2 * n, 2, dtype=torch.int32, device=x.device) for n in pooled.shape[-2:])
-    offset = index.to(torch.int32).sub_(rows[:, None] * width + columns)  # 0, 1, width or width + 1
-    below = offset >= width
-    return pooled, offset.sub_(below * width).add_(below * 2).to(torch.uint8)
+    # which of the four is a difference of 0, 1, width or width + 1: small integers, wrapped or not, tell as well, and faster
+    width, small = x.shape[-1], torch.int16 if x.shape[-1] < 2**15 - 1 else torch.int32
+    rows, columns = (torch.arange(0, 2 * n, 2, dtype=small, device=x.device) for n in pooled.shape[-2:])
+    offset = index.to(small).sub_(rows[:, None] * width + columns)
+    right = (offset == 1) | (offset == width + 1)
+    return pooled, (pooled <= 0).to(torch.uint8).mul_(2).add_(offset >= width).mul_(2).add_(right)
 
 
 def _pull_pooling(gradient: Tensor, size: tuple[int, int], taken: Tensor | None) -> Tensor:
@@ -227,9 +246,11 @@ def _pull_pooling(gradient: Tensor, size: tuple[int, int], taken: Tensor | None)
         pulled = F.interpolate(gradient.mul_(0.25), scale_factor=2.0, mode="nearest")
     else:
         n, channels, height, width = gradient.shape
-        corner = torch.arange(4, dtype=torch.uint8, device=gradient.device).view(1, 1, 2, 1, 2, 1)
-        taken, gradient = (t.permute(0, 2, 3, 1)[:, :, None, :, None, :] for t in (taken, gradient))
-        pulled = ((taken == corner) * gradient).view(n, 2 * height, 2 * width, channels).permute(0, 3, 1, 2)
+        fours = gradient.new_empty(n, height, 2, width, 2, channels).permute(0, 5, 1, 2, 3, 4)
+        corner = torch.arange(4, dtype=torch.uint8, device=gradient.device).view(2, 1, 2)
+        for some, index, out in _portions(gradient, taken, fours):
+            torch.mul(some[:, :, :, None, :, None], index[:, :, :, None, :, None] == corner, out=out)
+        pulled = fours.flatten(4, 5).flatten(2, 3)
     left = size[0] - pulled.shape[-2], size[1] - pulled.shape[-1]
     return F.pad(pulled, (0, left[1], 0, left[0])) if any(left) else pulled
 

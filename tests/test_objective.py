@@ -195,6 +195,18 @@ def test_gram_sum_gradient_is_autograds():
     torch.testing.assert_close(gram_sum_gradient(features.detach(), cotangent, weight), expected)
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_gram_sum_gradient_adds_to_what_is_there(layout, weighted, dtype):
+    features, there = (pictures(2, 4, 5, 3, seed=seed).to(dtype, memory_format=layout) for seed in (0, 3))
+    cotangent = torch.eye(4, dtype=torch.promote_types(dtype, torch.float32)).repeat(2, 1, 1)
+    weight = pictures(2, 1, 5, 3, seed=2) if weighted else None
+    expected = there + gram_sum_gradient(features, cotangent, weight)
+    assert gram_sum_gradient(features, cotangent, weight, there) is there
+    torch.testing.assert_close(there, expected)
+
+
 def test_total_variation_by_hand():
     image = torch.zeros(1, 3, 2, 2)
     image[0, 0] = torch.tensor([[0.0, 1.0], [2.0, 4.0]])

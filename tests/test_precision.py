@@ -84,9 +84,9 @@ def test_derivatives_are_scaled_to_the_middle_of_float16s_range(pictures, weight
     backward = gatys.trunk.backward
 
     def watching(net, tape, cotangent):
-        def watched(name, core):
-            seen.append(cotangent(name, core))
-            return seen[-1].clone()
+        def watched(name, core, onto):
+            seen.append(cotangent(name, core, None))
+            return seen[-1].clone() if onto is None else onto.add_(seen[-1])
 
         return backward(net, tape, watched)
 
