@@ -224,8 +224,10 @@ def report(folder, jobs, options):
             if picture.shape[-1] != options.size:
                 picture = F.interpolate(picture[None], (options.size, options.size), mode="bicubic")[0]
             elapsed = sum(result["seconds"][:mark])
-            result["curve"].append((mark, elapsed, loss(picture.clamp(0, 1))))
-            result["unclipped"].append((mark, elapsed, loss(picture)))
+            inside = picture.clamp(0, 1)
+            result["curve"].append((mark, elapsed, loss(inside)))
+            same = torch.equal(inside, picture)
+            result["unclipped"].append((mark, elapsed, result["curve"][-1][2] if same else loss(picture)))
         if options.pictures and result["curve"]:
             options.pictures.mkdir(parents=True, exist_ok=True)
             pixels = (picture.clamp(0, 1).permute(1, 2, 0) * 255).round().byte().numpy()

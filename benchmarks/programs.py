@@ -330,6 +330,7 @@ PROGRAMS = {
     "convolutions": convolutions,
     "gatys": ours,
     "gatys-one-level": lambda *run: ours(*run, levels=1),
+    "gatys-graphs": lambda *run: ours(*run, levels=1, graphs=True),
     "bare": bare,
     "neural-style-pt": neural_style_pt,
     "neural-style-pt-adam": lambda *run: neural_style_pt(*run, "-optimizer", "adam"),

@@ -1,6 +1,7 @@
 """The command's door: `--help` and `--version` are answered here, before PyTorch is imported, which takes seconds."""
 
 import contextlib
+import os
 
 from .options import build_parser
 
@@ -9,6 +10,8 @@ def main() -> int:
     """Run the command line and return its exit code."""
     with contextlib.suppress(ValueError):  # what is wrong is said by the command line itself
         build_parser().parse_intermixed_args()
+    # PyTorch then asks for its large tensors in large pages, where Linux lets it; it reads this once
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     from .cli import main
 
     return main()

@@ -12,6 +12,7 @@ from .losses import Terms
 from .objective import Objective
 from .plan import Plan, within_memory
 from .precision import dtype_name
+from .replay import Replay, replayable
 
 log = logging.getLogger(__name__)
 
@@ -20,11 +21,14 @@ class Bounded:
     """Calls `objective.terms` as `plan` says; when memory runs out, with a smaller plan from then on.
 
     When convolutions of a lower precision leave its range, they are of the network's own from then on. Nothing is lost
-    by either: an evaluation changes nothing until it is done.
+    by either: an evaluation changes nothing until it is done. With `graphs`, evaluations are replayed from a CUDA graph
+    where that is possible.
     """
 
-    def __init__(self, objective: Objective, plan: Plan):
+    def __init__(self, objective: Objective, plan: Plan, *, graphs: bool = False):
         self.objective, self.plan = objective, plan
+        self._graphs = graphs
+        self._replay: tuple[Plan, Replay] | None = None
         self._notes: list[str] = []
 
     def __call__(self, image: Tensor) -> tuple[Terms, Tensor]:
@@ -50,7 +54,13 @@ class Bounded:
     def _within_memory(self, image: Tensor) -> tuple[Terms, Tensor]:
         def evaluate(plan: Plan) -> tuple[Terms, Tensor]:
             self.objective.compute_in(plan.dtype)
-            return self.objective.terms(image, plan.tile, keep=plan.keep)
+            if self._replay is not None and self._replay[0] != plan:
+                self._replay = None
+            if not self._graphs or not replayable(self.objective, plan, image):
+                return self.objective.terms(image, plan.tile, keep=plan.keep)
+            if self._replay is None:
+                self._replay = plan, Replay(self.objective.terms)
+            return self._replay[1](image)
 
         return within_memory(self.plan, evaluate, image.device, self._go_on)
 

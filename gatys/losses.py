@@ -20,6 +20,10 @@ class Terms:
     layers: Mapping[str, Tensor]
     """What each layer adds to its term: "content conv4_2", "style conv1_1", ..."""
 
+    def clone(self) -> Terms:
+        layers = {name: value.clone() for name, value in self.layers.items()}
+        return Terms(self.total.clone(), self.content.clone(), self.style.clone(), self.tv.clone(), layers)
+
     def sums(self) -> dict[str, float]:
         """Each term summed over the batch."""
         return self.read()[0]

@@ -113,6 +113,10 @@ class Objective:
         if dtype != getattr(self, "dtype", None):
             self.dtype, self._trunk = dtype, lowered(self.net, dtype)
 
+    def on(self, device: torch.device) -> bool:
+        """Whether an evaluation, but for the first, fetches nothing from elsewhere."""
+        return self._content is None or self._content.on(device)
+
     def evaluate(self, image: Tensor, tile: int | None = None) -> tuple[dict[str, float], Tensor]:
         """Losses and gradient of `image` at this level.
 

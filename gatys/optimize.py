@@ -64,6 +64,7 @@ def optimize(
     padding: str | None = None,
     memory: int | None = None,
     precision: str = "auto",
+    graphs: bool = False,
     checkpoint: Path | str | None = None,
     checkpoint_every: float = 60.0,
     callback: Callable[[Progress], None] | None = None,
@@ -100,6 +101,8 @@ def optimize(
         memory: bytes that may be used on the device beside filters and targets; default what is free there.
         precision: of the convolutions, one of `precision.PRECISIONS`; where numbers leave the range of a lower one, the
             run goes on in float32. Pictures, Gram sums, losses and gradients are float32 whatever it is.
+        graphs: whether evaluations of whole pictures on NVIDIA cards are replayed from CUDA graphs, which holds the memory
+            of one for all of a level. What that gains is unmeasured, hence not the default.
         checkpoint: a file for the run's state, from which the same call goes on after a crash, or a folder, where the
             file is called by what the run is. The result is then, to the last bit, that of a run without a crash, with
             the same device and number of threads. The last state stays there, until whoever has kept the result
@@ -200,7 +203,7 @@ def optimize(
             if picture is None and log.isEnabledFor(logging.INFO):
                 plans = [plan_for(each, objective) for each in range(levels)]
                 log.info("plan: %s", outlook(plans, schedule, dtype))
-            evaluate = Bounded(objective, plan_for(level, objective))
+            evaluate = Bounded(objective, plan_for(level, objective), graphs=graphs)
             picture = begin(start, picture, sizes, level, canvas, detail=not from_noise)
             half = math.prod(sizes[level]) > HALF_ABOVE
             descent = _descent(picture, optimizer, rate, evaluate.plan, canvas, half=half)

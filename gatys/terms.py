@@ -209,6 +209,10 @@ class ContentTerm:
         slope = (2 * scale * factor).reshape(-1, 1, 1, 1)
         return value, pull.mul_(slope) if core.dtype == wide else pull.to(wide).mul_(slope).to(core.dtype)
 
+    def on(self, device: torch.device) -> bool:
+        """Whether its features and guides do not wait elsewhere."""
+        return all(values.device == device for each in (self._features, self._guides or {}) for values in each.values())
+
     def typical_pulls(self, factor: float) -> list[Tensor]:
         """How large `factor` times the derivative is in each layer, while the difference is as large as the target."""
         if not self._typical:

@@ -100,7 +100,8 @@ def forward(
     Returns:
         The tape, if it was asked for.
     """
-    wanted, run = set(layers), layers_down_to(layers)
+    wanted = set(layers)
+    run = layers_down_to(wanted)
     window = part.window(image)
     kept = Tape(part, window, wanted) if tape else None
     x, stride = _prepare(net, window), 1
