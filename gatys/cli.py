@@ -59,7 +59,7 @@ UNTRAINED = (
     "use --weights imagenet for that"
 )
 _OF_OPTIMIZE = ("steps", "optimizer", "learning_rate", "content_weight", "style_weight", "tv_weight")
-_OF_OPTIMIZE += ("tv_form", "seed", "tile", "history_size", "memory", "padding", "precision")
+_OF_OPTIMIZE += ("tv_form", "seed", "tile", "history_size", "memory", "padding", "precision", "graphs")
 _OF_OPTIMIZE += ("checkpoint", "checkpoint_every")
 
 

@@ -168,7 +168,7 @@ def test_large_pictures_under_a_memory_limit_and_a_shortage_in_the_middle(tmp_pa
     """Exact tiles, whether they are planned or come when an allocation has really failed."""
     running = host_server.Server(INSTALLATION, tmp_path / "base", "--cpu")
     try:
-        large = pixels(5, 448, 384)  # a whole evaluation takes 140 MiB
+        large = pixels(5, 512, 448)  # a whole evaluation takes about 150 MiB
         levels = {"content": {"levels": 2}, "style": {"levels": 2}}
 
         def prompt(seed, **options):
