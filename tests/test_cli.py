@@ -258,7 +258,9 @@ def test_option_reaches_its_argument(monkeypatch, net, option):
     typed, value = GIVEN[option]
     (function,) = [name for name, parameters in signatures().items() if option in parameters]
     assert signatures()[function][option].default != value
-    seen = recorded(monkeypatch, net, "content.png", "style.png", "--" + option.replace("_", "-"), *filter(None, [typed]))
+    seen = recorded(
+        monkeypatch, net, "content.png", "style.png", "--" + option.replace("_", "-"), *filter(None, [typed])
+    )
     assert seen[function][option] == value
 
 
