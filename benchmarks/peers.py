@@ -230,7 +230,7 @@ def report(folder, jobs, options):
             result["unclipped"].append((mark, elapsed, result["curve"][-1][2] if same else loss(picture)))
         if options.pictures and result["curve"]:
             options.pictures.mkdir(parents=True, exist_ok=True)
-            pixels = (picture.clamp(0, 1).permute(1, 2, 0) * 255).round().byte().numpy()
+            pixels = (inside.permute(1, 2, 0) * 255).round().byte().numpy()
             Image.fromarray(pixels).save(options.pictures / f"{name.replace(':', '_')}.png")
         results[name] = result
     tables(results, options)
@@ -290,7 +290,7 @@ def tables(results, options):
         for name, result in results.items():
             cells = []
             for _, its, value in goals:
-                there = next(((m, s) for m, s, v in result["curve" if kind == "curve" else kind] if v <= value), None)
+                there = next(((m, s) for m, s, v in result[kind] if v <= value), None)
                 cells.append(f"{there[0]}: {there[1]:.1f} s ({there[1] / its:.3f})" if there else "not reached")
             if result["curve"]:
                 print(f"| {name} | " + " | ".join(cells) + " |")

@@ -172,8 +172,7 @@ def _prepare(net: VGG19, window: Tensor) -> Tensor:
 
 def _respond(net: VGG19, name: str, x: Tensor, part: Tile, *, linear: bool = False) -> Tensor:
     convolution = getattr(net, name)
-    x, rest = _pad(x, part)
-    x = F.conv2d(x, convolution.weight, convolution.bias, padding=rest)
+    x = F.conv2d(_pad(x, part), convolution.weight, convolution.bias, padding=_zeros(part))
     return x if linear else F.relu_(x)
 
 
@@ -191,24 +190,25 @@ def _portions(*maps: Tensor) -> Iterable[tuple[Tensor, ...]]:
 
 
 def _pull_convolution(net: VGG19, name: str, gradient: Tensor, part: Tile) -> Tensor:
-    spans = part.rows, part.columns
-    rest = [1 if span.padding == "zero" else 0 for span in spans]
-    pulled = F.conv_transpose2d(gradient, getattr(net, name).weight, padding=rest)
-    for dim, span in enumerate(spans, start=2):
+    pulled = F.conv_transpose2d(gradient, getattr(net, name).weight, padding=_zeros(part))
+    for dim, span in enumerate((part.rows, part.columns), start=2):
         pulled = _fold(pulled, dim, span.padding)
     return pulled
 
 
-def _pad(x: Tensor, part: Tile) -> tuple[Tensor, list[int]]:
-    """The map with what it sees beyond its border, and the zeros that are left to the convolution."""
-    rest = []
+def _zeros(part: Tile) -> list[int]:
+    """What the convolution is to see beyond the border along each axis that `_pad` leaves to it."""
+    return [1 if span.padding == "zero" else 0 for span in (part.rows, part.columns)]
+
+
+def _pad(x: Tensor, part: Tile) -> Tensor:
+    """The map with what it sees beyond its border, but for zeros."""
     for dim, span in enumerate((part.rows, part.columns), start=2):
-        rest.append(1 if span.padding == "zero" else 0)
         if span.padding != "zero":
             first, last = x.narrow(dim, 0, 1), x.narrow(dim, x.shape[dim] - 1, 1)
             before, after = (first, last) if span.padding == "replicate" else (last, first)
             x = torch.cat([before, x, after], dim)
-    return x, rest
+    return x
 
 
 def _fold(padded: Tensor, dim: int, padding: str) -> Tensor:

@@ -1,12 +1,14 @@
 """What is answered without PyTorch, and that it is the same as with it."""
 
 import inspect
+import os
 import subprocess
 import sys
 
 import pytest
 
 import gatys
+from gatys import __main__ as door
 from gatys import choices, options
 from gatys.images import save_image
 from gatys.reading import PREPROCESSINGS
@@ -28,6 +30,16 @@ def test_help_and_version_import_nothing_heavy(argument, answer):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(answer)
+
+
+@pytest.mark.parametrize("own", [None, "0"])
+def test_large_pages_are_asked_for_unless_the_user_has_said_otherwise(monkeypatch, own):
+    monkeypatch.setattr(sys, "argv", ["gatys", "content.png", "style.png"])
+    monkeypatch.setattr("gatys.cli.main", lambda: os.environ["THP_MEM_ALLOC_ENABLE"])
+    monkeypatch.setenv("THP_MEM_ALLOC_ENABLE", own or "")  # so that what `main` sets does not stay
+    if own is None:
+        monkeypatch.delenv("THP_MEM_ALLOC_ENABLE")
+    assert door.main() == (own or "1")
 
 
 def test_what_is_wrong_is_said_once():

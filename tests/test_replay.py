@@ -1,12 +1,14 @@
 """Evaluations replayed from a CUDA graph, with a stand-in for the graph that computes again what was captured."""
 
 import contextlib
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 import gatys
 from gatys import replay
+from gatys.canvas import Canvas
 from gatys.losses import Terms
 
 LAYERS = {"conv1_1": 1.0, "conv2_1": 1.0}
@@ -100,10 +102,19 @@ def test_where_a_capture_fails_the_run_goes_on_and_says_so(graphs, monkeypatch, 
     assert "going on without" in caplog.text and "capturing" in caplog.text
 
 
-def test_only_whole_pictures_on_an_nvidia_card_whose_targets_are_there():
+@pytest.mark.skipif(torch.version.hip is not None, reason="a PyTorch for AMD's cards")
+def test_only_whole_pictures_on_an_nvidia_card_whose_targets_are_there(monkeypatch):
     net = gatys.load_vgg19("untrained")
     picture = torch.rand(1, 3, 32, 32)
     content = gatys.extract_content(net, picture, {"conv2_2": 1.0}, levels=1)
     objective = gatys.Objective(net, content=content)
     assert objective.on(torch.device("cpu")) and not objective.on(torch.device("cuda"))
-    assert not replay.replayable(objective, gatys.plan.make_plan((32, 32), ["conv2_2"], tile=None), picture)
+    whole, tiled = (gatys.plan.make_plan((32, 32), ["conv2_2"], tile=tile) for tile in (None, 16))
+    there = SimpleNamespace(device=torch.device("cuda"))
+    assert not replay.replayable(objective, whole, there)
+    monkeypatch.setattr(objective, "on", lambda device: device.type == "cuda")
+    assert replay.replayable(objective, whole, there)
+    assert not replay.replayable(objective, tiled, there)
+    assert not replay.replayable(objective, whole, picture)
+    monkeypatch.setattr(objective, "canvas", Canvas())
+    assert not replay.replayable(objective, whole, there)
