@@ -242,7 +242,7 @@ def _sweep(
 
     def show(plan: Plan) -> None:
         for part in canvas.parts(size, plan.tile, layers, padding):
-            forward(net, field, part, layers, lambda name, core, part=part: see(name, core, part))
+            forward(net, field, part, layers, see)
             if callback is not None:
                 callback()
 

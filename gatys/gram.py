@@ -19,8 +19,8 @@ def _positions(features: Tensor) -> Tensor:
     return features.permute(0, 2, 3, 1).flatten(1, 2)
 
 
-_ROWS = 2**16
-"""Positions of lower precision that are brought to float32 at a time."""
+_ROWS = 2**13
+"""Positions of lower precision that are brought to float32 at a time: few enough for a processor's cache."""
 
 
 def accumulation_dtype(dtype: torch.dtype) -> torch.dtype:
@@ -70,17 +70,21 @@ def gram_sum_gradient(
         (N, C, H, W) in the dtype of `features`: `onto`, where that is given.
     """
     n, c, h, w = features.shape
-    twice, parts = 2 * cotangent, []
-    direct = onto is not None and onto.is_contiguous(memory_format=torch.channels_last)
-    if direct and weight is None and features.dtype == cotangent.dtype:
-        _positions(onto).baddbmm_(_positions(features), twice)
-        return onto
-    for f, weights in _wide(features, weight):
-        pulled = f @ twice
-        if weights is not None:
-            pulled *= weights
-        parts.append(pulled.to(features.dtype))
-    whole = (parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)).view(n, h, w, c).permute(0, 3, 1, 2)
+    twice = 2 * cotangent
+    # bfloat16 has float32's range, and matrix products in it add up in float32: as convolutions in it, this rounds once
+    if weight is None and features.dtype in (cotangent.dtype, torch.bfloat16):
+        f, twice = _positions(features), twice.to(features.dtype)
+        if onto is not None and onto.is_contiguous(memory_format=torch.channels_last):
+            _positions(onto).baddbmm_(f, twice)
+            return onto
+        whole = f @ twice
+    else:
+        parts = []
+        for f, weights in _wide(features, weight):
+            pulled = f @ twice
+            parts.append((pulled if weights is None else pulled.mul_(weights)).to(features.dtype))
+        whole = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+    whole = whole.view(n, h, w, c).permute(0, 3, 1, 2)
     return whole if onto is None else onto.add_(whole)
 
 

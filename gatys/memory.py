@@ -14,8 +14,8 @@ from .vgg import layer_name, layers_down_to
 PICTURES = {"lbfgs": 10, "adam": 10, None: 2}
 """Picture-sized tensors alive at once, by optimizer, beside L-BFGS's pairs: content, picture, trial, gradients, ..."""
 
-SETUP = 2**26
-"""Bytes that convolutions set aside beside their tensors, whatever the size: 40 to 95 MiB, as measured on the CPU."""
+SETUP = 2**26 + 2**25
+"""Bytes that do not grow with the size: what convolutions set aside, and the first block's bands (80 to 95 MiB on the CPU)."""
 
 # the last is what oneDNN says where it cannot allocate (seen under a limit of the process)
 _OUT_OF_MEMORY = re.compile(
@@ -54,6 +54,12 @@ def evaluation_bytes(
     for index, layer in enumerate(layers_down_to(asked)):
         name, units = layer.name, layer.channels * (size[0] // layer.stride) * (size[1] // layer.stride)
         values = units * bytes_per_value
+        if layer.stride == 1:  # in bands, for which there is `SETUP`; what comes out of them is a quarter
+            if gradient and (index or name not in asked):
+                kept += values if name in asked else units
+            before = values // 4
+            peak = max(peak, kept + before)
+            continue
         # forward: what a convolution is given and gives; a Gram sum may need the tile's part in one piece
         peak = max(peak, kept + before + values + (values if name in asked else units))
         if gradient:
@@ -61,10 +67,7 @@ def evaluation_bytes(
             # guides or in lower precision, their pull
             ways = 3 if name in asked else 2
             peak = max(peak, kept + units + ways * values)
-            if name not in asked:
-                kept += units
-            elif index:
-                kept += values
+            kept += values if name in asked else units
         before = values
     return batch * peak
 

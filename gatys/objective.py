@@ -194,13 +194,13 @@ class Objective:
         tapes = []
         if not self._styles and len(parts) > 1:
             return [], {}
+
+        def see(name: str, core: Tensor, part: Tile) -> None:
+            for term, total in zip(self._styles, sums, strict=True):
+                if name in term.layers:
+                    term.add(total, name, core, part)
+
         for part in parts:
-
-            def see(name: str, core: Tensor, part: Tile = part) -> None:
-                for term, total in zip(self._styles, sums, strict=True):
-                    if name in term.layers:
-                        term.add(total, name, core, part)
-
             tape = forward(self._trunk, image, part, self.layers if keep else self._style_layers, see, tape=keep)
             if tape is not None:
                 tapes.append(tape)
@@ -259,9 +259,8 @@ class Objective:
         layers: dict[str, Tensor],
     ) -> None:
         """For one tile: add its gradient, and its part of the content term to `layers`."""
-        part = tape.part
 
-        def cotangent(name: str, core: Tensor, onto: Tensor | None) -> Tensor:
+        def cotangent(name: str, core: Tensor, onto: Tensor | None, part: Tile) -> Tensor:
             for term, pull in zip(self._styles, pulls, strict=True):
                 if name in pull:
                     onto = term.pull(name, core, pull, part, onto)
@@ -272,7 +271,7 @@ class Objective:
             return onto
 
         pulled = backward(self._trunk, tape, cotangent)
-        part.give(gradient, pulled if isinstance(scale, float) else pulled / scale)
+        tape.part.give(gradient, pulled if isinstance(scale, float) else pulled / scale)
 
 
 def _padding(content: ContentTarget | None, padding: str | None) -> str:

@@ -17,6 +17,8 @@ from .targets import ContentTarget
 from .tiles import Tile
 from .vgg import LAYERS
 
+_AT_A_TIME = 2**22
+"""Values of a map of which wider copies are made at a time."""
 _TINY = 1e-12
 """Floor of a normaliser, for targets that are constant or zero."""
 
@@ -205,9 +207,13 @@ class ContentTerm:
         difference = core - self._features[name][owned].to(core)  # only the tile's part comes to the device
         pull = difference if self._guides is None else difference * self._guides[name][owned].to(core)
         scale, wide = self._scale[name], accumulation_dtype(core.dtype)
-        value = scale * torch.linalg.vecdot(pull.flatten(1).to(wide), difference.flatten(1).to(wide))
         slope = (2 * scale * factor).reshape(-1, 1, 1, 1)
-        return value, pull.mul_(slope) if core.dtype == wide else pull.to(wide).mul_(slope).to(core.dtype)
+        rows, value = max(1, _AT_A_TIME // core[:, :, 0].numel()), torch.zeros_like(scale)
+        for some, other in zip(pull.split(rows, dim=2), difference.split(rows, dim=2), strict=True):
+            some_wide = some.to(wide)
+            value = value + scale * (some_wide * other).sum(dim=(1, 2, 3))
+            some.copy_(some_wide.mul_(slope))
+        return value, pull
 
     def on(self, device: torch.device) -> bool:
         """Whether its features and guides do not wait elsewhere."""

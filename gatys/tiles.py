@@ -108,11 +108,15 @@ def cut(
     if first == last:
         return []
     stride = max(LAYERS[layer_name(name)].stride for name in layers)
-    before, after = halo(layers)
     units = (last - first) // stride  # the last core also takes the pixels that the poolings leave over
     count = 1 if tile is None else max(1, min(units, -(-length // tile)))
     edges = [first + units * k // count * stride for k in range(count)] + [last]
-    spans = []
+    return spans(edges, halo(layers), length, stride, padding)
+
+
+def spans(edges: list[int], halo: tuple[int, int], length: int, stride: int, padding: str) -> list[Span]:
+    """The spans between neighbouring edges, with `halo` pixels before and after each, on an edge of `length` pixels."""
+    found, (before, after) = [], halo
     for start, stop in pairwise(edges):
         low, high, beyond = start - before, stop + after, padding
         if padding != "circular":
@@ -121,8 +125,8 @@ def cut(
             low, high = 0, length  # each layer's own grid closes into a ring, so that no halo is needed
         else:
             beyond = "zero"
-        spans.append(Span(start, stop, low, high, length, beyond))
-    return spans
+        found.append(Span(start, stop, low, high, length, beyond))
+    return found
 
 
 def tiles(

@@ -1,4 +1,4 @@
-"""What the tests of the nodes and of the host share; the tests of `gatys` need none of it."""
+"""What tests share."""
 
 from pathlib import Path
 
@@ -22,6 +22,17 @@ def pytest_configure(config):
     raises.install()
     config.pluginmanager.register(raises)
     config.addinivalue_line("markers", "boot: boots a ComfyUI server of its own (about ten seconds each)")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_processor():
+    """Precision "auto" is float32 in this process, whatever the processor has units for; `test_precision` has the rest."""
+    import torch
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
+            patch.setattr(torch.cpu, name, lambda: False, raising=False)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -39,11 +39,11 @@ def targets(net):
 
 def test_whole_where_it_fits_and_tiles_where_not():
     plans = {
-        gib: make_plan((2048, 2048), LAYERS, optimizer="adam", memory=int(gib * GIB)) for gib in (64, 4, 2.3, 1.2, 0.9)
+        gib: make_plan((2048, 2048), LAYERS, optimizer="adam", memory=int(gib * GIB)) for gib in (64, 2.8, 2, 1.2, 0.9)
     }
     assert plans[64].tile is None and plans[64].surplus == 1
-    assert plans[4].tile is not None and plans[4].keep
-    assert plans[2.3].tile is not None and not plans[2.3].keep
+    assert plans[2.8].tile is not None and plans[2.8].keep
+    assert plans[2].tile is not None and not plans[2].keep
     # the less memory, the smaller the tiles and the more work
     work = [plan.operations for plan in plans.values()]
     peak = [plan.bytes for plan in plans.values()]

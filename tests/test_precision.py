@@ -84,8 +84,8 @@ def test_derivatives_are_scaled_to_the_middle_of_float16s_range(pictures, weight
     backward = gatys.trunk.backward
 
     def watching(net, tape, cotangent):
-        def watched(name, core, onto):
-            seen.append(cotangent(name, core, None))
+        def watched(name, core, onto, part):
+            seen.append(cotangent(name, core, None, part))
             return seen[-1].clone() if onto is None else onto.add_(seen[-1])
 
         return backward(net, tape, watched)

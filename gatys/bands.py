@@ -1,0 +1,52 @@
+"""A window's first block in bands of rows.
+
+The maps of the first block are the largest of all, and nothing behind its pooling needs them. Band by band they stay in
+the processor's cache and are never there as a whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from .tiles import Span, Tile, spans
+
+_HALO = 2
+"""Pixels that the second convolution sees before and after a unit; of the pooling, too, the first on an even pixel."""
+_VALUES = {"cpu": 2**21}
+_VALUES_ELSEWHERE = 2**23
+"""Of one map in a band, of 64 channels; fewer, and halos and calls cost more than the cache gives (measured on CPUs only)."""
+_FEWEST_ROWS = 32
+_CHANNELS = 64
+
+
+@dataclass(frozen=True)
+class Band:
+    tile: Tile
+    """With its core, which may be empty: the band's rows of the core of the tile that it is a band of."""
+    rows: Span
+    """Its rows, core and window, counted from the beginning of that tile's window."""
+
+    @property
+    def has_core(self) -> bool:
+        """Whether its tile has a core."""
+        return self.tile.rows.start < self.tile.rows.stop
+
+
+def bands(part: Tile, device: torch.device, *, batch: int = 1, pooled: bool = True) -> list[Band]:
+    """Bands that together give all rows of the window of `part`, their edges on even pixels if they are to be pooled."""
+    whole = part.rows
+    height, width = part.size
+    values = _VALUES.get(device.type, _VALUES_ELSEWHERE)
+    most = max(_FEWEST_ROWS, values // (_CHANNELS * batch * width))
+    stride = 2 if pooled else 1
+    units = height // stride
+    count = max(1, min(units, round(height / most)))
+    edges = [units * k // count * stride for k in range(count)] + [height]
+    found = []
+    for rows in spans(edges, (_HALO, _HALO), height, stride, whole.padding):
+        start, stop = (max(whole.start, min(whole.stop, whole.low + edge)) for edge in (rows.start, rows.stop))
+        low, high = whole.low + rows.low, whole.low + rows.high
+        found.append(Band(Tile(Span(start, stop, low, high, whole.length, rows.padding), part.columns), rows))
+    return found
