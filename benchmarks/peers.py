@@ -14,12 +14,12 @@ process of its own; they take turns of some seconds, so that a machine whose spe
 each run pictures are put aside, and one function, written for this alone, says what their loss is.
 
 `convolutions` is the floor: the convolutions of one evaluation, forward and back to the picture, and nothing else.
+Several runs, as `--data` kept them, are told together by `peers_tables.py`.
 """
 
 import argparse
 import json
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -28,6 +28,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from peers_tables import GOALS, plot, tables
 from PIL import Image
 from programs import CAFFE_MEAN, PROGRAMS, STYLE, WIDTHS
 
@@ -36,8 +37,6 @@ from gatys.weights import untrained_state
 
 HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE.parent / "examples"
-REFERENCE = "neural-style-pt"
-GOALS = (100, 300, 500)
 PEERS = ("neural-style-pt", "crowsonkb", "leongatys", "tutorial")
 
 
@@ -182,6 +181,7 @@ def ready(running, name, place):
 def loss_function(folder, options):
     """The objective of a picture (3, H, W), in sRGB: plainly, with torchvision's layout of the filters."""
     state = torch.load(folder / "torchvision.pth", weights_only=True)
+    state = {k: v.contiguous(memory_format=torch.channels_last) if v.ndim == 4 else v for k, v in state.items()}
     mean, std = (untrained_state(0)[key].view(3, 1, 1) for key in ("mean", "std"))
 
     @torch.no_grad()
@@ -213,31 +213,31 @@ def loss_function(folder, options):
 
 def report(folder, jobs, options):
     loss = loss_function(folder, options)
-    results = {}
+    programs = {}
     for name, job in jobs.items():
         place = folder / "runs" / name / name
-        result = json.loads((place / "report.json").read_text())
+        programs[name] = result = json.loads((place / "report.json").read_text())
         result["evaluation"] = full_size(result, options.size)
-        result["curve"], result["unclipped"] = [], []
-        for mark in job["marks"] if name != "convolutions" else ():
+        result["curve"], result["unclipped"] = [], {}
+        for mark in job["marks"] if not name.startswith("convolutions") else ():
             picture = torch.from_numpy(np.load(place / f"{mark}.npy"))
             if picture.shape[-1] != options.size:
                 picture = F.interpolate(picture[None], (options.size, options.size), mode="bicubic")[0]
-            elapsed = sum(result["seconds"][:mark])
             inside = picture.clamp(0, 1)
-            result["curve"].append((mark, elapsed, loss(inside)))
-            same = torch.equal(inside, picture)
-            result["unclipped"].append((mark, elapsed, result["curve"][-1][2] if same else loss(picture)))
+            result["curve"].append((mark, sum(result["seconds"][:mark]), loss(inside)))
+            if mark in GOALS:
+                result["unclipped"][mark] = loss(picture)
         if options.pictures and result["curve"]:
             options.pictures.mkdir(parents=True, exist_ok=True)
             pixels = (inside.permute(1, 2, 0) * 255).round().byte().numpy()
             Image.fromarray(pixels).save(options.pictures / f"{name.replace(':', '_')}.png")
-        results[name] = result
-    tables(results, options)
+    told = ("size", "init", "pooling", "threads", "turn", "device")
+    found = {"torch": torch.__version__, **{key: getattr(options, key) for key in told}, "programs": programs}
     if options.data:
-        options.data.write_text(json.dumps(results))
+        options.data.write_text(json.dumps(found))
+    tables(found)
     if options.plot:
-        plot(results, options)
+        plot(found, options.plot)
 
 
 def full_size(result, size):
@@ -245,84 +245,6 @@ def full_size(result, size):
     whole = [i for i, width in enumerate(result["sizes"]) if width == size]
     warm = [i for i in whole if i and result["turns"][i] == result["turns"][i - 1]]
     return [result["seconds"][i] for i in warm or whole]
-
-
-def tables(results, options):
-    print(
-        f"torch {torch.__version__}, {options.threads} threads, {options.size} x {options.size}, {options.device}, ",
-        end="",
-    )
-    print(f"from {options.init}, {options.pooling} pooling, turns of {options.turn:g} s")
-    floor = statistics.median(results["convolutions"]["evaluation"]) if "convolutions" in results else None
-    if floor:
-        work = arithmetic(options.size)
-        print(
-            f"one evaluation's convolutions: {work / 1e9:.0f} GFLOP in {floor:.3f} s, {work / floor / 1e9:.0f} GFLOP/s"
-        )
-    print(
-        "| program | s an evaluation (quartiles) | share of the floor | peak MiB | loss after "
-        + " | ".join(map(str, GOALS))
-        + " |"
-    )
-    print("|---|---|---|---|" + "---|" * len(GOALS))
-    for name, result in results.items():
-        middle = statistics.median(result["evaluation"])
-        low, _, high = (
-            statistics.quantiles(result["evaluation"], n=4) if len(result["evaluation"]) > 1 else (middle,) * 3
-        )
-        at = {mark: value for mark, _, value in result["curve"]}
-        losses = " | ".join(f"{at[goal]:.4g}" if goal in at else "" for goal in GOALS)
-        share = f"{floor / middle:.2f}" if floor else ""
-        print(
-            f"| {name} | {middle:.3f} ({low:.3f} to {high:.3f}) | {share} | {result['peak'] / 2**20:.0f} | {losses} |"
-        )
-    if REFERENCE not in results:
-        return
-    print(f"\nTo the loss of {REFERENCE}, evaluations and seconds (as a share of its own):")
-    for kind in ("curve", "unclipped"):
-        goals = [(mark, seconds, value) for mark, seconds, value in results[REFERENCE][kind] if mark in GOALS]
-        print(
-            f"| {'clipped to [0, 1]' if kind == 'curve' else 'its picture unclipped'} | "
-            + " | ".join(f"after {mark}: {value:.4g}" for mark, _, value in goals)
-            + " |"
-        )
-        print("|---|" + "---|" * len(goals))
-        for name, result in results.items():
-            cells = []
-            for _, its, value in goals:
-                there = next(((m, s) for m, s, v in result[kind] if v <= value), None)
-                cells.append(f"{there[0]}: {there[1]:.1f} s ({there[1] / its:.3f})" if there else "not reached")
-            if result["curve"]:
-                print(f"| {name} | " + " | ".join(cells) + " |")
-
-
-def arithmetic(size):
-    """Floating point operations of one evaluation's convolutions, forward and back."""
-    total, width = 0, 3
-    for channels in WIDTHS:
-        if channels == "M":
-            size //= 2
-            continue
-        total, width = total + 2 * 2 * 9 * width * channels * size**2, channels
-    return total
-
-
-def plot(results, options):
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
-    for name, result in results.items():
-        if result["curve"]:
-            _, seconds, values = zip(*result["curve"], strict=True)
-            axes.plot(seconds, values, label=name, linewidth=2.5 if name.startswith("gatys") else 1.2)
-    axes.set(xscale="log", yscale="log", xlabel="seconds", ylabel="loss of the picture in [0, 1]")
-    axes.set_title(f"{options.size} x {options.size}, from {options.init}, {options.device}, {options.threads} threads")
-    axes.grid(alpha=0.3, which="both")
-    axes.legend()
-    figure.savefig(options.plot, dpi=120)
 
 
 if __name__ == "__main__":

@@ -124,7 +124,7 @@ def torchvision_features(folder):
 # the programs
 
 
-def convolutions(job, folder, trace):
+def convolutions(job, folder, trace, dtype=torch.float32):
     """The convolutions of one evaluation and nothing else: the floor."""
     torch.manual_seed(0)
     layers, size, width = [], job["size"], 3
@@ -132,9 +132,9 @@ def convolutions(job, folder, trace):
         if channels == "M":
             size //= 2
             continue
-        weight = torch.randn(channels, width, 3, 3, device=job["device"])
+        weight = torch.randn(channels, width, 3, 3, device=job["device"]).to(dtype)
         forward, back = (w.contiguous(memory_format=torch.channels_last) for w in (weight, weight.transpose(0, 1)))
-        maps = [torch.rand(1, n, size, size, device=job["device"]) for n in (width, channels)]
+        maps = [torch.rand(1, n, size, size, device=job["device"]).to(dtype) for n in (width, channels)]
         layers.append((forward, back, *(m.contiguous(memory_format=torch.channels_last) for m in maps)))
         width = channels
     trace.start()
@@ -171,8 +171,8 @@ def ours(job, folder, trace, **how):
     )
 
 
-def bare(job, folder, trace):
-    """A loop as one would write it by hand."""
+def bare(job, folder, trace, lower=False):
+    """A loop as one would write it by hand; `lower` with autocast to bfloat16, Gram matrices in float32."""
     device = job["device"]
     features = torchvision_features(folder).features[:30].to(device)
     for index, layer in enumerate(features):
@@ -182,10 +182,11 @@ def bare(job, folder, trace):
 
     def responses(x):
         found, x = {}, (x - mean) / std
-        for index, layer in enumerate(features):
-            x = layer(x)
-            if index in (1, 6, 11, 20, 22, 29):
-                found[index] = x
+        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=lower):
+            for index, layer in enumerate(features):
+                x = layer(x)
+                if index in (1, 6, 11, 20, 22, 29):
+                    found[index] = x.float()
         return found
 
     def gram(f):
@@ -328,10 +329,13 @@ def crowsonkb(job, folder, trace):
 
 PROGRAMS = {
     "convolutions": convolutions,
+    "convolutions-bfloat16": lambda *run: convolutions(*run, dtype=torch.bfloat16),
     "gatys": ours,
     "gatys-one-level": lambda *run: ours(*run, levels=1),
+    "gatys-float32": lambda *run: ours(*run, levels=1, precision="float32"),
     "gatys-graphs": lambda *run: ours(*run, levels=1, graphs=True),
     "bare": bare,
+    "bare-bfloat16": lambda *run: bare(*run, lower=True),
     "neural-style-pt": neural_style_pt,
     "neural-style-pt-adam": lambda *run: neural_style_pt(*run, "-optimizer", "adam"),
     "leongatys": leongatys,
