@@ -32,7 +32,7 @@ class Clock(dict):
         return value
 
 
-def around(size, steps):
+def around(size, steps, precision):
     clock, step = Clock(), Clock()
     net = clock("loading the filters", lambda: gatys.load_vgg19("untrained"))
     pictures = [torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1)]
@@ -45,7 +45,7 @@ def around(size, steps):
         pixels = (progress.image[0].movedim(0, -1) * 255).round().byte().numpy()
         Image.fromarray(pixels).save(io.BytesIO(), "JPEG")
 
-    run = {"content": content, "style": style, "steps": steps, "tile": None}
+    run = {"content": content, "style": style, "steps": steps, "tile": None, "precision": precision}
     result = step("run", lambda: gatys.optimize(net, **run, callback=lambda p: step("previews", lambda: preview(p))))
     Objective.terms = terms
     pixels = (result.image[0].movedim(0, -1) * 255).round().byte().numpy()
@@ -85,10 +85,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--precision", default="auto", help="of the convolutions")
     parser.add_argument("--batch-size", type=int, default=256, help="edge of the pictures of a batch")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    around(options.size, options.steps)
+    around(options.size, options.steps, options.precision)
     batches(options.batch_size, options.rounds)
 
 

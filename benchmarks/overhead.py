@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from measure import watched
 
 import gatys
-from gatys.memory import SETUP, evaluation_bytes
+from gatys.memory import evaluation_bytes, setup_bytes
 from gatys.vgg import LAYERS
 
 STYLE = [f"conv{block}_1" for block in range(1, 6)]
@@ -117,7 +117,7 @@ def main():
         )
     ratios = sorted(a / b for a, b in zip(times["gatys"], times["bare"], strict=True))
     print(f"ratio gatys / bare: median {statistics.median(ratios):.3f} ({ratios[0]:.3f} to {ratios[-1]:.3f})")
-    planned = (evaluation_bytes((options.size, options.size), [*STYLE, CONTENT]) + SETUP) / 2**20
+    planned = (evaluation_bytes((options.size, options.size), [*STYLE, CONTENT]) + setup_bytes("cpu")) / 2**20
     print(f"planned for gatys: {planned:.0f} MiB")
 
 

@@ -22,7 +22,7 @@ from measure import resident, watched
 
 import gatys
 from gatys.layers import CONTENT_LAYERS, STYLE_LAYERS
-from gatys.memory import SETUP, evaluation_bytes, free_memory, kept_bytes, picture_bytes
+from gatys.memory import evaluation_bytes, free_memory, kept_bytes, picture_bytes, setup_bytes
 from gatys.plan import make_plan
 from gatys.tiles import tiles
 
@@ -50,7 +50,7 @@ def planned(size, way):
     largest = max((part.size for part in tiles(size, tile, LAYERS)), key=lambda edges: edges[0] * edges[1])
     kept = kept_bytes(size, LAYERS) if keep else 0
     gradient = 3 * picture_bytes(size)  # and two more while the smoothness is computed
-    return evaluation_bytes(largest, LAYERS) + kept + gradient + SETUP, plan.surplus
+    return evaluation_bytes(largest, LAYERS) + kept + gradient + setup_bytes("cpu"), plan.surplus
 
 
 def build(size):
@@ -107,7 +107,7 @@ def run(size, tile, steps, memory):
     features = sum(f.numel() * f.element_size() for f in content.features[0].values())
     pair = 2 * picture_bytes(size) // (2 if plan.half else 1)
     made = min(plan.history_size, max(0, steps - 1))  # a first step has nothing to remember
-    expected = plan.bytes + SETUP + features - pair * (plan.history_size - made)
+    expected = plan.bytes + setup_bytes("cpu") + features - pair * (plan.history_size - made)
     print(
         f"{size[1]} x {size[0]}, tile {tile}, {steps} steps: extraction {extracted - began:.1f} s, "
         f"{(done - extracted) / steps:.1f} s a step, peak of the process {top / 2**30:.2f} GiB, {base / 2**30:.2f} before; "

@@ -57,7 +57,8 @@ def here(value: Tensor) -> Tensor:
 
 
 def inner(a: Tensor, b: Tensor) -> Tensor:
-    return torch.linalg.vecdot(a.flatten(1), b.flatten(1))
+    """Of each picture of a batch, without a tensor of the products as `vecdot` makes one."""
+    return torch.stack([torch.dot(x, y) for x, y in zip(a.flatten(1), b.flatten(1), strict=True)])
 
 
 def per_picture(value: Tensor) -> Tensor:

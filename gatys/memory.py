@@ -9,13 +9,14 @@ from pathlib import Path
 import psutil
 import torch
 
+from .bands import values_in_band
 from .vgg import layer_name, layers_down_to
 
 PICTURES = {"lbfgs": 10, "adam": 10, None: 2}
 """Picture-sized tensors alive at once, by optimizer, beside L-BFGS's pairs: content, picture, trial, gradients, ..."""
 
-SETUP = 2**26 + 2**25
-"""Bytes that do not grow with the size: what convolutions set aside, and the first block's bands (80 to 95 MiB on the CPU)."""
+_SET_ASIDE = 2**26
+"""Bytes that convolutions set aside beside their tensors, whatever the size: 40 to 95 MiB, as measured on the CPU."""
 
 # the last is what oneDNN says where it cannot allocate (seen under a limit of the process)
 _OUT_OF_MEMORY = re.compile(
@@ -27,6 +28,11 @@ _OUT_OF_MEMORY = re.compile(
 
 class OutOfMemory(MemoryError):
     """There is less memory than the smallest way of doing it needs; the message says what to do."""
+
+
+def setup_bytes(device: torch.device | str) -> int:
+    """Bytes of a pass that do not grow with the size: what convolutions set aside, and bands of the first block."""
+    return _SET_ASIDE + 4 * 4 * values_in_band(torch.device(device))
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -54,7 +60,7 @@ def evaluation_bytes(
     for index, layer in enumerate(layers_down_to(asked)):
         name, units = layer.name, layer.channels * (size[0] // layer.stride) * (size[1] // layer.stride)
         values = units * bytes_per_value
-        if layer.stride == 1:  # in bands, for which there is `SETUP`; what comes out of them is a quarter
+        if layer.stride == 1:  # in bands, which are part of `setup_bytes`; what comes out of them is a quarter
             if gradient and (index or name not in asked):
                 kept += values if name in asked else units
             before = values // 4

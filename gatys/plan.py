@@ -17,7 +17,6 @@ import torch.nn.functional as F
 
 from .memory import (
     PICTURES,
-    SETUP,
     OutOfMemory,
     evaluation_bytes,
     free_memory,
@@ -25,6 +24,7 @@ from .memory import (
     kept_bytes,
     picture_bytes,
     release,
+    setup_bytes,
 )
 from .precision import dtype_name
 from .tiles import cut, tiles
@@ -64,7 +64,7 @@ class Plan:
     """Pairs that L-BFGS remembers."""
     history_device: torch.device
     bytes: int
-    """Expected peak on the device, without filters and targets, and without `SETUP`, which does not grow with the size."""
+    """Expected peak on the device, without filters and targets, and without `setup_bytes`, which do not grow with the size."""
     batch: int = 1
     bytes_per_value: int = 4
     dtype: torch.dtype | None = None
@@ -123,7 +123,7 @@ class Plan:
         return f"{rows} x {columns} tiles of {self.tile[1]} x {self.tile[0]}, {halo}, {passes} forward"
 
     def __str__(self) -> str:
-        text = f"{self.size[1]} x {self.size[0]} pixels in {self.how}, {(self.bytes + SETUP) / 2**30:.2g} GiB"
+        text = f"{self.size[1]} x {self.size[0]} pixels in {self.how}, {(self.bytes + setup_bytes(self.device)) / 2**30:.2g} GiB"
         if self.dtype in (torch.bfloat16, torch.float16):
             text += f" in {dtype_name(self.dtype)}"
         if self.history_size:
@@ -169,7 +169,7 @@ def make_plan(
     free = free_memory(device) if memory is None else memory
     picture = picture_bytes(size, batch=batch, bytes_per_value=bytes_per_value)
     pictures = PICTURES[optimizer] * picture
-    budget = int(USABLE * free) - pictures - SETUP
+    budget = int(USABLE * free) - pictures - setup_bytes(device)
     pair, pairs, history_device = 0, 0, device
     if optimizer == "lbfgs":
         pair = picture if _half(size) else 2 * picture

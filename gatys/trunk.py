@@ -125,8 +125,6 @@ def backward(net: VGG19, tape: Tape, cotangent: Cotangent) -> Tensor:
     alone = len(tape.bands) == 1
     while tape.bands:
         band, own = tape.bands.pop()
-        if whole is None and not band.has_core:
-            continue
         pooled = whole
         if whole is not None and not alone:
             rows = (band.rows.high - band.rows.low) // 2
@@ -151,6 +149,8 @@ def _first_block(
     """The map behind the first pooling, if there is one: in a list, so that whoever takes it has it alone."""
     cut, whole = bands(tape.part, image.device, batch=image.shape[0], pooled=pooled), []
     for band in cut:
+        if not (pooled or band.has_core):
+            continue
         window = band.tile.window(image)
         own = Tape(band.tile, window, tape.layers if band.has_core else (), linear=tape.linear)
         some = _down(net, prepare(net, window), steps, own, see, keep=keep)

@@ -34,8 +34,8 @@ def net(request):
 def banded(request, monkeypatch):
     """Both ways through the first block: these pictures would be too small for more than one band."""
     if request.param == "many bands":
-        for name, value in (("_VALUES", {}), ("_VALUES_ELSEWHERE", 0), ("_FEWEST_ROWS", 6)):
-            monkeypatch.setattr(gatys.bands, name, value)
+        monkeypatch.setattr(gatys.bands, "values_in_band", lambda device: 0)
+        monkeypatch.setattr(gatys.bands, "_FEWEST_ROWS", 6)
 
 
 def relative(a, b):
@@ -272,6 +272,28 @@ def test_windows_end_at_the_picture_unless_it_is_a_ring():
     first, *_, last = cut(300, 100, STYLE, "circular")
     assert (first.low, last.high) == (-80, 370)
     assert first.pieces() == [(slice(0, 80), slice(220, 300)), (slice(80, 246), slice(0, 166))]
+
+
+@pytest.mark.parametrize("padding", PADDINGS)
+@pytest.mark.parametrize(
+    ("size", "tile", "batch"), [((1040, 700), None, 1), ((1041, 2000), 400, 1), ((90, 4000), 64, 3)]
+)
+def test_bands_give_every_row_of_a_window_once(size, tile, batch, padding):
+    for part in tiles(size, tile, STYLE, padding):
+        found = gatys.bands.bands(part, torch.device("cpu"), batch=batch)
+        rows, pooled, core = ([] for _ in range(3))
+        for band in found:
+            assert band.rows.start % 2 == band.rows.low % 2 == 0
+            rows += range(band.rows.start, band.rows.stop)
+            pooled += range(band.rows.start // 2, band.rows.stop // 2)
+            core += range(band.tile.rows.start, band.tile.rows.stop)
+        height, width = part.size
+        assert rows == list(range(height)) and pooled == list(range(height // 2))
+        assert core == list(range(part.rows.start, part.rows.stop))
+        tallest = max(band.rows.high - band.rows.low for band in found)
+        assert (
+            len(found) == 1 or 64 * tallest * width * batch < 1.5 * max(2**21, 64 * 32 * width * batch) + 64 * 4 * width
+        )
 
 
 def test_bytes_are_linear_in_pixels_and_a_tape_is_a_fraction():
