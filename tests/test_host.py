@@ -168,11 +168,11 @@ def test_large_pictures_under_a_memory_limit_and_a_shortage_in_the_middle(tmp_pa
     """Exact tiles, whether they are planned or come when an allocation has really failed."""
     running = host_server.Server(INSTALLATION, tmp_path / "base", "--cpu")
     try:
-        large = pixels(5, 512, 448)  # a whole evaluation takes about 150 MiB
+        large = pixels(5, 640, 512)  # a whole evaluation takes about 250 MiB
         levels = {"content": {"levels": 2}, "style": {"levels": 2}}
 
-        def prompt(seed, **options):
-            made = graph(running, 6, content=large, style=pixels(6, 256, 256), seed=seed, **options)
+        def prompt(seed):
+            made = graph(running, 6, content=large, style=pixels(6, 256, 256), seed=seed, precision="float32")
             for name, changes in levels.items():
                 made[name]["inputs"] |= changes
             return made
