@@ -9,7 +9,7 @@ over three pairs of pictures. A step enlarges as the picture does; a gradient's 
 import argparse
 
 import torch
-from variants import EXAMPLES, PAIRS
+from variants import EXAMPLES, PAIRS, run
 
 import gatys
 from gatys.adam import Adam
@@ -18,15 +18,6 @@ from gatys.lbfgs import LBFGS, _Kept
 from gatys.objective import Objective
 from gatys.pyramid import resize
 from gatys.start import noise
-
-
-def run(objective, descent, steps):
-    losses = []
-    for _ in range(steps):
-        terms, gradient = objective.terms(descent.ask())
-        losses.append(min([terms.total.item(), *losses[-1:]]))
-        descent.tell(terms.total, gradient)
-    return losses
 
 
 def carry_pairs(coarse, fine, size):

@@ -91,6 +91,16 @@ def variants(style):
     }
 
 
+def run(objective, descent, steps):
+    """The lowest loss so far after each evaluation."""
+    losses = []
+    for _ in range(steps):
+        terms, gradient = objective.terms(descent.ask())
+        losses.append(min([terms.total.item(), *losses[-1:]]))
+        descent.tell(terms.total, gradient)
+    return losses
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=96)
@@ -105,11 +115,7 @@ def main():
         for start_name, start in (("content", content_image), ("noise", noise(1, content.size, seed=0))):
             print(f"{' and '.join(pair)}, from {start_name}; loss after {', '.join(map(str, marks))} evaluations")
             for name, make in variants(style_image).items():
-                descent, losses = make(start.clone()), []
-                for _ in range(options.steps):
-                    terms, gradient = objective.terms(descent.ask())
-                    losses.append(min([terms.total.item(), *losses[-1:]]))
-                    descent.tell(terms.total, gradient)
+                losses = run(objective, make(start.clone()), options.steps)
                 print(f"| {name} | " + " | ".join(f"{losses[mark - 1]:.5f}" for mark in marks) + " |", flush=True)
 
 

@@ -41,14 +41,16 @@ def opened(features: Tensor, *, linear: bool = False) -> Tensor:
 
 def shut(gradient: Tensor, mask: Tensor) -> None:
     """Set the gradient to 0, in place, where the rectifier was shut."""
-    for some, through in _portions(gradient, mask.view(torch.int8)):
+    for some, through in portions(gradient, mask.view(torch.int8)):
         some.mul_(through)
 
 
-def _portions(*maps: Tensor) -> Iterable[tuple[Tensor, ...]]:
-    """The same rows of each, (N, C, H, ...)."""
-    n, channels, height, width = maps[0].shape
-    rows = max(1, _AT_A_TIME // (n * channels * width)) if maps[0].device.type == "cpu" else height
+def portions(*maps: Tensor, most: int | None = None) -> Iterable[tuple[Tensor, ...]]:
+    """The same rows of each, (N, C, H, ...), of about `most` values of the first; default, all but on the CPU."""
+    n, channels, _, width = maps[0].shape
+    if most is None:
+        most = _AT_A_TIME if maps[0].device.type == "cpu" else maps[0].numel()
+    rows = max(1, most // max(1, n * channels * width))
     return zip(*(values.split(rows, dim=2) for values in maps), strict=True)
 
 
@@ -112,7 +114,7 @@ def pull_pooling(gradient: Tensor, size: tuple[int, int], taken: Tensor | None) 
     else:
         n, channels, height, width = gradient.shape
         fours = gradient.new_empty(n, height, 2, width, 2, channels).permute(0, 5, 1, 2, 3, 4)
-        for some, index, out in _portions(gradient, taken, fours):
+        for some, index, out in portions(gradient, taken, fours):
             hit = torch.empty_like(index)
             for corner in range(4):
                 torch.eq(index, corner + 1, out=hit)

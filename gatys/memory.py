@@ -32,7 +32,8 @@ class OutOfMemory(MemoryError):
 
 def setup_bytes(device: torch.device | str) -> int:
     """Bytes of a pass that do not grow with the size: what convolutions set aside, and bands of the first block."""
-    return _SET_ASIDE + 4 * 4 * values_in_band(torch.device(device))
+    maps, bytes_per_value = 4, 4
+    return _SET_ASIDE + maps * bytes_per_value * values_in_band(torch.device(device))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

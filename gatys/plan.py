@@ -123,7 +123,8 @@ class Plan:
         return f"{rows} x {columns} tiles of {self.tile[1]} x {self.tile[0]}, {halo}, {passes} forward"
 
     def __str__(self) -> str:
-        text = f"{self.size[1]} x {self.size[0]} pixels in {self.how}, {(self.bytes + setup_bytes(self.device)) / 2**30:.2g} GiB"
+        gib = (self.bytes + setup_bytes(self.device)) / 2**30
+        text = f"{self.size[1]} x {self.size[0]} pixels in {self.how}, {gib:.2g} GiB"
         if self.dtype in (torch.bfloat16, torch.float16):
             text += f" in {dtype_name(self.dtype)}"
         if self.history_size:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .adjoints import portions
 from .canvas import WHOLE, Canvas, Strip
 from .choices import TV_FORMS
 from .gram import accumulation_dtype, gram_sum, gram_sum_gradient
@@ -208,8 +209,8 @@ class ContentTerm:
         pull = difference if self._guides is None else difference * self._guides[name][owned].to(core)
         scale, wide = self._scale[name], accumulation_dtype(core.dtype)
         slope = (2 * scale * factor).reshape(-1, 1, 1, 1)
-        rows, value = max(1, _AT_A_TIME // core[:, :, 0].numel()), torch.zeros_like(scale)
-        for some, other in zip(pull.split(rows, dim=2), difference.split(rows, dim=2), strict=True):
+        value = torch.zeros_like(scale)
+        for some, other in portions(pull, difference, most=_AT_A_TIME):
             some_wide = some.to(wide)
             value = value + scale * (some_wide * other).sum(dim=(1, 2, 3))
             some.copy_(some_wide.mul_(slope))

@@ -107,7 +107,7 @@ def forward(
     wanted = set(layers)
     first, rest = _steps(wanted)
     kept = Tape(part, part.window(image), wanted, linear=net.responses == "conv")
-    pooled = _first_block(net, image, first, kept, see, keep=tape, pooled=bool(rest))
+    pooled = _first_block(net, image, first, kept, see, keep=tape)
     if rest:
         _down(net, pooled.pop(), rest, kept, see, keep=tape)
     return kept if tape else None
@@ -143,10 +143,9 @@ def _steps(wanted: set[str]) -> tuple[Steps, Steps]:
     return [step for step in steps if step[0].stride == 1], [step for step in steps if step[0].stride > 1]
 
 
-def _first_block(
-    net: VGG19, image: Tensor, steps: Steps, tape: Tape, see: See | None, *, keep: bool, pooled: bool
-) -> list[Tensor]:
+def _first_block(net: VGG19, image: Tensor, steps: Steps, tape: Tape, see: See | None, *, keep: bool) -> list[Tensor]:
     """The map behind the first pooling, if there is one: in a list, so that whoever takes it has it alone."""
+    pooled = steps[-1][1] is not None
     cut, whole = bands(tape.part, image.device, batch=image.shape[0], pooled=pooled), []
     for band in cut:
         if not (pooled or band.has_core):
@@ -173,7 +172,7 @@ def _down(net: VGG19, x: Tensor, steps: Steps, tape: Tape, see: See | None, *, k
     for layer, after in steps:
         name, part = layer.name, tape.part
         asked = name in tape.layers
-        linear = net.responses == "conv" and asked
+        linear = tape.linear and asked
         x = respond(net, name, x, part, linear=linear)
         pooling = after is not None and after.stride != layer.stride
         if keep and (asked or not pooling or net.pooling != "max"):
@@ -203,18 +202,16 @@ def _up(net: VGG19, gradient: Tensor | None, steps: Steps, tape: Tape, cotangent
         else:
             features, core = tape.pop_features(net, name), part.core(name)
             mask = tape.pop_open(name)
-            if tape.linear and gradient is not None:
-                shut(gradient, mask)  # what is read before the rectifier has not passed it
-            if gradient is not None:
-                cotangent(name, features, gradient[(..., *core)], part)
-            else:
-                own = cotangent(name, features, None, part)
-                if own.shape == mask.shape:
-                    gradient = own
-                else:
+            if gradient is None:
+                own = gradient = cotangent(name, features, None, part)
+                if own.shape != mask.shape:
                     gradient = torch.zeros_like(mask, dtype=own.dtype)
                     gradient[(..., *core)] = own
                 del own
+            else:
+                if tape.linear:
+                    shut(gradient, mask)  # what is read before the rectifier has not passed it
+                cotangent(name, features, gradient[(..., *core)], part)
             del features
             if not tape.linear:
                 shut(gradient, mask)

@@ -22,21 +22,8 @@ from gatys.strip_files import load_strip, save_strips
 from gatys.strips import Strips
 
 LONG = pytest.mark.skipif(os.environ.get("GATYS_LONG_TESTS") != "1", reason="needs GATYS_LONG_TESTS=1: many processes")
-QUICK = [
-    "--precision",
-    "float32",
-    "--size",
-    "72",
-    "--steps",
-    "3",
-    "--levels",
-    "2",
-    "--device",
-    "cpu",
-    "--style-layers",
-    "conv1_1,conv3_1",
-]
-QUICK += ["--content-layers", "conv3_2", "--depth", "16"]
+QUICK = ["--size", "72", "--steps", "3", "--levels", "2", "--device", "cpu", "--style-layers", "conv1_1,conv3_1"]
+QUICK += ["--content-layers", "conv3_2", "--depth", "16", "--precision", "float32"]
 
 
 @pytest.fixture(autouse=True)
