@@ -176,13 +176,16 @@ class Server:
         self._process.kill()
         self._process.wait()
 
-    def limit_memory(self, more: int | None) -> None:
-        """Let the server take `more` bytes of address space than it has now, None for any number. Linux only."""
+    def address_space(self) -> int:
+        """Bytes that the server has. Linux only."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmSize"))
+
+    def limit_memory(self, more: int | None, than: int | None = None) -> None:
+        """Let the server take `more` bytes of address space than it has now, or than `than`, None for any number."""
         import resource
 
-        status = Path(f"/proc/{self._process.pid}/status").read_text()
-        used = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmSize"))
-        limit = resource.RLIM_INFINITY if more is None else used + more
+        limit = resource.RLIM_INFINITY if more is None else (than or self.address_space()) + more
         resource.prlimit(self._process.pid, resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
 
     def log_text(self) -> str:

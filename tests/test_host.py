@@ -184,9 +184,13 @@ def test_large_pictures_under_a_memory_limit_and_a_shortage_in_the_middle(tmp_pa
         assert "tiles of" in running.log_text() and "out of memory" not in running.log_text()
         running.limit_memory(None)
 
+        small = []
+
         def shorten(name, value):
-            if name == "optimize" and value in (4, 5):  # just for the fifth step: the server needs memory, too
-                running.limit_memory(64 * 2**20 if value == 4 else None)
+            if name == "optimize" and value <= 3:  # at half the size: at the full one an evaluation may be under way
+                small.append(running.address_space())
+            elif name == "optimize" and value in (4, 5):  # just for the fifth step: the server needs memory, too
+                running.limit_memory(64 * 2**20 if value == 4 else None, than=min(small))
 
         short = running.run(prompt(3), on_progress=shorten)
         (mended,) = saved(running, short)
