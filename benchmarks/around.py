@@ -1,9 +1,9 @@
 """What a run costs beside its evaluations: loading, extraction, the optimiser's own arithmetic, progress and previews.
 
-    python benchmarks/around.py --size 512 --steps 12
+    python benchmarks/around.py --size 512
 
-Evaluations are timed from inside; shares are those of a run of 100 steps at full size, to which the steps measured are
-scaled. The preview is what the node sends: the best picture as a JPEG, after every step. Then several pictures in one
+Evaluations are timed from inside; shares are those of a run of 100 steps at full size, to which fewer steps are
+scaled, with what a run does once. The preview is what the node sends: the best picture as a JPEG, after every step. Then several pictures in one
 pass, beside one at a time, in turn.
 """
 
@@ -42,8 +42,8 @@ def around(size, steps, precision):
     Objective.terms = lambda *given, **how: step("evaluations", lambda: terms(*given, **how))
 
     def preview(progress):
-        pixels = (progress.image[0].movedim(0, -1) * 255).round().byte().numpy()
-        Image.fromarray(pixels).save(io.BytesIO(), "JPEG")
+        pixels = progress.image[0].mul(255).round_().to(torch.uint8).numpy()
+        Image.merge("RGB", [Image.fromarray(channel) for channel in pixels]).save(io.BytesIO(), "JPEG")
 
     run = {"content": content, "style": style, "steps": steps, "tile": None, "precision": precision}
     result = step("run", lambda: gatys.optimize(net, **run, callback=lambda p: step("previews", lambda: preview(p))))
@@ -84,7 +84,7 @@ def batches(size, rounds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=512)
-    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--precision", default="auto", help="of the convolutions")
     parser.add_argument("--batch-size", type=int, default=256, help="edge of the pictures of a batch")
     parser.add_argument("--rounds", type=int, default=5)

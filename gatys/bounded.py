@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from .descent import largest
 from .losses import Terms
 from .objective import Objective
 from .plan import Plan, within_memory
@@ -48,7 +49,7 @@ class Bounded:
         return self._within_memory(image)
 
     def _beyond_range(self, terms: Terms, gradient: Tensor) -> bool:
-        here = not (torch.isfinite(terms.total).all() and torch.isfinite(gradient).all())
+        here = not (torch.isfinite(terms.total).all() and torch.isfinite(largest(gradient)))
         return self.objective.canvas.any(here)
 
     def _within_memory(self, image: Tensor) -> tuple[Terms, Tensor]:

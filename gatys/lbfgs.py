@@ -202,7 +202,7 @@ class LBFGS:
 
     def _turn(self) -> None:
         """Choose the next picture to try from the gradient and the history."""
-        free = ~((self.best <= 0) & (self._gradient > 0) | (self.best >= 1) & (self._gradient < 0))
+        free = _free(self.best, self._gradient)
         q = self._gradient * free
         scales = []
         for s, y, rho in reversed(self._pairs):
@@ -212,11 +212,19 @@ class LBFGS:
         q.mul_(per_picture(self._gamma))
         for (s, y, rho), a in zip(self._pairs, reversed(scales), strict=True):
             q.addcmul_(s.whole(), per_picture(a - rho * self._dot(y.whole(), q)))
-        q.mul_(free).mul_(per_picture(-self._length)).add_(self.best)
-        self._trial = q.clamp_(0, 1)
+        self._trial = torch.addcmul(self.best, q.mul_(free), per_picture(-self._length), out=q).clamp_(0, 1)
         self._slope = self._dot(self._gradient, self._trial - self.best) / self._unit.factor
         uphill = ~(self._slope < 0)  # or NaN, from a history that overflowed
         if uphill.any():
             steepest = (self.best - per_picture(self._steepest(self._gradient)) * self._gradient).clamp_(0, 1)
             self._trial = torch.where(per_picture(uphill), steepest, self._trial)
             self._slope = self._dot(self._gradient, self._trial - self.best) / self._unit.factor
+
+
+def _free(image: Tensor, gradient: Tensor) -> Tensor:
+    """0 for components at a bound whose gradient points outside, 1 for all others.
+
+    In small integers, which the CPU has fast loops for, as it has not for comparisons.
+    """
+    inward = gradient.sign().mul_(image - 0.5)  # -0.5 for those at a bound; others are above
+    return inward.add_(0.5).bool().view(torch.int8)

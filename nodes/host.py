@@ -257,5 +257,5 @@ class ProgressReport:
 
 
 def _thumbnail(pictures: Tensor) -> Image.Image:
-    pixels = pictures[0].movedim(0, -1).clamp(0, 1).mul(255).round().to(torch.uint8)
-    return Image.fromarray(pixels.cpu().numpy())
+    pixels = pictures[0].mul(255).round_().to(torch.uint8).cpu().numpy()
+    return Image.merge("RGB", [Image.fromarray(channel) for channel in pixels])
