@@ -71,8 +71,8 @@ def together(runs):
             mine, its = (statistics.median(run["programs"][each]["evaluation"]) for each in (name, REFERENCE))
             ratios.append(mine / its)
         cells = [name, len(those), spread(ratios)]
-        for goal in GOALS if those[0]["programs"][name]["curve"] else ():
-            its = [run for run in those if reached(run, REFERENCE, goal)]
+        for goal in GOALS:
+            its = [run for run in those if run["programs"][name]["curve"] and reached(run, REFERENCE, goal)]
             found = [reached(run, name, goal) for run in its]
             shares = [each[1] for each in found if each]
             missed = f"not reached in {len(its) - len(shares)} of {len(its)}" if len(shares) < len(its) else ""
