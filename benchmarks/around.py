@@ -2,9 +2,9 @@
 
     python benchmarks/around.py --size 512
 
-Evaluations are timed from inside; shares are those of a run of 100 steps at full size, to which fewer steps are
-scaled, with what a run does once. The preview is what the node sends: the best picture as a JPEG, after every step. Then several pictures in one
-pass, beside one at a time, in turn.
+Evaluations are timed from inside; shares are those of a run of 100 steps at full size, to which fewer steps are scaled,
+with what a run does once. The preview is what the node sends: the best picture as a JPEG, after every step. Then several
+pictures in one pass, beside one at a time, in turn.
 """
 
 import argparse
