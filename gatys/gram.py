@@ -13,6 +13,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from .adjoints import portions
+
 
 def _positions(features: Tensor) -> Tensor:
     """(N, C, H, W) as (N, H * W, C): a view in either memory format."""
@@ -69,23 +71,26 @@ def gram_sum_gradient(
     Returns:
         (N, C, H, W) in the dtype of `features`: `onto`, where that is given.
     """
-    n, c, h, w = features.shape
-    twice = 2 * cotangent
     # bfloat16 has float32's range, and matrix products in it add up in float32: as convolutions in it, this rounds once
-    if weight is None and features.dtype in (cotangent.dtype, torch.bfloat16):
-        f, twice = _positions(features), twice.to(features.dtype)
-        if onto is not None and onto.is_contiguous(memory_format=torch.channels_last):
-            _positions(onto).baddbmm_(f, twice)
-            return onto
-        whole = f @ twice
-    else:
-        parts = []
-        for f, weights in _wide(features, weight):
-            pulled = f @ twice
-            parts.append((pulled if weights is None else pulled.mul_(weights)).to(features.dtype))
-        whole = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
-    whole = whole.view(n, h, w, c).permute(0, 3, 1, 2)
-    return whole if onto is None else onto.add_(whole)
+    plain = weight is None and features.dtype in (cotangent.dtype, torch.bfloat16)
+    twice = 2 * cotangent
+    if onto is None:
+        n, c, h, w = features.shape
+        if plain:
+            whole = _positions(features) @ twice.to(features.dtype)
+        else:
+            parts = []
+            for f, weights in _wide(features, weight):
+                pulled = f @ twice
+                parts.append((pulled if weights is None else pulled.mul_(weights)).to(features.dtype))
+            whole = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        return whole.view(n, h, w, c).permute(0, 3, 1, 2)
+    if plain and onto.is_contiguous(memory_format=torch.channels_last):
+        _positions(onto).baddbmm_(_positions(features), twice.to(features.dtype))
+        return onto
+    for some, *given in portions(onto, features, *([] if weight is None else [weight])):
+        some.add_(gram_sum_gradient(given[0], cotangent, *given[1:]))
+    return onto
 
 
 def gram_matrix(features: Tensor, guide: Tensor | None = None) -> Tensor:
