@@ -41,15 +41,17 @@ def around(size, steps, precision):
     terms = Objective.terms
     Objective.terms = lambda *given, **how: step("evaluations", lambda: terms(*given, **how))
 
+    def encode(image, form):
+        pixels = image[0].mul(255).round_().to(torch.uint8).numpy()
+        Image.merge("RGB", [Image.fromarray(channel) for channel in pixels]).save(io.BytesIO(), form)
+
     def preview(progress):
-        pixels = progress.image[0].mul(255).round_().to(torch.uint8).numpy()
-        Image.merge("RGB", [Image.fromarray(channel) for channel in pixels]).save(io.BytesIO(), "JPEG")
+        step("previews", lambda: encode(progress.image, "JPEG"))
 
     run = {"content": content, "style": style, "steps": steps, "tile": None, "precision": precision}
-    result = step("run", lambda: gatys.optimize(net, **run, callback=lambda p: step("previews", lambda: preview(p))))
+    result = step("run", lambda: gatys.optimize(net, **run, callback=preview))
     Objective.terms = terms
-    pixels = (result.image[0].movedim(0, -1) * 255).round().byte().numpy()
-    clock("saving the picture", lambda: Image.fromarray(pixels).save(io.BytesIO(), "PNG"))
+    clock("saving the picture", lambda: encode(result.image, "PNG"))
     step["optimiser and records"] = step["run"] - step["evaluations"] - step["previews"]
     whole = step["evaluations"] * STEPS / steps
     print(

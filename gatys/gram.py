@@ -73,24 +73,24 @@ def gram_sum_gradient(
     """
     # bfloat16 has float32's range, and matrix products in it add up in float32: as convolutions in it, this rounds once
     plain = weight is None and features.dtype in (cotangent.dtype, torch.bfloat16)
-    twice = 2 * cotangent
-    if onto is None:
-        n, c, h, w = features.shape
-        if plain:
-            whole = _positions(features) @ twice.to(features.dtype)
-        else:
-            parts = []
-            for f, weights in _wide(features, weight):
-                pulled = f @ twice
-                parts.append((pulled if weights is None else pulled.mul_(weights)).to(features.dtype))
-            whole = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
-        return whole.view(n, h, w, c).permute(0, 3, 1, 2)
-    if plain and onto.is_contiguous(memory_format=torch.channels_last):
-        _positions(onto).baddbmm_(_positions(features), twice.to(features.dtype))
+    twice = (2 * cotangent).to(features.dtype) if plain else 2 * cotangent
+    if onto is not None:
+        if plain and onto.is_contiguous(memory_format=torch.channels_last):
+            _positions(onto).baddbmm_(_positions(features), twice)
+        else:  # the product first, of some rows at a time
+            for some, *given in portions(onto, features, *([] if weight is None else [weight])):
+                some.add_(gram_sum_gradient(given[0], cotangent, *given[1:]))
         return onto
-    for some, *given in portions(onto, features, *([] if weight is None else [weight])):
-        some.add_(gram_sum_gradient(given[0], cotangent, *given[1:]))
-    return onto
+    n, c, h, w = features.shape
+    if plain:
+        whole = _positions(features) @ twice
+    else:
+        parts = []
+        for f, weights in _wide(features, weight):
+            pulled = f @ twice
+            parts.append((pulled if weights is None else pulled.mul_(weights)).to(features.dtype))
+        whole = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+    return whole.view(n, h, w, c).permute(0, 3, 1, 2)
 
 
 def gram_matrix(features: Tensor, guide: Tensor | None = None) -> Tensor:
