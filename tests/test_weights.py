@@ -2,7 +2,10 @@
 
 import hashlib
 import http.server
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 import torch
@@ -447,3 +450,11 @@ def test_usable_after_inference_mode(tmp_path, image):
         picture = image.clone().requires_grad_()
         net(picture, ["conv2_1"])["conv2_1"].square().mean().backward()
         assert picture.grad.abs().max() > 0
+
+
+def test_filters_are_loaded_without_a_heavy_import():
+    code = "import sys, torch, gatys.weights; before = set(sys.modules); gatys.weights.load_vgg19()"
+    code += "; print([name for name in sys.modules if name not in before])"
+    root = Path(__file__).resolve().parent.parent
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True)
+    assert found.stdout.startswith("[") and "'sympy" not in found.stdout
