@@ -16,10 +16,14 @@ import torch
 from PIL import Image
 
 import gatys
+from gatys.bounded import Bounded
 from gatys.objective import Objective
+from gatys.plan import make_plan
 from gatys.start import noise
 
 STEPS = 100
+WARM_UP = 4
+"""Rounds that do not count, in which a graphics card's graphs are made, too."""
 
 
 class Clock(dict):
@@ -64,18 +68,25 @@ def around(size, steps, precision):
     print(f"| together | {sum(rest.values()):.2f} | {100 * sum(rest.values()) / whole:.2f} % |")
 
 
-def batches(size, rounds):
-    net = gatys.load_vgg19("untrained")
-    counts = (1, 2, 4)
-    start = noise(max(counts), (size, size), seed=0)
-    style = gatys.extract_style(net, noise(1, (size, size), seed=9))
-    objectives = {n: Objective(net, content=gatys.extract_content(net, start[:n]), style=style) for n in counts}
+def batches(size, rounds, device, precision):
+    net = gatys.load_vgg19("untrained").to(device)
+    counts = (1, 2, 4) if device == "cpu" else (1, 2, 4, 8)
+    start = noise(max(counts), (size, size), seed=0).to(device)
+    style = gatys.extract_style(net, noise(1, (size, size), seed=9).to(device))
+    evaluations = {}
+    for n in counts:
+        objective = Objective(net, content=gatys.extract_content(net, start[:n]), style=style, precision=precision)
+        evaluations[n] = Bounded(
+            objective,
+            make_plan((size, size), objective.layers, device=device, tile=None, batch=n, dtype=objective.dtype),
+        )
     rates = {n: [] for n in counts}
-    for turn in range(rounds + 1):
-        for n, objective in objectives.items():
+    for turn in range(WARM_UP + rounds):
+        for n, evaluate in evaluations.items():
             began = time.perf_counter()
-            objective.terms(start[:n])
-            if turn:
+            terms, _ = evaluate(start[:n])
+            terms.sums()  # waits for the device
+            if turn >= WARM_UP:
                 rates[n].append(60 * n / (time.perf_counter() - began))
     print(f"\n{size} x {size}: evaluations of a picture a minute, so many pictures at a time")
     for n, found in rates.items():
@@ -90,9 +101,11 @@ def main():
     parser.add_argument("--precision", default="auto", help="of the convolutions")
     parser.add_argument("--batch-size", type=int, default=256, help="edge of the pictures of a batch")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--device", default="cpu", help="of the batches; for another than the CPU there are only these")
     options = parser.parse_args()
-    around(options.size, options.steps, options.precision)
-    batches(options.batch_size, options.rounds)
+    if options.device == "cpu":
+        around(options.size, options.steps, options.precision)
+    batches(options.batch_size, options.rounds, options.device, options.precision)
 
 
 if __name__ == "__main__":

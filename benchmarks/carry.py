@@ -14,7 +14,7 @@ from variants import EXAMPLES, PAIRS, run
 import gatys
 from gatys.adam import Adam
 from gatys.images import load_image
-from gatys.lbfgs import LBFGS, _Kept
+from gatys.lbfgs import LBFGS
 from gatys.objective import Objective
 from gatys.pyramid import resize
 from gatys.start import noise
@@ -23,15 +23,8 @@ from gatys.start import noise
 def carry_pairs(coarse, fine, size):
     """After the first evaluation of `fine`, which sets its unit."""
     unit, spread = fine._unit.factor / coarse._unit.factor, 1 / 4
-
-    def enlarged(kept, factor):
-        return _Kept(resize(kept.whole(), size) * factor, torch.device("cpu"), torch.float32, fine._add)
-
-    for s, y, _ in coarse._pairs:
-        s, y = enlarged(s, 1.0), enlarged(y, unit * spread)
-        curvature = fine._dot(s.whole(), y.whole())
-        fine._pairs.append((s, y, torch.where(curvature > 0, 1 / curvature, 0)))
-    fine._gamma = curvature / fine._dot(y.whole(), y.whole())
+    for s, y in coarse._history.pairs():
+        fine._remember(resize(s, size), resize(y, size) * (unit * spread), fine._gradient)
     fine._turn()
 
 

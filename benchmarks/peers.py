@@ -159,7 +159,8 @@ def take_turns(folder, jobs, running):
         command = [sys.executable, str(HERE / "programs.py"), name, str(place)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": log, "text": True}
         running[name] = subprocess.Popen(command, **pipes)
-        ready(running, name, place)
+    for name in list(running):
+        ready(running, name, folder / "runs" / name)
     while running:
         for name in list(running):
             running[name].stdin.write("go\n")
@@ -180,9 +181,11 @@ def ready(running, name, place):
 
 def loss_function(folder, options):
     """The objective of a picture (3, H, W), in sRGB: plainly, with torchvision's layout of the filters."""
-    state = torch.load(folder / "torchvision.pth", weights_only=True)
+    device = options.device
+    torch.backends.cudnn.allow_tf32 = False
+    state = torch.load(folder / "torchvision.pth", weights_only=True, map_location=device)
     state = {k: v.contiguous(memory_format=torch.channels_last) if v.ndim == 4 else v for k, v in state.items()}
-    mean, std = (untrained_state(0)[key].view(3, 1, 1) for key in ("mean", "std"))
+    mean, std = (untrained_state(0)[key].view(3, 1, 1).to(device) for key in ("mean", "std"))
 
     @torch.no_grad()
     def responses(picture):
@@ -197,13 +200,13 @@ def loss_function(folder, options):
         return found
 
     def picture(name):
-        return torch.from_numpy(np.asarray(Image.open(folder / f"{name}.png")).copy()).permute(2, 0, 1) / 255
+        return torch.from_numpy(np.asarray(Image.open(folder / f"{name}.png")).copy()).permute(2, 0, 1).to(device) / 255
 
     target = responses(picture("content"))["conv4_2"]
     grams = {name: f @ f.T / f.numel() for name, f in responses(picture("style")).items() if name in STYLE}
 
     def loss(x):
-        found = responses(x)
+        found = responses(x.to(device))
         style = sum(F.mse_loss(found[n] @ found[n].T / found[n].numel(), a) for n, a in grams.items())
         content = F.mse_loss(found["conv4_2"], target)
         return (options.content_weight * content + options.style_weight * style).item()

@@ -23,7 +23,7 @@ def tables(run):
     print("torch {torch}, {threads} threads, {size} x {size}, {device}, from {init}, {pooling} pooling".format(**run))
     if floor:
         work = arithmetic(size) / 1e9
-        print(f"one evaluation's convolutions: {work:.0f} GFLOP in {floor:.3f} s, {work / floor:.0f} GFLOP/s")
+        print(f"one evaluation's convolutions: {work:.0f} GFLOP in {floor:.4g} s, {work / floor:.0f} GFLOP/s")
     columns = ["program", "s an evaluation (quartiles)", "share of the floor", "peak MiB"]
     row(columns + [f"loss after {goal} (unclipped)" for goal in GOALS])
     row(["---"] * (len(columns) + len(GOALS)))
@@ -31,7 +31,7 @@ def tables(run):
         seconds = result["evaluation"]
         middle = statistics.median(seconds)
         low, _, high = statistics.quantiles(seconds, n=4) if len(seconds) > 1 else (middle,) * 3
-        cells = [name, f"{middle:.3f} ({low:.3f} to {high:.3f})", f"{floor / middle:.2f}" if floor else ""]
+        cells = [name, f"{middle:.4g} ({low:.4g} to {high:.4g})", f"{floor / middle:.2f}" if floor else ""]
         at, beyond = ({int(mark): v for mark, v in each} for each in (by_mark(result), result["unclipped"].items()))
         losses = [f"{at[goal]:.4g} ({beyond[goal]:.4g})" if goal in at else "" for goal in GOALS]
         row([*cells, f"{result['peak'] / 2**20:.0f}", *losses])

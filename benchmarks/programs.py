@@ -333,7 +333,7 @@ PROGRAMS = {
     "gatys": ours,
     "gatys-one-level": lambda *run: ours(*run, levels=1),
     "gatys-float32": lambda *run: ours(*run, levels=1, precision="float32"),
-    "gatys-graphs": lambda *run: ours(*run, levels=1, graphs=True),
+    "gatys-no-graphs": lambda *run: ours(*run, levels=1, graphs=False),
     "bare": bare,
     "bare-bfloat16": lambda *run: bare(*run, lower=True),
     "neural-style-pt": neural_style_pt,

@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 
 import gatys
+from gatys.descent import inner
 from gatys.images import load_image
 from gatys.lbfgs import LBFGS
 from gatys.objective import Objective
@@ -34,23 +35,23 @@ class Preconditioned(LBFGS):
         super().__init__(image, **how)
         self._precondition = precondition
 
-    def _turn(self):
+    def _turn(self, *pair):
+        if pair:
+            self._remember(*pair, self._gradient)
         free = ~((self.best <= 0) & (self._gradient > 0) | (self.best >= 1) & (self._gradient < 0))
-        q, scales, gamma = self._gradient * free, [], self._gamma
-        for s, y, rho in reversed(self._pairs):
-            scales.append(rho * self._dot(s.whole(), q))
-            q = q - scales[-1] * y.whole()
-        if self._pairs:
-            s, y, _ = self._pairs[-1]
-            gamma = self._dot(s.whole(), y.whole()) / self._dot(y.whole(), self._precondition(y.whole()))
+        q, scales, gamma, pairs = self._gradient * free, [], self._gamma, self._history.pairs()
+        for s, y in reversed(pairs):
+            scales.append(inner(s, q) / inner(s, y))
+            q = q - scales[-1] * y
+        if pairs:
+            s, y = pairs[-1]
+            gamma = inner(s, y) / inner(y, self._precondition(y))
         q = gamma * self._precondition(q)
-        for (s, y, rho), a in zip(self._pairs, reversed(scales), strict=True):
-            q = q + s.whole() * (a - rho * self._dot(y.whole(), q))
-        self._trial = (self.best - self._length * q * free).clamp(0, 1)
-        self._slope = self._dot(self._gradient, self._trial - self.best) / self._unit.factor
+        for (s, y), a in zip(pairs, reversed(scales), strict=True):
+            q = q + s * (a - inner(y, q) / inner(s, y))
+        self._try(self.best - self._length * q * free)
         if not self._slope < 0:
-            self._trial = (self.best - self._steepest(self._gradient) * self._gradient).clamp(0, 1)
-            self._slope = self._dot(self._gradient, self._trial - self.best) / self._unit.factor
+            self._try(self.best - self._steepest() * self._gradient)
 
 
 def blur(sigma):

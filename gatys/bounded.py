@@ -5,10 +5,8 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-import torch
 from torch import Tensor
 
-from .descent import largest
 from .losses import Terms
 from .objective import Objective
 from .plan import Plan, within_memory
@@ -26,7 +24,7 @@ class Bounded:
     where that is possible.
     """
 
-    def __init__(self, objective: Objective, plan: Plan, *, graphs: bool = False):
+    def __init__(self, objective: Objective, plan: Plan, *, graphs: bool = True):
         self.objective, self.plan = objective, plan
         self._graphs = graphs
         self._replay: tuple[Plan, Replay] | None = None
@@ -40,17 +38,13 @@ class Bounded:
         """
         found = self._within_memory(image)
         own = self.objective.net.mean.dtype
-        if self.objective.dtype == own or not self._beyond_range(*found):
+        if self.objective.dtype == own or not self.objective.canvas.any(not found[0].finite):
             return found
         low, self.plan = self.objective.dtype, replace(self.plan, dtype=own)
         self._notes.append(
             f"numbers left the range of {dtype_name(low)}; went on from the same picture in {dtype_name(own)}"
         )
         return self._within_memory(image)
-
-    def _beyond_range(self, terms: Terms, gradient: Tensor) -> bool:
-        here = not (torch.isfinite(terms.total).all() and torch.isfinite(largest(gradient)))
-        return self.objective.canvas.any(here)
 
     def _within_memory(self, image: Tensor) -> tuple[Terms, Tensor]:
         def evaluate(plan: Plan) -> tuple[Terms, Tensor]:

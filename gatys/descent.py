@@ -1,8 +1,8 @@
 """What descent methods are and have in common; they ask for one picture to be evaluated and are told its loss and gradient.
 
-Each picture of a batch descends on its own: inner products, steps and setbacks are per picture. Every picture
-asked for lies in [0, 1], so the best one seen is the result as it stands. Where a loss or a gradient is not finite,
-the descent goes on from the best picture; where that was the first, it asks for it again.
+Every picture asked for lies in [0, 1], so the best one seen is the result as it stands. Where a loss or a gradient is not
+finite, the descent goes on from the best picture; where that was the first, it asks for it again. `batch.Batch` is one of
+several pictures, each of which descends on its own.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from .state import State, read_finite
+from .state import State, number, read_number
 
 
 class Descent(Protocol):
     """The loop is `descent.tell(*evaluate(descent.ask()))`; `best` may be read at any time."""
 
     best: Tensor
-    """(N, 3, H, W): the best pictures seen."""
+    """(N, 3, H, W): the best picture seen, of each of a batch."""
     setbacks: int
     """How often a picture was rolled back because its loss was not finite or far above the best."""
 
@@ -57,13 +57,7 @@ def here(value: Tensor) -> Tensor:
 
 
 def inner(a: Tensor, b: Tensor) -> Tensor:
-    """Of each picture of a batch, without a tensor of the products as `vecdot` makes one."""
-    return torch.stack([torch.dot(x, y) for x, y in zip(a.flatten(1), b.flatten(1), strict=True)])
-
-
-def per_picture(value: Tensor) -> Tensor:
-    """(N,) shaped to scale (N, 3, H, W)."""
-    return value.reshape(-1, 1, 1, 1)
+    return torch.dot(a.flatten(), b.flatten())
 
 
 def largest(values: Tensor) -> Tensor:
@@ -80,20 +74,22 @@ class Unit:
     def __init__(self, add: Add):
         self.factor, self._found, self._add = 1.0, False, add
 
-    def apply(self, loss: Tensor, gradient: Tensor) -> Tensor:
-        """Scale the gradient in place; whether it and the loss, (N,), are of use."""
+    def apply(self, loss: Tensor, gradient: Tensor) -> tuple[float, float]:
+        """Scale the gradient in place; the loss and the gradient's square, for which the device is waited for."""
         if not self._found:
             size = float(self._add(largest(gradient)))
             self._found = 0 < size < math.inf
             if self._found:
                 self.factor = 2.0 ** -min(max(math.frexp(size)[1], -120), 120)
         gradient.mul_(self.factor)
-        return torch.isfinite(loss) & torch.isfinite(self._add(inner(gradient, gradient)))
+        squares = self._add(inner(gradient, gradient))
+        value, squares = torch.stack([loss.reshape(()), squares.to(loss)]).tolist()
+        return value, squares
 
     def state(self) -> dict[str, Tensor]:
-        return {"unit": torch.tensor(self.factor if self._found else 0.0, dtype=torch.float64)}
+        return {"unit": number(self.factor if self._found else 0.0)}
 
     def restore(self, state: State) -> None:
-        factor = float(read_finite(state, "unit", (), torch.float64))
+        factor = read_number(state, "unit")
         self._found = factor > 0
         self.factor = factor if self._found else 1.0

@@ -22,7 +22,12 @@ def _positions(features: Tensor) -> Tensor:
 
 
 _ROWS = 2**13
-"""Positions of lower precision that are brought to float32 at a time: few enough for a processor's cache."""
+"""Positions of lower precision that are brought to float32 at a time on the CPU: few enough for its cache."""
+_MORE_ROWS = 2**16
+"""The same elsewhere: few enough to bound the copy."""
+_PIECE = 2**11
+"""Positions of a piece on NVIDIA cards, each with a Gram sum of its own: enough pieces to keep one busy, and short sums in
+its matrix units, which round each time they add."""
 
 
 def accumulation_dtype(dtype: torch.dtype) -> torch.dtype:
@@ -41,6 +46,8 @@ def gram_sum(features: Tensor, weight: Tensor | None = None) -> Tensor:
     Returns:
         (N, C, C), float32 or wider.
     """
+    if weight is None and _multiplies_wide(features):
+        return torch.stack([_sum_of_pieces(f) for f in _positions(features)])
     total = None
     for f, w in _wide(features, weight):
         gram = (f if w is None else f * w).transpose(1, 2) @ f
@@ -48,10 +55,29 @@ def gram_sum(features: Tensor, weight: Tensor | None = None) -> Tensor:
     return total
 
 
+def _multiplies_wide(features: Tensor) -> bool:
+    """Whether products of these features come in float32 without a copy of the features in it."""
+    if not features.is_cuda or torch.version.hip is not None or features.requires_grad:
+        return False
+    if features.dtype in (torch.bfloat16, torch.float16):
+        return "dtype" in torch.ops.aten.bmm.overloads()  # not in older versions
+    return features.dtype == torch.float32
+
+
+def _sum_of_pieces(f: Tensor) -> Tensor:
+    """Gram sum of (positions, C)."""
+    out = {} if f.dtype == torch.float32 else {"out_dtype": torch.float32}
+    whole = f.shape[0] // _PIECE * _PIECE
+    pieces = [f[:whole].view(-1, _PIECE, f.shape[1])] if whole else []
+    pieces += [f[None, whole:]] if whole < f.shape[0] or not whole else []
+    sums = [torch.bmm(some.transpose(1, 2), some, **out).sum(dim=0) for some in pieces]
+    return sums[0] if len(sums) == 1 else sums[0].add_(sums[1])
+
+
 def _wide(features: Tensor, weight: Tensor | None) -> Iterator[tuple[Tensor, Tensor | None]]:
     """Features and weights as (N, positions, ...) in float32 or wider: a view, or copies of a part at a time."""
     f, wide = _positions(features), accumulation_dtype(features.dtype)
-    rows = f.shape[1] if f.dtype == wide else _ROWS
+    rows = f.shape[1] if f.dtype == wide else _ROWS if f.device.type == "cpu" else _MORE_ROWS
     weights = itertools.repeat(None) if weight is None else _positions(weight.to(wide)).split(rows, dim=1)
     for part, w in zip(f.split(rows, dim=1), weights):  # noqa: B905 (one may be endless)
         yield part.to(wide), w

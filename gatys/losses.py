@@ -2,35 +2,70 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from .descent import largest
 
-@dataclass(frozen=True)
+
 class Terms:
-    """Of each picture of a batch, (N,): the unweighted terms and their weighted total."""
+    """The unweighted terms of each picture of a batch, their weighted total, and how large its gradient is.
 
-    total: Tensor
-    content: Tensor
-    style: Tensor
-    tv: Tensor
-    layers: Mapping[str, Tensor]
-    """What each layer adds to its term: "content conv4_2", "style conv1_1", ..."""
+    They are the rows of one tensor, so that all of them are copied, and read from the device, at once.
+
+    Args:
+        values: (5 + number of layers, N), float32 or wider: in the order of `_TERMS`, then of the layers.
+        layers: what each layer adds to its term: "content conv4_2", "style conv1_1", ...
+    """
+
+    _TERMS = ("total", "content", "style", "tv")
+
+    def __init__(self, values: Tensor, layers: tuple[str, ...]):
+        self._values, self._names = values, layers
+
+    @classmethod
+    def of(cls, terms: Mapping[str, Tensor], layers: Mapping[str, Tensor], gradient: Tensor) -> Terms:
+        """From `_TERMS` and layers, (N,) each, and the gradient of the total."""
+        total = terms["total"]
+        rows = [*(terms[name] for name in cls._TERMS), largest(gradient).expand_as(total), *layers.values()]
+        wide = torch.promote_types(total.dtype, torch.float32)
+        return cls(torch.stack([row.to(wide) for row in rows]), tuple(layers))
+
+    total, content, style, tv = (property(lambda self, row=row: self._values[row]) for row in range(4))
+    """Of each picture, (N,)."""
+
+    @property
+    def layers(self) -> dict[str, Tensor]:
+        """Of each picture, (N,), what each layer adds to its term."""
+        return dict(zip(self._names, self._values[5:], strict=True))
 
     def clone(self) -> Terms:
-        layers = {name: value.clone() for name, value in self.layers.items()}
-        return Terms(self.total.clone(), self.content.clone(), self.style.clone(), self.tv.clone(), layers)
+        return Terms(self._values.clone(), self._names)
+
+    def copy_(self, other: Terms) -> None:
+        self._values.copy_(other._values)
+
+    @cached_property
+    def _read(self) -> list[float]:
+        """Each row, summed over the batch, for which the device is waited for once."""
+        return [sum(row) for row in self._values.tolist()]
+
+    @property
+    def finite(self) -> bool:
+        """Whether the total and its gradient are, of all pictures."""
+        return math.isfinite(self._read[0]) and math.isfinite(self._read[4])
 
     def sums(self) -> dict[str, float]:
         """Each term summed over the batch."""
-        return self.read()[0]
+        return dict(zip(self._TERMS, self._read[:4], strict=True))
 
     def layer_sums(self) -> dict[str, float]:
         """Each layer's part summed over the batch."""
-        return self.read()[1]
+        return dict(zip(self._names, self._read[5:], strict=True))
 
     def check(self, gradient: Tensor) -> None:
         """Raise ValueError where a picture's total or `gradient` is not finite; it says where that begins."""
@@ -48,10 +83,3 @@ class Terms:
                     "starts, so there is nothing to go on from; lower the weights of the terms, work in float32, and "
                     "check the filters and the targets for NaN"
                 )
-
-    def read(self) -> tuple[dict[str, float], dict[str, float]]:
-        """`sums` and `layer_sums`, for which the device is waited for once."""
-        terms = {name: getattr(self, name) for name in ("total", "content", "style", "tv")}
-        values = [*terms.values(), *self.layers.values()]
-        sums = torch.stack([each.sum().to(torch.promote_types(each.dtype, torch.float32)) for each in values]).tolist()
-        return dict(zip(terms, sums[:4], strict=True)), dict(zip(self.layers, sums[4:], strict=True))

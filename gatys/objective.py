@@ -113,10 +113,6 @@ class Objective:
         if dtype != getattr(self, "dtype", None):
             self.dtype, self._trunk = dtype, lowered(self.net, dtype)
 
-    def on(self, device: torch.device) -> bool:
-        """Whether an evaluation, but for the first, fetches nothing from elsewhere."""
-        return self._content is None or self._content.on(device)
-
     def evaluate(self, image: Tensor, tile: int | None = None) -> tuple[dict[str, float], Tensor]:
         """Losses and gradient of `image` at this level.
 
@@ -184,7 +180,8 @@ class Objective:
         total = self.content_weight * content + self.style_weight * style + self.tv_weight * sums["tv"]
         if self._temporal is not None:
             total = total + self.temporal_weight * sums["temporal"]
-        return Terms(total, content, style, sums["tv"], layers), gradient
+        terms = {"total": total, "content": content, "style": style, "tv": sums["tv"]}
+        return Terms.of(terms, layers, gradient), gradient
 
     def _first_pass(
         self, image: Tensor, parts: list[Tile], *, keep: bool

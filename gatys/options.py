@@ -107,7 +107,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "seed": 0,
         "tile": "auto",
         "precision": "auto",
-        "graphs": False,
+        "graphs": True,
         "checkpoint_every": 60.0,
         "propagation": "average",
     }
@@ -181,8 +181,7 @@ _HELP = {
     "memory": "GiB that may be used beside filters and targets (default: what is free)",
     "precision": "of the convolutions: float32, bfloat16, float16, or auto for bfloat16 where the device has units for it; "
     "all else is float32, and a run whose numbers leave the range goes on in float32",
-    "graphs": "replay the evaluations of whole pictures on NVIDIA cards from CUDA graphs, which holds the memory of one; "
-    "what that gains is unmeasured",
+    "graphs": "replay the evaluations of whole pictures on NVIDIA cards from CUDA graphs, which holds the memory of one",
     "padding": "what the network sees beyond the border: zero (the paper), replicate (paint does not thin out there) or "
     "circular (a texture to be laid side by side; STYLE is then read with replicate) (default: zero)",
 }
@@ -251,7 +250,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("tile", type=_whole(1, auto="auto", none=None), metavar="PIXELS")
     add("memory", type=lambda text: int(_ABOVE_0(text) * 2**30), metavar="GIB")
     add("precision", choices=PRECISIONS)
-    add("graphs", action="store_true", default=False)
+    add("graphs", action=argparse.BooleanOptionalAction)
     add("checkpoint", metavar="FILE")
     add("checkpoint_every", type=_AT_LEAST_0, metavar="SECONDS")
     group = parser.add_mutually_exclusive_group()

@@ -15,6 +15,11 @@ def count(value: int) -> Tensor:
     return torch.tensor(value, dtype=torch.long)
 
 
+def number(value: float) -> Tensor:
+    """Any other, to the last bit."""
+    return torch.tensor(value, dtype=torch.float64)
+
+
 def read_tensor(state: State, name: str, shape: tuple[int, ...], dtype: torch.dtype | None = None) -> Tensor:
     """A tensor of a state; without a dtype it may have any of floating point.
 
@@ -53,3 +58,8 @@ def read_count(state: State, name: str, least: int = 0) -> int:
     if found < least:
         raise ValueError(f"state: expected {name!r} to be at least {least}, got {found}")
     return found
+
+
+def read_number(state: State, name: str) -> float:
+    """A finite one."""
+    return float(read_finite(state, name, (), torch.float64))

@@ -191,6 +191,7 @@ class ContentTerm:
         self.layers = list(content.layers)
         self._features = content.features[level]
         self._guides = None if content.guides is None else content.guides[level]
+        self._here: dict[str, tuple[Tensor, Tensor | None]] = {}
         self._scale: dict[str, Tensor] = {}
         self._typical: dict[str, Tensor] = {}
         for name, target in self._features.items():
@@ -204,9 +205,9 @@ class ContentTerm:
 
     def pull(self, name: str, core: Tensor, part: Tile, factor: float | Tensor = 1.0) -> tuple[Tensor, Tensor]:
         """A tile's part of one layer's term, (N,), and `factor` times the derivative in the tile's own features."""
-        owned = (..., *part.owned(name))
-        difference = core - self._features[name][owned].to(core)  # only the tile's part comes to the device
-        pull = difference if self._guides is None else difference * self._guides[name][owned].to(core)
+        target, guide = self._owned(name, core, part)
+        difference = core - target
+        pull = difference if guide is None else difference * guide
         scale, wide = self._scale[name], accumulation_dtype(core.dtype)
         slope = (2 * scale * factor).reshape(-1, 1, 1, 1)
         value = torch.zeros_like(scale)
@@ -216,9 +217,16 @@ class ContentTerm:
             some.copy_(some_wide.mul_(slope))
         return value, pull
 
-    def on(self, device: torch.device) -> bool:
-        """Whether its features and guides do not wait elsewhere."""
-        return all(values.device == device for each in (self._features, self._guides or {}) for values in each.values())
+    def _owned(self, name: str, core: Tensor, part: Tile) -> tuple[Tensor, Tensor | None]:
+        """A tile's part of the target and its guides as `core` is, of which only a whole picture's is kept there."""
+        target, owned = self._features[name], (..., *part.owned(name))
+        if name in self._here and self._here[name][0].dtype == core.dtype and core.shape[-2:] == target.shape[-2:]:
+            return self._here[name]
+        self._here.pop(name, None)
+        found = target[owned].to(core), None if self._guides is None else self._guides[name][owned].to(core)
+        if core.shape[-2:] == target.shape[-2:]:
+            self._here[name] = found
+        return found
 
     def typical_pulls(self, factor: float) -> list[Tensor]:
         """How large `factor` times the derivative is in each layer, while the difference is as large as the target."""

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .adjoints import FIRST, opened, pack, pool, prepare, pull_convolution, pull_pooling, respond, shut, unpack
+from .adjoints import FIRST, gate, pack, pool, prepare, pull_convolution, pull_pooling, respond, shut, unpack
 from .bands import Band, bands
 from .tiles import Tile
 from .vgg import VGG19, Layer, layers_down_to
@@ -39,14 +39,14 @@ class Tape:
         self.bands: list[tuple[Band, Tape]] = []
         self.linear = linear
         self._features: dict[str, Tensor] = {}
-        self._open: dict[str, Tensor] = {}
+        self._gates: dict[str, Tensor] = {}
         self._taken: dict[str, Tensor] = {}
         self._sizes: dict[str, tuple[int, int]] = {}
         self._packed = False
 
     def keep(self, name: str, features: Tensor) -> None:
         if name not in self.layers:
-            self._open[name] = opened(features)
+            self._gates[name] = gate(features)
         elif name != FIRST:  # which costs less to compute again than to keep
             self._features[name] = features
 
@@ -60,9 +60,9 @@ class Tape:
         for _, tape in self.bands:
             tape.pack()
         for name, features in self._features.items():
-            self._open[name] = opened(features, linear=self.linear)
+            self._gates[name] = gate(features, linear=self.linear)
             self._features[name] = features[(..., *self.part.core(name))].clone()
-        self._open = {name: pack(mask) for name, mask in self._open.items()}
+        self._gates = {name: pack(mask) for name, mask in self._gates.items()}
         self._packed = True
 
     def pop_features(self, net: VGG19, name: str) -> Tensor:
@@ -73,13 +73,13 @@ class Tape:
             features = self._features.pop(name)
             if self._packed:
                 return features
-        self._open[name] = opened(features, linear=self.linear)
+        self._gates[name] = gate(features, linear=self.linear)
         # a part in one piece, so that no one needs to copy it while the whole is still there
         return features[(..., *self.part.core(name))].contiguous(memory_format=torch.channels_last)
 
-    def pop_open(self, name: str) -> Tensor | None:
-        """Where the rectifier was open; None where the pooling after it says so, too."""
-        mask = self._open.pop(name, None)
+    def pop_gate(self, name: str) -> Tensor | None:
+        """What `shut` reads; None where the pooling after it says so, too."""
+        mask = self._gates.pop(name, None)
         return unpack(mask) if mask is not None and mask.dtype == torch.uint8 else mask
 
     def pop_pooling(self, name: str) -> tuple[tuple[int, int], Tensor | None]:
@@ -130,7 +130,7 @@ def backward(net: VGG19, tape: Tape, cotangent: Cotangent) -> Tensor:
             rows = (band.rows.high - band.rows.low) // 2
             pooled = whole.new_zeros(*whole.shape[:2], rows, whole.shape[3]).to(memory_format=torch.channels_last)
             pooled[:, :, band.rows.core(2)] = whole[:, :, band.rows.owned(2)]
-        pulled = _up(net, pooled, first, own, cotangent)
+        pulled = _up(net, pooled, first, own, cotangent)[:, : gradient.shape[1]]
         for here, there in band.rows.pieces():
             gradient[:, :, there] += pulled[:, :, here]
     return gradient.div_(net.std.view(1, 3, 1, 1))
@@ -196,12 +196,12 @@ def _up(net: VGG19, gradient: Tensor | None, steps: Steps, tape: Tape, cotangent
         if after is not None and after.stride != layer.stride:
             gradient = pull_pooling(gradient, *tape.pop_pooling(after.name))
         if name not in tape.layers:
-            mask = tape.pop_open(name)
+            mask = tape.pop_gate(name)
             if mask is not None:
                 shut(gradient, mask)
         else:
             features, core = tape.pop_features(net, name), part.core(name)
-            mask = tape.pop_open(name)
+            mask = tape.pop_gate(name)
             if gradient is None:
                 own = gradient = cotangent(name, features, None, part)
                 if own.shape != mask.shape:

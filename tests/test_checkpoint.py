@@ -148,7 +148,7 @@ def test_tiles_and_memory_that_ran_out_before_stay(net, targets, tmp_path, monke
         return terms(self, image, tile, keep=keep)
 
     def forgetful(self, loss, gradient):
-        if self._history_size == 10 and len(self._pairs) == 4:
+        if self._history_size == 10 and len(self._history) == 4:
             raise MemoryError
         tell(self, loss, gradient)
 
@@ -209,7 +209,7 @@ def test_a_step_that_is_half_done_is_not_written(net, targets, tmp_path, monkeyp
 
     def failing(self, loss, gradient):
         tell(self, loss, gradient)
-        if len(self._pairs) == 2:
+        if len(self._history) == 2:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

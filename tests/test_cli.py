@@ -193,7 +193,7 @@ def finished(size=(64, 51), steps=2, notes=()):
     return cli.Result(torch.full((1, 3, size[1], size[0]), 0.5), (record,) * steps, notes)
 
 
-GIVEN = {  # option -> what is typed, None of a switch, what the argument gets
+GIVEN = {  # option -> what is typed after it, or instead of it, what the argument gets
     "steps": ("7", 7),
     "optimizer": ("adam", "adam"),
     "learning_rate": ("0.125", 0.125),
@@ -206,7 +206,7 @@ GIVEN = {  # option -> what is typed, None of a switch, what the argument gets
     "tile": ("32", 32),
     "memory": ("0.5", 2**29),
     "precision": ("float16", "float16"),
-    "graphs": (None, True),
+    "graphs": ("--no-graphs", False),
     "padding": ("circular", "circular"),
     "history_size": ("4", 4),
     "checkpoint": ("run.state", "run.state"),
@@ -258,9 +258,8 @@ def test_option_reaches_its_argument(monkeypatch, net, option):
     typed, value = GIVEN[option]
     (function,) = [name for name, parameters in signatures().items() if option in parameters]
     assert signatures()[function][option].default != value
-    seen = recorded(
-        monkeypatch, net, "content.png", "style.png", "--" + option.replace("_", "-"), *filter(None, [typed])
-    )
+    given = [typed] if typed.startswith("--") else ["--" + option.replace("_", "-"), typed]
+    seen = recorded(monkeypatch, net, "content.png", "style.png", *given)
     assert seen[function][option] == value
 
 
