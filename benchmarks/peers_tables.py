@@ -29,6 +29,8 @@ def tables(run):
     row(["---"] * (len(columns) + len(GOALS)))
     for name, result in programs.items():
         seconds = result["evaluation"]
+        if not seconds:  # it never came to the full size
+            continue
         middle = statistics.median(seconds)
         low, _, high = statistics.quantiles(seconds, n=4) if len(seconds) > 1 else (middle,) * 3
         cells = [name, f"{middle:.4g} ({low:.4g} to {high:.4g})", f"{floor / middle:.2f}" if floor else ""]
@@ -65,7 +67,7 @@ def together(runs):
     row(["program", "runs", "evaluation", *(f"to the loss after {goal}" for goal in GOALS)])
     row(["---"] * (3 + len(GOALS)))
     for name in dict.fromkeys(name for run in runs for name in run["programs"]):
-        those = [run for run in runs if name in run["programs"]]
+        those = [run for run in runs if name in run["programs"] and run["programs"][name]["evaluation"]]
         ratios = []
         for run in those:
             mine, its = (statistics.median(run["programs"][each]["evaluation"]) for each in (name, REFERENCE))

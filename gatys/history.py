@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from .descent import Add, inner, largest
-from .state import State, count, read_count, read_finite
+from .state import State, count, read_count, read_finite, read_tensor
 
 
 class History:
@@ -78,8 +78,9 @@ class History:
         if self._along is None or self._along[0] is not vector:
             self._along = vector, self._inner([vector])[:, :, 0]
         (sy, yy), (sv, yv), self._along = self._products, self._along[1], None
-        rho, a, b = 1 / sy.diagonal(), np.zeros(len(self)), np.zeros(len(self))
-        with np.errstate(over="ignore", invalid="ignore"):  # which whoever takes the direction sees by its slope
+        a, b = np.zeros(len(self)), np.zeros(len(self))
+        with np.errstate(all="ignore"):  # whoever takes the direction sees by its slope that it is none
+            rho = 1 / sy.diagonal()
             for i in reversed(range(len(self))):
                 a[i] = rho[i] * (sv[i] - sy[i] @ a)
             for i in range(len(self)):  # b holds the coefficients of the steps before
@@ -96,6 +97,7 @@ class History:
 
     def state(self) -> dict[str, Tensor]:
         state = {"pairs": count(len(self)), "products": torch.from_numpy(self._products.copy())}
+        state |= {"slots": torch.tensor(self._rows.slots, dtype=torch.long)}
         for index in range(len(self)):
             state |= self._rows.state(index)
         return state
@@ -103,9 +105,12 @@ class History:
     def restore(self, state: State) -> None:
         self.clear()
         k = read_count(state, "pairs")
-        for index in range(min(k, self._size)):
-            self._rows.restore(state, index)
-        self._products = read_finite(state, "products", (2, len(self), len(self)), torch.float64).numpy().copy()
+        slots = read_tensor(state, "slots", (k,), torch.long).tolist()
+        if len(set(slots)) < k or not set(slots) <= set(range(self._size)):
+            raise ValueError(f"state: expected 'slots' to be different ones of {self._size}, got {slots}")
+        for index, slot in enumerate(slots):
+            self._rows.restore(state, index, slot)
+        self._products = read_finite(state, "products", (2, k, k), torch.float64).numpy().copy()
 
 
 class _Near:
@@ -113,54 +118,56 @@ class _Near:
 
     def __init__(self, size: int, like: Tensor):
         self._size, self._like = size, like
-        self._slots: list[int] = []  # oldest first
+        self.slots: list[int] = []
+        """Oldest first; sums depend on their order in the last bits."""
         self._matrix: Tensor | None = None
 
     def __len__(self) -> int:
-        return len(self._slots)
+        return len(self.slots)
 
     def clear(self) -> None:
-        self._slots.clear()
+        self.slots.clear()
 
-    def append(self, step: Tensor, change: Tensor) -> None:
+    def append(self, step: Tensor, change: Tensor, slot: int | None = None) -> None:
         if self._matrix is None:  # only now: a device that is full then is dealt with
             self._matrix = self._like.new_zeros(2 * self._size, self._like.numel())
-        slot = next(slot for slot in range(self._size) if slot not in self._slots)
-        self._slots.append(slot)
+        if slot is None:
+            slot = next(slot for slot in range(self._size) if slot not in self.slots)
+        self.slots.append(slot)
         for row, value in zip(self._matrix[2 * slot : 2 * slot + 2], (step, change), strict=True):
             row.copy_(value.flatten())
 
     def drop(self, index: int) -> None:
-        slot = self._slots.pop(index)
+        slot = self.slots.pop(index)
         self._matrix[2 * slot : 2 * slot + 2].zero_()  # numbers that are not finite would spoil the sums
 
     def _used(self) -> tuple[Tensor, int]:
         """The rows up to the last slot in use, and the number of slots."""
-        slots = max(self._slots) + 1
+        slots = max(self.slots) + 1
         return self._matrix[: 2 * slots], slots
 
     def inner(self, vectors: Sequence[Tensor]) -> Tensor:
         rows, slots = self._used()
         found = torch.stack([rows @ vector.flatten() for vector in vectors], dim=1).view(slots, 2, -1)
-        return found if self._slots == list(range(slots)) else found[self._slots]
+        return found if self.slots == list(range(slots)) else found[self.slots]
 
     def combine(self, vector: Tensor, factor: float, of_steps: np.ndarray, of_changes: np.ndarray) -> Tensor:
         rows, slots = self._used()
         coefficients = np.zeros((slots, 2))
-        coefficients[self._slots] = np.stack([of_steps, of_changes], axis=1)
+        coefficients[self.slots] = np.stack([of_steps, of_changes], axis=1)
         coefficients = torch.from_numpy(coefficients.flatten()).to(rows.dtype).to(rows.device)
         return torch.addmv(vector.flatten(), rows.T, coefficients, beta=factor).view_as(vector)
 
     def pair(self, index: int) -> list[Tensor]:
-        slot = self._slots[index]
+        slot = self.slots[index]
         return [row.view_as(self._like) for row in self._matrix[2 * slot : 2 * slot + 2]]
 
     def state(self, index: int) -> dict[str, Tensor]:
         return dict(zip(_names(index), self.pair(index), strict=True))
 
-    def restore(self, state: State, index: int) -> None:
+    def restore(self, state: State, index: int, slot: int) -> None:
         shape = tuple(self._like.shape)
-        self.append(*(read_finite(state, name, shape, self._like.dtype) for name in _names(index)))
+        self.append(*(read_finite(state, name, shape, self._like.dtype) for name in _names(index)), slot)
 
 
 class _Far:
@@ -176,6 +183,10 @@ class _Far:
 
     def clear(self) -> None:
         self._pairs.clear()
+
+    @property
+    def slots(self) -> list[int]:
+        return list(range(len(self)))
 
     def append(self, step: Tensor, change: Tensor) -> None:
         self._pairs.append(tuple(_Kept(tensor, *self._how) for tensor in (step, change)))
@@ -205,7 +216,7 @@ class _Far:
         step, change = (kept.state(name) for kept, name in zip(self._pairs[index], _names(index), strict=True))
         return step | change
 
-    def restore(self, state: State, index: int) -> None:
+    def restore(self, state: State, index: int, slot: int) -> None:
         self._pairs.append(tuple(_Kept.restored(state, name, self._shape, *self._how) for name in _names(index)))
 
 

@@ -302,7 +302,7 @@ def test_help_states_every_option_and_default(capsys):
     assert ended.value.code == 0
     text = capsys.readouterr().out
     for option in GIVEN:
-        (part,) = re.findall(rf"^  --{option.replace('_', '-')} .*?(?=^  -|^$)", text, re.MULTILINE | re.DOTALL)
+        (part,) = re.findall(rf"^  --{option.replace('_', '-')}[ ,].*?(?=^  -|^$)", text, re.MULTILINE | re.DOTALL)
         default = next(p[option].default for p in signatures().values() if option in p)
         special = {
             "learning_rate": "1 for lbfgs, 0.02 for adam",

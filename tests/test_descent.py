@@ -1,6 +1,7 @@
 """The descent methods on problems whose answer is known another way."""
 
 import itertools
+from functools import partial
 
 import pytest
 import scipy.optimize
@@ -169,14 +170,18 @@ def stored(method):
     return {name: tensor.clone() for name, tensor in method.state().items()}
 
 
+NEAR = partial(LBFGS, history_size=4)
+"""With its pairs beside the picture."""
+
+
 def fresh(kind):
     how = {"history_size": 4, "history_dtype": torch.float16} if kind is LBFGS else {}
     method = kind(torch.rand(1, *SHAPE, generator=torch.Generator().manual_seed(6), dtype=torch.float64), **how)
     return method, quadratic(6, inside=False)[0]
 
 
-@pytest.mark.parametrize("kind", [LBFGS, Adam])
-@pytest.mark.parametrize("cut", [0, 1, 2, 7, 15])
+@pytest.mark.parametrize("kind", [LBFGS, NEAR, Adam])
+@pytest.mark.parametrize("cut", [0, 1, 2, 7, 11, 15, 20])
 def test_a_restored_descent_goes_on_to_the_last_bit(kind, cut):
     def spoil(step, loss):  # so that setbacks, refused steps and dropped pairs are among what is restored
         return loss * 1e9 if step in (4, 5, 6, 12) else loss
@@ -209,7 +214,7 @@ def test_a_descent_that_remembers_less_is_restored_as_such():
     assert torch.equal(descend(restored, evaluate, 5), descend(method, evaluate, 5))
 
 
-@pytest.mark.parametrize("kind", [LBFGS, Adam])
+@pytest.mark.parametrize("kind", [LBFGS, NEAR, Adam])
 def test_a_state_that_does_not_fit_is_refused(kind):
     method, evaluate = fresh(kind)
     descend(method, evaluate, 6)
@@ -222,6 +227,10 @@ def test_a_state_that_does_not_fit_is_refused(kind):
     for name, bad in (("best", state["best"] + 1), ("loss", state["loss"] * torch.nan), ("setbacks", torch.tensor(-1))):
         with pytest.raises(ValueError, match=f"state: expected .*{name}"):
             fresh(kind)[0].restore(state | {name: bad})
+    if kind is NEAR:
+        for bad in (state["slots"] + 4, state["slots"] * 0):
+            with pytest.raises(ValueError, match="state: expected 'slots'"):
+                fresh(kind)[0].restore(state | {"slots": bad})
 
 
 class Calls(TorchDispatchMode):

@@ -135,7 +135,8 @@ def test_same_result_there_without_float64_or_an_operation_that_mps_lacks(nets, 
     expected = WAYS[way](near, pictures)
     with emulated.Emulation() as emulation:
         found = WAYS[way](far, pictures)
-        assert torch.equal(found.cpu(), expected)
+        # average pooling there is a sum over axes, which adds up in another order
+        torch.testing.assert_close(found.cpu(), expected, rtol=0, atol=2e-3)
     assert emulation.operations
     assert not emulation.operations - emulated.operations_of_mps()
 
