@@ -105,7 +105,7 @@ def optimize(
             of one for all of a level.
         checkpoint: a file for the run's state, from which the same call goes on after a crash, or a folder, where the
             file is called by what the run is. The result is then, to the last bit, that of a run without a crash, with
-            the same device and number of threads. The last state stays there, until whoever has kept the result
+            the same device and number of threads (see Returns). The last state stays there, until whoever has kept the result
             deletes it (`Result.state`). It holds as much as L-BFGS remembers.
         checkpoint_every: seconds between two states at least; one is also written when the run ends early, however.
         callback: called after each evaluation with a `Progress`. An exception from it ends the run and is passed

@@ -180,7 +180,8 @@ def test_only_the_first_of_a_machine_speaks_before_they_have_met(capsys):
 
 def test_devices(monkeypatch):
     environment = {"LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}
-    assert own_device("auto", environment) == torch.device("cuda" if torch.cuda.device_count() else "cpu")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert own_device("auto", environment) == own_device("cpu", environment) == torch.device("cpu")
     assert own_device("cpu", environment) == torch.device("cpu")
     with pytest.raises(ValueError, match="expected auto, cuda or cpu for several processes, got 'mps'"):
         own_device("mps", environment)
