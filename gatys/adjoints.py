@@ -36,7 +36,7 @@ def prepare(net: VGG19, window: Tensor) -> Tensor:
 def respond(net: VGG19, name: str, x: Tensor, part: Tile, *, linear: bool = False) -> Tensor:
     convolution, padded, zeros = getattr(net, name), _pad(x, part), _zeros(part)
     weight, bias = convolution.weight, convolution.bias
-    if not linear and _fuses(x.device, x.dtype):
+    if not linear and torch.backends.cudnn.enabled and _fuses(x.device, x.dtype):
         return torch.cudnn_convolution_relu(padded, weight, bias, (1, 1), zeros, (1, 1), 1)
     x = F.conv2d(padded, weight, bias, padding=zeros)
     return x if linear else F.relu_(x)
@@ -51,6 +51,8 @@ def _fuses(device: torch.device, dtype: torch.dtype) -> bool:
     x, weight = (t.contiguous(memory_format=torch.channels_last) for t in (x, weight))
     try:
         torch.cudnn_convolution_relu(x, weight, weight[0, :, 0, 0], (1, 1), (1, 1), (1, 1), 1)
+    except torch.cuda.OutOfMemoryError:
+        raise
     except RuntimeError:  # this card, or this dtype, is none of those that it does that for
         return False
     return True
