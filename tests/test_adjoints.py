@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from gatys import adjoints
 from gatys.adjoints import corners
 
 
@@ -17,3 +18,31 @@ def test_corners_are_those_that_the_largest_comes_from(width, divide):
     expected = torch.where(pooled > 0, 1 + fours.argmax(dim=-1), 0)
     assert found.dtype == torch.uint8 and torch.equal(found.long(), expected)
     assert set(found.unique().tolist()) == {0, 1, 2, 3, 4} or width < 9
+
+
+def fuses(monkeypatch, fused):
+    """What is found out where cuDNN's convolution does as `fused`, on a card that is the CPU."""
+    ones = torch.ones
+    monkeypatch.setattr(torch, "ones", lambda *size, device, dtype: ones(*size, dtype=dtype))
+    monkeypatch.setattr(torch.backends.cudnn, "is_available", lambda: True)
+    monkeypatch.setattr(torch.version, "hip", None)
+    monkeypatch.setattr(torch, "cudnn_convolution_relu", fused, raising=False)
+    return adjoints._fuses.__wrapped__(torch.device("cuda"), torch.float32)
+
+
+def failing(error):
+    def fails(*arguments):
+        raise error
+
+    return fails
+
+
+def test_where_cudnn_does_not_rectify_pytorch_does(monkeypatch):
+    assert fuses(monkeypatch, lambda *arguments: None)
+    assert not fuses(monkeypatch, failing(RuntimeError("no engine for this")))
+    assert not adjoints._fuses(torch.device("cpu"), torch.float32)
+
+
+def test_that_memory_ran_out_says_nothing_of_cudnn(monkeypatch):
+    with pytest.raises(torch.cuda.OutOfMemoryError, match="out of memory"):
+        fuses(monkeypatch, failing(torch.cuda.OutOfMemoryError("CUDA out of memory")))
