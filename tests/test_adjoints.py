@@ -23,11 +23,12 @@ def test_corners_are_those_that_the_largest_comes_from(width, divide):
 def fuses(monkeypatch, fused):
     """What is found out where cuDNN's convolution does as `fused`, on a card that is the CPU."""
     ones = torch.ones
-    monkeypatch.setattr(torch, "ones", lambda *size, device, dtype: ones(*size, dtype=dtype))
-    monkeypatch.setattr(torch.backends.cudnn, "is_available", lambda: True)
-    monkeypatch.setattr(torch.version, "hip", None)
-    monkeypatch.setattr(torch, "cudnn_convolution_relu", fused, raising=False)
-    return adjoints._fuses.__wrapped__(torch.device("cuda"), torch.float32)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "ones", lambda *size, device, dtype: ones(*size, dtype=dtype))
+        patch.setattr(torch.backends.cudnn, "is_available", lambda: True)
+        patch.setattr(torch.version, "hip", None)
+        patch.setattr(torch, "cudnn_convolution_relu", fused, raising=False)
+        return adjoints._fuses.__wrapped__(torch.device("cuda"), torch.float32)
 
 
 def failing(error):
