@@ -16,7 +16,7 @@ import torch.distributed as dist
 import gatys
 from gatys import objective as objective_module
 from gatys.canvas import WHOLE
-from gatys.processes import Team, join
+from gatys.processes import Team, join, leave
 from gatys.strips import Strips
 from gatys.terms import TemporalTarget
 
@@ -230,7 +230,7 @@ def main(folder, *names):
             found[f"refused {count}"] = refused(net, canvas)
             found[f"sent {count}"] = part.sent
     (folder / f"{team.rank}.json").write_text(json.dumps(found))
-    dist.destroy_process_group()
+    leave()
 
 
 if __name__ == "__main__":
