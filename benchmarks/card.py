@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 import gatys
-from gatys.adjoints import corners
+from gatys.adjoints import average, corners, gate, shut, to_taken
 from gatys.gram import gram_sum
 from gatys.lbfgs import LBFGS
 from gatys.objective import Objective
@@ -80,12 +80,11 @@ def operations(device, edge=1024, channels=64):
 
     x, weight, bias = some(1, channels, edge, edge), some(channels, channels, 3, 3), some(1, channels, 1, 1).flatten()
     y, gradient, pulled = x.relu(), some(1, channels, edge, edge), some(1, channels, edge // 2, edge // 2)
-    open_, shut, zero = y.bool(), y.le(0), y.new_zeros(())
+    open_, ours = y.bool(), gate(y)
     pooled, index = F.max_pool2d(y, 2, return_indices=True)
     taken = corners(pooled, index, edge, divide=True)
     fours = pulled.new_empty(1, edge // 2, 2, edge // 2, 2, channels).permute(0, 5, 1, 2, 3, 4)
     parts = [fours[:, :, :, corner // 2, :, corner % 2] for corner in range(4)]
-    spread = y.permute(0, 2, 3, 1).view(1, edge // 2, 2, edge // 2, 2, channels)
     wide = y.permute(0, 2, 3, 1).flatten(1, 2)
 
     def in_copies():
@@ -95,25 +94,21 @@ def operations(device, edge=1024, channels=64):
         for corner, part in enumerate(parts, start=1):
             torch.mul(pulled, taken.eq(corner).view(torch.int8), out=part)
 
-    def by_where():
-        for corner, part in enumerate(parts, start=1):
-            torch.where(taken.eq(corner), pulled, zero, out=part)
-
     def fused(x, weight):
         return lambda: torch.cudnn_convolution_relu(x, weight, bias, (1, 1), (1, 1), (1, 1), 1)
 
     pairs = {
-        "which units were open": {"bool": y.bool, "comparison": lambda: y.le(0)},
+        "which units were open": {"bool": y.bool, "ours": lambda: gate(y)},
         "the gradient through them": {
             "product": lambda: gradient.mul_(open_.view(torch.int8)),
-            "masked_fill_": lambda: gradient.masked_fill_(shut, 0),
+            "ours": lambda: shut(gradient, ours),
         },
         "which was taken": {
             how: lambda d=d: corners(pooled, index, edge, divide=d) for how, d in (("shifts", 0), ("remainder", 1))
         },
-        "the gradient to what was taken": {"products": by_products, "where": by_where},
-        "average pooling": {"avg_pool2d": lambda: F.avg_pool2d(y, 2), "mean": lambda: spread.mean(dim=(2, 4))},
-        "Gram sum": {"float32 copies": in_copies, "gram_sum": lambda: gram_sum(y)},
+        "the gradient to what was taken": {"products": by_products, "ours": lambda: to_taken(pulled, taken)},
+        "average pooling": {"avg_pool2d": lambda: F.avg_pool2d(y, 2), "ours": lambda: average(y)},
+        "Gram sum": {"float32 copies": in_copies, "ours": lambda: gram_sum(y)},
     }
     if device == "cuda":
         few = {n: fused(some(1, n, edge, edge), some(channels, n, 3, 3)) for n in (3, 8, 16)}

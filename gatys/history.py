@@ -29,7 +29,7 @@ class History:
     """
 
     def __init__(self, size: int, like: Tensor, device: torch.device, dtype: torch.dtype, add: Add):
-        self._size, self._like, self._add = size, like, add
+        self._size, self._add = size, add
         near = device == like.device and dtype == like.dtype
         self._rows: _Near | _Far = _Near(size, like) if near else _Far(like, device, dtype, add)
         self._products = np.zeros((2, 0, 0))
@@ -139,7 +139,8 @@ class _Near:
 
     def drop(self, index: int) -> None:
         slot = self.slots.pop(index)
-        self._matrix[2 * slot : 2 * slot + 2].zero_()  # numbers that are not finite would spoil the sums
+        if index == len(self.slots):  # the last one may be dropped for numbers that would spoil the sums, even times 0
+            self._matrix[2 * slot : 2 * slot + 2].zero_()
 
     def _used(self) -> tuple[Tensor, int]:
         """The rows up to the last slot in use, and the number of slots."""

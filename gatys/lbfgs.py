@@ -64,6 +64,7 @@ class LBFGS:
     def tell(self, loss: Tensor, gradient: Tensor) -> None:
         value, squares = self._unit.apply(loss, gradient)
         finite = math.isfinite(value) and math.isfinite(squares)
+        pair = ()
         if self._loss is None:
             if not finite:
                 self.setbacks += 1
@@ -74,8 +75,6 @@ class LBFGS:
             pair = self._trial - self.best, self._gradient.neg_().add_(gradient)  # no copy that can be spared
             self.best, self._loss, self._gradient, self._squares = self._trial, value, gradient, squares
             self._length, self._failures = 1.0, 0
-            self._turn(*pair)
-            return
         else:
             if not finite or value > self.ACCIDENT * self._loss:
                 self.setbacks += 1
@@ -83,7 +82,7 @@ class LBFGS:
             self._shorten(value if finite else math.inf)
             if self._failures > self.PATIENCE:
                 self._forget()
-        self._turn()
+        self._turn(*pair)
 
     def lighter(self) -> LBFGS:
         if self._history_size == 1:

@@ -41,7 +41,7 @@ class Terms:
     @property
     def layers(self) -> dict[str, Tensor]:
         """Of each picture, (N,), what each layer adds to its term."""
-        return dict(zip(self._names, self._values[5:], strict=True))
+        return dict(zip(self._names, self._values[len(self._TERMS) + 1 :], strict=True))
 
     def clone(self) -> Terms:
         return Terms(self._values.clone(), self._names)
@@ -57,15 +57,15 @@ class Terms:
     @property
     def finite(self) -> bool:
         """Whether the total and its gradient are, of all pictures."""
-        return math.isfinite(self._read[0]) and math.isfinite(self._read[4])
+        return math.isfinite(self._read[0]) and math.isfinite(self._read[len(self._TERMS)])
 
     def sums(self) -> dict[str, float]:
         """Each term summed over the batch."""
-        return dict(zip(self._TERMS, self._read[:4], strict=True))
+        return dict(zip(self._TERMS, self._read, strict=False))
 
     def layer_sums(self) -> dict[str, float]:
         """Each layer's part summed over the batch."""
-        return dict(zip(self._names, self._read[5:], strict=True))
+        return dict(zip(self._names, self._read[len(self._TERMS) + 1 :], strict=True))
 
     def check(self, gradient: Tensor) -> None:
         """Raise ValueError where a picture's total or `gradient` is not finite; it says where that begins."""

@@ -220,11 +220,10 @@ class ContentTerm:
     def _owned(self, name: str, core: Tensor, part: Tile) -> tuple[Tensor, Tensor | None]:
         """A tile's part of the target and its guides as `core` is, of which only a whole picture's is kept there."""
         target, owned = self._features[name], (..., *part.owned(name))
-        if name in self._here and self._here[name][0].dtype == core.dtype and core.shape[-2:] == target.shape[-2:]:
-            return self._here[name]
-        self._here.pop(name, None)
-        found = target[owned].to(core), None if self._guides is None else self._guides[name][owned].to(core)
-        if core.shape[-2:] == target.shape[-2:]:
+        whole, found = core.shape[-2:] == target.shape[-2:], self._here.pop(name, None)
+        if not whole or found is None or found[0].dtype != core.dtype:
+            found = target[owned].to(core), None if self._guides is None else self._guides[name][owned].to(core)
+        if whole:
             self._here[name] = found
         return found
 

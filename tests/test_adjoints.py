@@ -1,4 +1,4 @@
-"""What a pooling took, told in few bits."""
+"""What differs by device: poolings, and what is found out about cuDNN."""
 
 import pytest
 import torch
@@ -18,6 +18,14 @@ def test_corners_are_those_that_the_largest_comes_from(width, divide):
     expected = torch.where(pooled > 0, 1 + fours.argmax(dim=-1), 0)
     assert found.dtype == torch.uint8 and torch.equal(found.long(), expected)
     assert set(found.unique().tolist()) == {0, 1, 2, 3, 4} or width < 9
+
+
+@pytest.mark.parametrize("size", [(8, 6), (7, 9)])
+def test_an_average_is_that_of_pytorch(size):
+    x = torch.rand(2, 3, *size, dtype=torch.float64).contiguous(memory_format=torch.channels_last)
+    found = adjoints.average(x)
+    torch.testing.assert_close(found, F.avg_pool2d(x, 2), rtol=1e-14, atol=0)
+    assert found.is_contiguous(memory_format=torch.channels_last)
 
 
 def fuses(monkeypatch, fused):

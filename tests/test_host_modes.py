@@ -75,11 +75,8 @@ def test_memory_settings_on_an_emulated_card():
     assert ran.returncode == 0, ran.stderr
     found = json.loads(ran.stdout.splitlines()[-1])
     assert {"NORMAL_VRAM", "LOW_VRAM", "NO_VRAM", "HIGH_VRAM", "--gpu-only"} <= set(found)
-    # from the CPU's picture, since average pooling adds up in another order there: less than a level, the same in all
-    assert {seen["difference"] for seen in found.values()} == {found["NORMAL_VRAM"]["difference"]}
-    assert found["NORMAL_VRAM"]["difference"] < 1 / 255
     for state, seen in found.items():
-        assert not seen["unsupported"], found
+        assert seen["difference"] == 0 and not seen["unsupported"], found
         assert seen["device"] == ("privateuseone" if state == "--gpu-only" else "cpu")
     assert found["NO_VRAM"]["loaded"] < 1 == found["HIGH_VRAM"]["loaded"]  # the host did leave weights behind
     assert 0 < found["NORMAL_VRAM"]["pressed"] < 1  # and took a part of them away
