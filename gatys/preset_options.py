@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from .found_files import PAPER_FILE, hub_folder
 from .options import build_parser
 from .preset import Preset
 from .presets import presets, weights_from
@@ -47,19 +46,24 @@ def fill_options(options: argparse.Namespace, size: tuple[int, int]) -> None:
 
 
 def find_weights(preset: Preset) -> str:
-    """The weights of a preset as `load_vgg19` takes them: the path of their file, unless they are "imagenet".
+    """The weights of a preset as `load_vgg19` takes them: the path of their file, "imagenet", or "paper" to fetch them.
+
+    Files are looked for in the current folder, and in the one of kept weights and below that.
 
     Raises:
         FileNotFoundError: if the file is in no place where it is looked for; the message says where it is published.
     """
     if preset.weights == "imagenet":
         return preset.weights
-    places = [Path(), Path(torch.hub.get_dir()) / "gatys"]
-    found = next((place / preset.weights for place in places if (place / preset.weights).is_file()), None)
+    kept = hub_folder()
+    places = [Path(preset.weights), kept / preset.weights, *sorted(kept.rglob(preset.weights))]
+    found = next((path for path in places if path.is_file()), None)
+    if found is None and preset.weights == PAPER_FILE:
+        return "paper"
     if found is None:
         raise FileNotFoundError(
             f"--preset {preset.name} needs {preset.weights}, which is neither in the current folder nor in "
-            f"{places[1]}; fetch it from {weights_from(preset.weights)}, or give --weights another file, imagenet or "
+            f"{kept}; fetch it from {weights_from(preset.weights)}, or give --weights another file, paper, imagenet or "
             "untrained"
         )
     return str(found)

@@ -10,11 +10,11 @@ from types import MappingProxyType
 from typing import Any
 
 from .preset import STRETCH, Preset
-from .weights import imagenet_source
+from .weights import imagenet_source, paper_source
 
 WEIGHTS_FROM: Mapping[str, str] = MappingProxyType(
     {
-        "vgg_normalised.pth": "https://github.com/naoto0804/pytorch-AdaIN/releases/download/v0.0.0/vgg_normalised.pth",
+        "vgg_normalised.pth": paper_source().url,
         # download_models.sh:2 of leongatys/PytorchNeuralStyleTransfer
         "vgg_conv.pth": "https://bethgelab.org/media/uploads/pytorch_models/vgg_conv.pth",
         # models/download_models.py:10 of ProGamerGov/neural-style-pt

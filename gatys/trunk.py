@@ -103,8 +103,12 @@ def forward(
 
     Returns:
         The tape, if it was asked for.
+
+    Raises:
+        ValueError: for a layer that VGG-16 does not have, if the filters are those of one.
     """
     wanted = set(layers)
+    net.check_layers(wanted)
     first, rest = _steps(wanted)
     kept = Tape(part, part.window(image), wanted, linear=net.responses == "conv")
     pooled = _first_block(net, image, first, kept, see, keep=tape)

@@ -17,8 +17,11 @@ from torch import Tensor, nn
 from .choices import POOLINGS, RESPONSES
 from .layers import LAYERS, Layer, layer_name, layers_down_to, minimum_size
 
-__all__ = ["LAYERS", "POOLINGS", "RESPONSES", "VGG19", "Layer", "NetworkTag"]
+__all__ = ["LAYERS", "NOT_IN_VGG16", "POOLINGS", "RESPONSES", "VGG19", "Layer", "NetworkTag"]
 __all__ += ["check_image", "layer_name", "layers_down_to", "minimum_size"]
+
+NOT_IN_VGG16 = ("conv3_4", "conv4_4", "conv5_4")
+"""The layers of VGG-19 that VGG-16, configuration D of the same paper, does not have; the others are alike."""
 
 
 def check_image(image: Tensor, layers: Iterable[str] = (), what: str = "image") -> None:
@@ -80,13 +83,17 @@ class VGG19(nn.Module):
     (RGB, same range) are the preprocessing that belongs to the weights.
     """
 
-    def __init__(self, pooling: str = "average", weights: str = "unnamed"):
+    def __init__(self, pooling: str = POOLINGS[0], weights: str = "unnamed"):
         super().__init__()
         if pooling not in POOLINGS:
             raise ValueError(f"pooling: expected one of {', '.join(POOLINGS)}, got {pooling!r}")
         self.pooling = pooling
         self.responses = RESPONSES[0]  # another of them, or another preprocessing: `reading.read_as`
         self.tag = NetworkTag(weights, pooling, "")
+        self.absent: frozenset[str] = frozenset()
+        """Layers that are the identity because the file of the filters has none: those of `NOT_IN_VGG16`, or none."""
+        self.remark: str | None = None
+        """What whoever gets a picture of this network should be told, such as that its filters are not trained."""
         for layer in LAYERS.values():
             self.add_module(layer.name, _Convolution(layer.in_channels, layer.channels, 3, padding=1))
         self.register_buffer("mean", torch.zeros(3))
@@ -105,9 +112,10 @@ class VGG19(nn.Module):
             `{name as given: (N, C, floor(H / stride), floor(W / stride))}`, differentiable in `image`.
 
         Raises:
-            ValueError: for an unknown layer, or a picture smaller than `minimum_size(layers)`.
+            ValueError: for an unknown or absent layer, or a picture smaller than `minimum_size(layers)`.
         """
         asked = {name: layer_name(name) for name in layers}
+        self.check_layers(asked.values())
         need = minimum_size(asked.values())
         if min(image.shape[-2:]) < need:
             height, width = image.shape[-2:]
@@ -117,6 +125,14 @@ class VGG19(nn.Module):
             )
         found = self._responses(image, set(asked.values()))
         return {name: found[canonical] for name, canonical in asked.items()}
+
+    def check_layers(self, layers: Iterable[str]) -> None:
+        """Raise ValueError if one of `layers`, by canonical names, is `absent`."""
+        for name in sorted(self.absent.intersection(layers)):
+            before = f"{name[:-1]}{int(name[-1]) - 1}"
+            raise ValueError(
+                f"{name} is not in {self.tag.weights}, which is VGG-16; choose {before}, or the filters of a VGG-19"
+            )
 
     def _responses(self, image: Tensor, wanted: set[str]) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}

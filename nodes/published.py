@@ -8,6 +8,7 @@ from typing import Any
 from ..gatys.layers import STYLE_LAYERS
 from ..gatys.preset import STRETCH, Preset
 from ..gatys.presets import presets, weights_from
+from ..gatys.weights import PAPER_FILE
 
 WIDGETS = {
     "GatysLoadVGG19": ("weights", "pooling", "preprocessing", "responses"),
@@ -53,6 +54,7 @@ def _values(settings: dict[str, Any]) -> dict[str, Any]:
         "layers": _text(settings["content_layers"]),
         **{name: style.get(name, 0.0) for name in STYLE_LAYERS},
         "more_layers": _text(more),
+        "weights": "paper" if settings["weights"] == PAPER_FILE else settings["weights"],  # as Load VGG19 calls it
     }
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import gatys
-from gatys import cli, preset_options
+from gatys import cli, preset_options, weights
 from gatys.images import save_image
 
 SMALL = ["--weights", "untrained", "--size", "48", "--steps", "2"]
@@ -81,13 +81,16 @@ def test_what_is_given_wins_even_if_it_is_the_default(pictures, option):
     assert getattr(given, name) != getattr(filled, name)
 
 
+NOT_FETCHED = ("leongatys-pytorch", "neural-style", "neural-style-pt")
+
+
 def test_an_unknown_preset_lists_those_there_are(pictures, capsys):
     code, _, said = run(capsys, *pictures, "--preset", "gatys")
     assert code == 2 and said.count("\n") == 1
     assert all(name in said for name in gatys.presets)
 
 
-@pytest.mark.parametrize("name", [name for name, preset in gatys.presets.items() if preset.weights != "imagenet"])
+@pytest.mark.parametrize("name", NOT_FETCHED)
 def test_missing_weights_are_named_with_their_place(pictures, capsys, name):
     code, _, said = run(capsys, *pictures, "--preset", name)
     preset = gatys.presets[name]
@@ -99,11 +102,20 @@ def test_missing_weights_are_named_with_their_place(pictures, capsys, name):
 
 
 def test_weights_in_the_current_folder_are_found(pictures, tmp_path):
-    for folder in (tmp_path / "torch" / "hub" / "gatys", tmp_path):
+    for folder in (tmp_path / "torch" / "hub" / "gatys" / "below", tmp_path / "torch" / "hub" / "gatys", tmp_path):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "vgg_conv.pth").touch()
         options = preset_options.parse_options([*pictures, "--preset", "leongatys-pytorch"])
         assert options.weights == str((folder / "vgg_conv.pth") if folder != tmp_path else "vgg_conv.pth")
+
+
+def test_the_papers_weights_are_fetched_unless_they_are_there(pictures, tmp_path, capsys, monkeypatch):
+    assert preset_options.parse_options([*pictures, "--preset", "gatys2016"]).weights == "paper"
+    monkeypatch.setattr(weights, "paper_source", lambda: weights.Source("http://127.0.0.1:9/vgg_normalised.pth", "0"))
+    code, _, said = run(capsys, *pictures, "--preset", "gatys2016", "--size", "48")
+    assert code == 2 and "gatys: error: could not get the 'paper' weights from http://127.0.0.1:9/" in said
+    (tmp_path / "vgg_normalised.pth").touch()
+    assert preset_options.parse_options([*pictures, "--preset", "gatys2016"]).weights == "vgg_normalised.pth"
 
 
 def test_without_a_preset_nothing_is_filled(pictures):

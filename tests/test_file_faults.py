@@ -29,7 +29,7 @@ from PIL import EpsImagePlugin, Image
 from safetensors.torch import load_file, save_file
 
 import gatys
-from gatys import cli, images, state_file, tensorfile, weights
+from gatys import cli, download, images, state_file, tensorfile, weights
 from gatys.bank import StyleFileError, load_style, save_style, style_path
 from gatys.checkpoint import FORMAT, Checkpoint, CheckpointError
 from gatys.files import replacing
@@ -74,8 +74,8 @@ def pictures():
 
 @pytest.fixture(scope="module")
 def style():
-    net = gatys.load_vgg19()
-    return gatys.extract_style(net, torch.rand(1, 3, 32, 32), layers={"conv1_1": 1.0})
+    net = gatys.load_vgg19("untrained", pooling="average")
+    return gatys.extract_style(net, torch.rand(1, 3, 32, 32), layers={"conv1_1": 1.0}, normalize=False)
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ def failed_download(monkeypatch, folder, reply, content):
         source = Source(server.url, hashlib.sha256(content).hexdigest()[:8])
         monkeypatch.setattr(weights, "imagenet_source", lambda: source)
         with pytest.raises(WeightsError) as caught:
-            weights._imagenet_state(folder, None)
+            gatys.load_vgg19("imagenet", folder=folder, pooling="average")
         assert server.url in told(caught) and str(folder) in told(caught) and "choose 'untrained'" in told(caught)
     assert tree(folder.parent) == before
     return str(caught.value)
@@ -177,7 +177,7 @@ def test_a_server_that_lies(tmp_path, monkeypatch, reply, words):
 
 
 def test_a_download_without_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(weights, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(download, "MAX_BYTES", 1 << 20)
     assert "more than 1048576 bytes came" in failed_download(monkeypatch, tmp_path, http(bytes(3 << 20)), b"")
 
 
@@ -194,7 +194,7 @@ def test_a_disk_that_fills_during_the_download(tmp_path, monkeypatch, checkpoint
 def test_a_folder_that_cannot_be_written_to(folder, monkeypatch):
     monkeypatch.setattr(weights, "imagenet_source", lambda: Source("http://127.0.0.1:9/vgg19-0.pth", "0"))
     with pytest.raises(WeightsError) as caught:
-        weights._imagenet_state(Path(folder), None)
+        gatys.load_vgg19("imagenet", folder=folder, pooling="average")
     assert folder in told(caught)
 
 
@@ -203,13 +203,13 @@ def test_a_read_only_folder_that_has_the_weights_serves(tmp_path, monkeypatch, c
     monkeypatch.setattr(weights, "imagenet_source", lambda: Source("http://127.0.0.1:9/vgg19-0.pth", "0"))
     for function in ("mkdir", "replace", "rename", "unlink"):  # root may write anywhere: whatever would, fails
         monkeypatch.setattr(os, function, lambda *_, **__: pytest.fail("wrote to a read-only folder"))
-    assert weights._imagenet_state(tmp_path, None)["conv1_1.bias"].shape == (64,)
+    assert gatys.load_vgg19("imagenet", folder=tmp_path, pooling="average").tag.weights == "imagenet"
 
 
 def test_a_damaged_file_of_an_earlier_download_says_what_to_delete(tmp_path):
     (tmp_path / IMAGENET_FILE).write_bytes(b"\0" * 1000)
     with pytest.raises(WeightsError) as caught:
-        weights._imagenet_state(tmp_path, None)
+        gatys.load_vgg19("imagenet", folder=tmp_path, pooling="average")
     assert f"or delete {tmp_path / IMAGENET_FILE}, which is then downloaded again" in told(caught)
 
 
@@ -218,7 +218,7 @@ def test_two_processes_that_download_at_once(tmp_path, checkpoint):
         from pathlib import Path
         from gatys import weights
         weights.imagenet_source = lambda: weights.Source({{url!r}}, {hashlib.sha256(checkpoint).hexdigest()[:8]!r})
-        state = weights._imagenet_state(Path({str(tmp_path / "models")!r}), None)
+        state = weights.load_vgg19("imagenet", folder={str(tmp_path / "models")!r}).state_dict()
         print(len(state), float(state["conv5_4.weight"].sum()))
     """
     source = Path(weights.__file__).parents[1]
@@ -242,11 +242,13 @@ def test_one_that_comes_second_keeps_what_the_first_has_made(tmp_path, monkeypat
         source = Source(server.url, hashlib.sha256(checkpoint).hexdigest()[:8])
         monkeypatch.setattr(weights, "imagenet_source", lambda: source)
         monkeypatch.setattr(os, "replace", lambda *_: pytest.fail("replaced a file that may be in use"))
-        pieces = weights._download(source, tmp_path / IMAGENET_FILE)
-        next(pieces)
-        save_file({"first": torch.zeros(1)}, tmp_path / IMAGENET_FILE)
-        for _ in pieces:
-            pass
+
+        def first(done, total):
+            if not (tmp_path / IMAGENET_FILE).exists():
+                save_file({"first": torch.zeros(1)}, tmp_path / IMAGENET_FILE)
+
+        with pytest.raises(WeightsError, match="no VGG-19 or VGG-16 among its 1 keys"):
+            gatys.load_vgg19("imagenet", folder=tmp_path, progress=first, pooling="average")
     assert list(load_file(tmp_path / IMAGENET_FILE)) == ["first"] and os.listdir(tmp_path) == [IMAGENET_FILE]
 
 
@@ -258,7 +260,7 @@ def test_what_a_killed_download_left_is_swept_and_no_others(tmp_path, monkeypatc
             os.utime(path, (time.time() - age,) * 2)
     monkeypatch.setattr(weights, "imagenet_source", lambda: Source("http://127.0.0.1:9/vgg19-0.pth", "0"))
     with pytest.raises(WeightsError):
-        weights._imagenet_state(tmp_path, None)
+        gatys.load_vgg19("imagenet", folder=tmp_path, pooling="average")
     assert sorted(os.listdir(tmp_path)) == [".vgg19-new", "vgg19-mine"]
 
 
@@ -295,7 +297,7 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path, monkeypatch, kind, form):
         path.write_bytes(b"".join(first[: 3 * (form == "second")]) + CODE[kind])
     before = tree(tmp_path)
     with pytest.raises(WeightsError) as caught:
-        gatys.load_vgg19(path)
+        gatys.load_vgg19(path, pooling="average")
     assert "never run" in told(caught) or "no checkpoint that PyTorch reads safely" in told(caught)
     with pytest.raises(StyleFileError):
         load_style(path)
@@ -332,7 +334,7 @@ def bomb(kind):
 def test_archives_that_swell(tmp_path, kind, words):
     (tmp_path / "bomb.pth").write_bytes(bomb(kind))
     with pytest.raises(WeightsError, match=words) as caught:
-        gatys.load_vgg19(tmp_path / "bomb.pth")
+        gatys.load_vgg19(tmp_path / "bomb.pth", pooling="average")
     told(caught)
 
 
@@ -340,7 +342,7 @@ def test_a_pickle_of_many_parts(tmp_path, monkeypatch):
     monkeypatch.setattr(state_file, "_MAX_PICKLE", 1000)
     torch.save({f"{number}": number for number in range(1000)}, tmp_path / "long.pth")
     with pytest.raises(WeightsError, match="more than 1000 bytes besides its tensors") as caught:
-        gatys.load_vgg19(tmp_path / "long.pth")
+        gatys.load_vgg19(tmp_path / "long.pth", pooling="average")
     told(caught)
 
 
@@ -349,8 +351,8 @@ def test_a_checkpoint_that_is_too_large_is_not_read(tmp_path, suffix):
     path = tmp_path / f"large{suffix}"
     with path.open("wb") as file:
         file.truncate(1 << 40)  # takes no space
-    with pytest.raises(WeightsError, match="large.* has 1099511627776 bytes, more than any VGG-19") as caught:
-        gatys.load_vgg19(path)
+    with pytest.raises(WeightsError, match="large.* has 1099511627776 bytes, more than any VGG ") as caught:
+        gatys.load_vgg19(path, pooling="average")
     told(caught)
 
 
@@ -390,14 +392,14 @@ def test_a_safetensors_header_that_lies(tmp_path, header, length):
     size = len(header) if length is None else length
     path.write_bytes(size.to_bytes(8, "little") + header + bytes(256))
     with pytest.raises(WeightsError, match="lies.safetensors is cut off, damaged or not") as caught:
-        gatys.load_vgg19(path)
+        gatys.load_vgg19(path, pooling="average")
     told(caught)
 
 
 def test_names_inside_a_file_are_not_printed_as_they_are(tmp_path):
     save_file({"\x1b]0;gotcha\x07\n" + "x" * 5000: torch.zeros(1)}, tmp_path / "a.safetensors")
-    with pytest.raises(WeightsError, match="no VGG-19 among its 1 keys") as caught:
-        gatys.load_vgg19(tmp_path / "a.safetensors")
+    with pytest.raises(WeightsError, match="no VGG-19 or VGG-16 among its 1 keys") as caught:
+        gatys.load_vgg19(tmp_path / "a.safetensors", pooling="average")
     told(caught)
 
 
@@ -476,7 +478,7 @@ def test_names_that_no_file_can_have(tmp_path, monkeypatch, pictures, name):
             call()
         assert str(caught.value).isprintable()
     with pytest.raises(WeightsError, match="there is no file"):
-        gatys.load_vgg19(f"{name}.safetensors")
+        gatys.load_vgg19(f"{name}.safetensors", pooling="average")
     with pytest.raises(StyleFileError):
         load_style(name)
     assert tree(tmp_path) == {}
@@ -709,7 +711,7 @@ def test_a_picture_that_cannot_be_saved_is_kept_elsewhere(tmp_path, monkeypatch,
         real(source, target)
 
     monkeypatch.setattr(os, "replace", full)
-    quick = "--size 32 --steps 1 --levels 1 --device cpu --style-layers conv1_1 --content-layers conv1_1 --quiet"
+    quick = "--weights untrained --size 32 --steps 1 --levels 1 --device cpu --style-layers conv1_1 --content-layers conv1_1 --quiet"
     assert cli.main(["a.png", "a.png", "-o", "out.jpg", *quick.split()]) == 2
     (kept,) = Path("tmp").glob("gatys-*/result.png")
     out, err = capsys.readouterr()
@@ -766,7 +768,8 @@ def test_the_command_line_refuses_in_one_line(tmp_path, monkeypatch, capsys, kin
     monkeypatch.chdir(tmp_path)
     before = tree(tmp_path)
     given, words = REFUSED[kind]
-    assert cli.main([*given.split(), "--size", "32", "--steps", "1", "--levels", "1", "--device", "cpu"]) == 2
+    quick = "--weights untrained --size 32 --steps 1 --levels 1 --device cpu"
+    assert cli.main([*quick.split(), *given.split()]) == 2
     out, err = capsys.readouterr()
     complaint = err.splitlines()[-1]
     assert out == "" and complaint.startswith("gatys: error: ") and err.count("error") == 1 and words in complaint

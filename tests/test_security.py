@@ -8,7 +8,7 @@ import pytest
 from torchvision.models import VGG19_Weights
 
 import gatys
-from gatys.weights import imagenet_source
+from gatys.weights import imagenet_source, paper_source
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted([ROOT / "__init__.py", *(ROOT / "gatys").glob("*.py"), *(ROOT / "nodes").glob("*.py")])
@@ -22,7 +22,7 @@ MODULES = "asyncio code ctypes dill cffi ftplib httpx imaplib marshal multiproce
 MODULES += " shelve smtplib socket socketserver ssl subprocess telnetlib urllib3 webbrowser xmlrpc aiohttp joblib"
 MODULES += " torch.utils.cpp_extension torch.package concurrent.futures.process urllib http"
 MODULES = {*MODULES.split()}
-NETWORK = ("gatys/weights.py", {"urllib.request", "http.client"})
+NETWORK = ("gatys/download.py", {"urllib.request", "http.client"})
 ALLOWED = dict([NETWORK]) | {
     "gatys/__init__.py": {"importlib.import_module"},  # of its own modules, by a table
     "gatys/jobs.py": {"multiprocessing"},  # --workers: Python's own, which run this package
@@ -72,7 +72,7 @@ def test_the_package_imports_nothing_but_what_is_public():
         getattr(gatys, "os.system")
 
 
-def test_the_network_is_used_for_one_download():
+def test_the_network_is_used_for_two_downloads(monkeypatch):
     opened = [
         file for file, tree in TREES.items() for name, _ in calls(tree) if "urlopen" in name or "urlretrieve" in name
     ]
@@ -80,6 +80,13 @@ def test_the_network_is_used_for_one_download():
     source = imagenet_source()
     assert source.url == VGG19_Weights.IMAGENET1K_V1.url  # both are written down here: no other torchvision decides
     assert source.url == f"https://download.pytorch.org/models/vgg19-{source.sha256}.pth" and len(source.sha256) == 8
+    monkeypatch.delenv("HF_ENDPOINT", raising=False)
+    paper = paper_source()
+    assert paper.url == "https://github.com/naoto0804/pytorch-AdaIN/releases/download/v0.0.0/vgg_normalised.pth"
+    assert paper.sha256 == "804ca2835ecf7539f0cd2a7ac3c18ce81e6f8468969ae7117ac0c148d286bb4a"
+    assert all(
+        re.fullmatch(r"https://huggingface\.co/(spaces|datasets)/.*/vgg_normalised\.pth", m) for m in paper.mirrors
+    )
 
 
 def test_checkpoints_are_read_as_data_only():

@@ -18,12 +18,14 @@ import tempfile
 import time
 import traceback
 import warnings
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import atheris
+import h5py
 import numpy as np
 import safetensors.torch
 import torch
@@ -38,7 +40,7 @@ with atheris.instrument_imports(include=["gatys", "PIL", "pickletools"], enable_
     from gatys.vgg import NetworkTag
 
 SLOW = 10  # seconds
-SUFFIXES = (".pth", ".safetensors", ".pt")
+SUFFIXES = (".pth", ".safetensors", ".pt", ".h5", ".whl")
 
 
 # what is opened
@@ -46,10 +48,10 @@ SUFFIXES = (".pth", ".safetensors", ".pt")
 
 def load_weights(data: bytes) -> None:
     if data:
-        scratch = SCRATCH.with_suffix(SUFFIXES[data[0] % 3])
+        scratch = SCRATCH.with_suffix(SUFFIXES[data[0] % len(SUFFIXES)])
         scratch.write_bytes(data[1:])
         try:
-            weights._file_state(scratch, "auto")
+            weights.read_filters(scratch)
         except weights.WeightsError as problem:
             return problem
 
@@ -101,6 +103,15 @@ def weight_files():
             yield b"\0" + buffer.getvalue()
     for state in states[:2]:
         yield b"\1" + safetensors.torch.save(state)
+        buffer = io.BytesIO()
+        with h5py.File(buffer, "w") as file:
+            for key, value in state.items():
+                file[key.replace(".", "/")] = value.numpy()
+        yield b"\3" + buffer.getvalue()
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("weights.h5", buffer.getvalue())
+        yield b"\4" + packed.getvalue()
 
 
 def style_files():
