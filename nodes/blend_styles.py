@@ -27,7 +27,6 @@ class BlendStyles(io.ComfyNode):
                     min=-1.0,
                     max=2.0,
                     step=0.05,
-                    round=0.001,
                     tooltip="0 is style a alone, 1 is style b alone, 0.5 half of each. Below 0 or above 1 it extrapolates: "
                     "more of one by moving away from the other, which few paintings could have; that is logged, and both "
                     "need the same layers.",

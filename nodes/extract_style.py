@@ -43,7 +43,6 @@ class ExtractStyleGrams(io.ComfyNode):
                         min=0.0,
                         max=1e6,
                         step=0.05,
-                        round=0.0001,
                         tooltip=f"Weight of {name}: {what}. 0 leaves the layer out; twice the weight makes it count twice "
                         "as much beside the others.",
                     )

@@ -42,7 +42,6 @@ class KeepLuminance(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.05,
-                    round=0.0001,
                     tooltip="How far to go, as a share: 0 leaves the result in its own colours, 1 takes the content's in "
                     "full. The luminance is the same at both ends, unless match_luminance is on.",
                 ),

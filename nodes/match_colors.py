@@ -45,7 +45,6 @@ class MatchColors(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.05,
-                    round=0.0001,
                     tooltip="How far to go, as a share: 0 leaves the style picture as it is, 1 takes the content's colours "
                     "in full.",
                 ),

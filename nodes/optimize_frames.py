@@ -85,7 +85,6 @@ class GatysOptimizeFrames(io.ComfyNode):
                     min=0.0,
                     max=1e12,
                     step=0.1,
-                    round=0.000001,
                     tooltip="How strongly a frame is held to the last one. 0: not at all, flickers. 1: calm. 10: strokes hardly "
                     "move, and what is missing in the first frame comes slowly. Made for normalised extraction.",
                 ),

@@ -36,6 +36,13 @@ class Installation:
     comfy: Path
     python: str
 
+    @property
+    def newer(self) -> bool:
+        """Whether it is a host as of 2026 (0.28.2): there a cancel is no `Exception`, a progress bar leaves values out that come
+        soon after another, and the server checks choices before anything runs."""
+        source = (self.comfy / "comfy" / "model_management.py").read_text(encoding="utf-8")
+        return "class InterruptProcessingException(BaseException)" in source
+
 
 def find_installation() -> Installation | None:
     """COMFYUI_PATH, or the ComfyUI whose `custom_nodes/` this is in; its Python is COMFYUI_PYTHON, or this one."""

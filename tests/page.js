@@ -5,7 +5,6 @@
 const { chromium } = require("playwright-core")
 const fs = require("fs")
 const path = require("path")
-const [url, executablePath, pictures, ...files] = process.argv.slice(2)
 const NOTES = ["Note", "MarkdownNote", "Reroute"]
 
 const fit = () => {
@@ -32,23 +31,31 @@ const look = (notes) => ({
   )
 })
 
-async function main() {
+/** The page in a new browser, once our nodes are there; `heard` is called with each error. */
+async function open(url, executablePath, heard, more = {}) {
   const settings = {
     "Comfy.TutorialCompleted": true,
     "Comfy.Workflow.Persist": false,
     "Comfy.Minimap.Visible": false,
-    "Comfy.Graph.CanvasInfo": false
+    "Comfy.Graph.CanvasInfo": false,
+    ...more
   }
   await fetch(`${url}/api/settings`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(settings) })
   const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader"] })
   const page = await browser.newPage({ viewport: { width: 1600, height: 950 } })
-  let errors = []
-  page.on("pageerror", (error) => errors.push(`${error.message}\n${error.stack}`))
-  page.on("console", (message) => message.type() === "error" && errors.push(`${message.text()} (${message.location().url})`))
+  page.on("pageerror", (error) => heard(`${error.message}\n${error.stack}`))
+  page.on("console", (message) => message.type() === "error" && heard(`${message.text()} (${message.location().url})`))
   await page.goto(url, { waitUntil: "domcontentloaded" })
   const ready = () => window.app?.graph && Object.keys(window.LiteGraph?.registered_node_types ?? {}).some((type) => type === "GatysOptimize")
   await page.waitForFunction(ready, null, { timeout: 180000 })
   await page.waitForTimeout(2000)
+  return { browser, page }
+}
+
+async function main() {
+  const [url, executablePath, pictures, ...files] = process.argv.slice(2)
+  let errors = []
+  const { browser, page } = await open(url, executablePath, (error) => errors.push(error))
   const report = { frontend: await page.evaluate(() => window.__COMFYUI_FRONTEND_VERSION__), start: errors, workflows: {} }
   for (const file of files) {
     errors = []
@@ -65,7 +72,14 @@ async function main() {
     report.workflows[name] = { ...seen, errors, prompt: output }
   }
   await browser.close()
-  await new Promise((written) => process.stdout.write(JSON.stringify(report), written)) // a pipe takes it in pieces
+  return report
 }
 
-main().then(() => process.exit(0), (error) => (console.error(error), process.exit(2)))
+/** Run `work` as a program that writes what it returns to stdout. */
+function program(work) {
+  const write = (report) => new Promise((written) => process.stdout.write(JSON.stringify(report), written)) // a pipe takes it in pieces
+  work().then(write).then(() => process.exit(0), (error) => (console.error(error), process.exit(2)))
+}
+
+if (require.main === module) program(main)
+module.exports = { open, program }

@@ -57,7 +57,8 @@ def test_whole_graph_paints_reports_and_previews(server):
     (result,) = saved(server, run)
     assert is_result(result, pixels(1))
     values = [value for name, value, _ in run.progress if name == "optimize"]
-    assert values == list(range(1, steps + 1)) and {top for *_, top in run.progress} == {steps}
+    assert values[0] == 1 and values[-1] == steps and {top for *_, top in run.progress} == {steps}
+    assert values == (sorted(set(values)) if INSTALLATION.newer else list(range(1, steps + 1)))
     assert run.previews
     for data in run.previews:
         shown = Image.open(io.BytesIO(data))
@@ -81,14 +82,16 @@ def test_only_what_changed_runs_again(server):
 
 def test_cancel_ends_within_one_evaluation_and_the_next_run_is_good(server):
     large = pixels(3, 192, 192)  # an evaluation takes longer than the message
+    pressed = []
 
     def cancel(name, value):
-        if name == "optimize" and value == 2:
+        if name == "optimize" and value >= 2 and not pressed:  # newer hosts leave values out
+            pressed.append(value)
             server.interrupt()
 
     run = server.run(graph(server, 200, content=large), on_progress=cancel)
     assert run.status == "interrupted"
-    assert 2 <= max(value for name, value, _ in run.progress if name == "optimize") <= 3
+    assert pressed[0] <= max(value for name, value, _ in run.progress if name == "optimize") <= pressed[0] + 1
     after = server.run(graph(server, 3, content=large))
     assert is_result(saved(server, after)[0], large)
     assert {"vgg19", "content", "style"} <= set(after.cached)
@@ -136,7 +139,7 @@ def name_missing_weights(prompt):
     [
         (unwire, "GatysOptimize: content, style: expected at least one target"),
         (name_an_unknown_layer, "GatysExtractContentFeatures: unknown layer 'conv9_9'"),
-        (name_missing_weights, "GatysLoadVGG19: weights: expected 'untrained'"),
+        (name_missing_weights, "GatysLoadVGG19: weights: expected 'auto', 'paper', 'imagenet', 'untrained' or a file"),
     ],
 )
 def test_what_went_wrong_reaches_the_client(server, spoil, message):
@@ -151,6 +154,17 @@ def test_minimum_size_reaches_the_client(server):
     assert run.status == "error"
     assert "GatysExtractContentFeatures: content image: 40 x 6 pixels is too small for conv4_2" in run.message
     assert "at least 8 x 8" in run.message
+
+
+def test_content_too_small_for_the_layers_of_a_larger_style_reaches_the_client(server):
+    prompt = graph(server, 3, content=pixels(1, 60, 60), style=pixels(2, 256, 256))
+    prompt["content"]["inputs"]["levels"] = prompt["style"]["inputs"]["levels"] = 3
+    run = server.run(prompt)
+    assert run.status == "error"
+    assert "GatysOptimize: content: 60 x 60 pixels are 15 x 15 at the coarsest of 3 levels, but conv5_1" in run.message
+    assert "extract with at most 2 levels, make the picture larger, or choose shallower layers" in run.message
+    prompt["content"]["inputs"]["levels"] = prompt["style"]["inputs"]["levels"] = 0
+    assert is_result(saved(server, server.run(prompt))[0], pixels(1, 60, 60))
 
 
 @pytest.mark.parametrize("steps", [0, 10**9])
@@ -275,14 +289,45 @@ def test_signatures_of_the_standin_are_the_hosts(probed):
     assert real.keys() == standin.keys()
     for name, described in standin.items():
         if "parameters" not in described:
-            assert described == real[name], name
+            here = as_here(described, "exception") if "exception" in described else described
+            assert here == real[name], name
             continue
         here, there = described["parameters"], real[name]["parameters"]
+        if INSTALLATION.newer:  # a default that is made anew each time
+            there = {
+                key: [kind, "None" if default == "<factory>" else default] for key, (kind, default) in there.items()
+            }
         assert here.items() <= there.items(), name  # the stand-in may leave parameters out, that nobody passes
         needed = {name for name, (kind, default) in there.items() if default is None and not kind.startswith("VAR")}
         assert needed <= here.keys(), name
 
 
+def as_here(seen, key):
+    """The stand-in's bases of an exception, which are the older host's, as those of the host at hand."""
+    return seen | {key: [base for base in seen[key] if base != "Exception"]} if INSTALLATION.newer else seen
+
+
+def only(told, like):
+    """Of nested dictionaries, the keys that `like` has: a newer host may tell more about a node, never anything else."""
+    if isinstance(told, dict) and isinstance(like, dict):
+        return {key: only(told[key], value) for key, value in like.items()}
+    if isinstance(told, list) and isinstance(like, list) and len(told) == len(like):
+        return [only(*pair) for pair in zip(told, like, strict=True)]
+    return told
+
+
 @pytest.mark.parametrize("what", ["folders", "progress", "interruption", "moves", "loading", "node", "preview size"])
 def test_standin_behaves_as_the_host(probed, what):
-    assert probed["standin"]["behaviours"][what] == probed["real"]["behaviours"][what]
+    standin, real = (probed[which]["behaviours"][what] for which in ("standin", "real"))
+    if INSTALLATION.newer:
+        if what == "interruption":
+            standin = as_here(standin, "bases")
+        elif what == "progress":  # a value so soon after another is left out, unless it comes with a picture
+            standin["calls"].remove([5, 40, None, "7"])
+        elif what == "moves":  # under a budget of one layer it loads none
+            unmoved = standin["nothing, inference mode True"]
+            standin |= {name: unmoved for name in standin if name.startswith(("one layer", "not quite"))}
+        elif what == "node":
+            real = only(real, standin)
+            standin["info"]["output_name"][2] = "named"  # an output without a name has its id, no longer its type
+    assert standin == real

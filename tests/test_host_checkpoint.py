@@ -15,7 +15,7 @@ def test_a_killed_server_goes_on_with_the_same_prompt(tmp_path):
     first = host_server.Server(INSTALLATION, base, "--cpu")
 
     def kill(node, value):
-        if node == "optimize" and value == 25:
+        if node == "optimize" and value >= 25:  # newer hosts leave values out
             first.kill()
 
     try:
@@ -30,7 +30,8 @@ def test_a_killed_server_goes_on_with_the_same_prompt(tmp_path):
         run = second.run(graph(second, STEPS, checkpoint_every=0.01))
         (result,) = saved(second, run)
         values = [value for node, value, _ in run.progress if node == "optimize"]
-        assert 25 <= values[0] <= STEPS and values == list(range(values[0], STEPS + 1))
+        assert 25 <= values[0] <= STEPS and values[-1] == STEPS
+        assert values == (sorted(set(values)) if INSTALLATION.newer else list(range(values[0], STEPS + 1)))
         assert f"going on from step {values[0] - 1} of {STEPS}, found in {state}" in second.log_text()
         assert list(folder.glob("*.safetensors")) == []
         (whole,) = saved(second, second.run(graph(second, STEPS)))

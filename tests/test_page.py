@@ -1,4 +1,5 @@
 """Every example workflow in ComfyUI's own page: opened in headless Chromium, turned into a prompt, run on the server.
+And numbers typed into every float widget, in both ways in which the page draws nodes.
 
 Needs a host as test_host.py does, Node.js with the module playwright-core (where NODE_PATH says) and a Chromium (the
 program that CHROMIUM names, or one on the PATH). The frontend is the host's own and, for each folder in
@@ -41,6 +42,19 @@ SWITCHED_OFF = {
     ("blend_styles", "GatysBlendStyles", BYPASSED): RUNS,
 }
 """Workflow, node and mode, and what becomes of it: a picture, or the server's word for a wire that is missing."""
+FLOATS = {
+    node_id: floats
+    for node_id, info in json.loads((ROOT / "tests" / "schemas.json").read_text(encoding="utf-8")).items()
+    if (
+        floats := {
+            name: options
+            for kind in ("required", "optional")
+            for name, (socket, options) in info["input"].get(kind, {}).items()
+            if socket == "FLOAT"
+        }
+    )
+}
+"""Of each node, its widgets of this kind and their options."""
 FOLDER = "gatys-style.transfer-v0.1"  # no blanks: newer aiohttp serves no web files of a folder that has some
 
 
@@ -182,3 +196,68 @@ def test_nodes_bypassed_or_muted(page, variant):
         run = page.server.run(prompt)
         assert run.status == "success", run.message
         assert any(output.get("images") for output in run.outputs.values())
+
+
+# numbers
+
+
+def texts(options):
+    """What is typed into a widget, all in its range: many digits before the point, and zeros behind it last."""
+    low, high = options["min"], options["max"]
+    large = "1234.56789" if high > 2000 else f"{high - 0.0123456:.7f}"
+    return [large, *(["-0.000123"] if low < 0 else []), "0.000123" if low <= 0 else f"{low + 0.0000123:.7f}"]
+
+
+@pytest.fixture(scope="module", params=["classic", "vue"])
+def typed(request, page):
+    """What became of numbers typed with real keys; the second way is called Nodes 2.0 in the settings."""
+    file = page.server.base / "numbers.json"
+    numbers = {node: {name: texts(options) for name, options in floats.items()} for node, floats in FLOATS.items()}
+    file.write_text(json.dumps(numbers), encoding="utf-8")
+    command = ["node", str(ROOT / "tests" / "page_numbers.js"), f"http://127.0.0.1:{page.server.port}", CHROMIUM]
+    done = subprocess.run(
+        [*command, request.param, str(file)], check=False, capture_output=True, text=True, timeout=900
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def each(typed):
+    """The node, the widget and what was seen after each text."""
+    assert {node: set(found) for node, found in typed.items()} == {node: set(floats) for node, floats in FLOATS.items()}
+    for node, widgets in typed.items():
+        for name, found in widgets.items():
+            assert [seen["typed"] for seen in found] == texts(FLOATS[node][name])
+            yield from ((f"{node} {name}: {seen}", FLOATS[node][name], seen) for seen in found)
+
+
+def decimals(text):
+    return len(text.partition(".")[2])
+
+
+def shows(text, number):
+    """All its digits, and no more zeros than people are used to."""
+    return float(text.replace(",", "")) == number and decimals(text) <= max(3, decimals(f"{number:.10f}".rstrip("0")))
+
+
+def test_typed_numbers_are_sent_and_shown_with_all_their_digits(typed):
+    for where, _, seen in each(typed):
+        number = float(seen["typed"])
+        assert seen["sent"] == number and shows(seen["shown"], number), where
+        # entering the field and leaving it again changes nothing
+        assert seen["left"] == number and shows(seen["leftShown"], number), where
+
+
+def test_saved_numbers_are_opened_and_shown_with_all_their_digits(typed):
+    opened = [(where, seen) for where, _, seen in each(typed) if "again" in seen]
+    assert len(opened) == sum(map(len, FLOATS.values()))
+    for where, seen in opened:
+        assert seen["again"] == float(seen["typed"]) and shows(seen["againShown"], seen["again"]), where
+
+
+def test_arrows_move_by_the_step(typed):
+    moved = [(where, options, seen) for where, options, seen in each(typed) if "up" in seen]
+    assert len(moved) == sum(map(len, FLOATS.values()))
+    for where, options, seen in moved:
+        assert seen["before"] == 0.5, where
+        assert seen["up"] == round(0.5 + options["step"], 10), where  # to the last bit

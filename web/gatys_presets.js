@@ -61,22 +61,13 @@ function sizeInto(node, name) {
   return shown?.naturalWidth ? [shown.naturalWidth, shown.naturalHeight] : null
 }
 
-/** Show at least four digits: a coefficient of 0.0015 must not look like 0. */
-function showDigits(widget) {
-  if (typeof widget.value !== "number" || !widget.value || widget.options?.precision == null) return
-  const digits = 3 - Math.floor(Math.log10(Math.abs(widget.value)))
-  const needed = [...Array(Math.max(0, digits) + 1).keys()].find((n) => +widget.value.toFixed(n) === widget.value) ?? digits
-  widget.options.precision = Math.max(widget.options.precision, needed)
-}
-
 function set(node, name, value) {
   const widget = node.widgets?.find((one) => one.name === name)
   if (!widget) return false
   widget.value = value
   widget.callback?.(value, app.canvas, node)
   if (widget.advanced ?? widget.options?.advanced) node.showAdvanced = true // what was set should be seen
-  widget.value = value // the callback of a number rounds it
-  showDigits(widget)
+  widget.value = value // the callback of a whole number rounds it
   return true
 }
 
@@ -138,8 +129,5 @@ app.registerExtension({
     menu.serialize = false
     menu.label = say("label")
     menu.tooltip = say("tooltip")
-  },
-  loadedGraphNode(node) {
-    if (node.comfyClass in NODES) node.widgets?.forEach(showDigits)
   }
 })
