@@ -18,7 +18,7 @@ from .identity import digest
 from .images import ImageError, Picture, fit, load_image
 from .options import NO_CONTENT
 from .presets import presets
-from .pyramid import fewest_levels, resolve_levels
+from .pyramid import fewest_levels, levels_with_room, resolve_levels
 from .regions import RegionalStyle, regional_style
 from .schedule import split_steps
 from .start import INITS
@@ -191,6 +191,8 @@ def _check_sizes(options: argparse.Namespace, given: Inputs, canvas: Canvas) -> 
         counts.append((style.levels, f"style {path!r}", style.automatic))
         layers += style.layers
     levels = _common_levels(options, counts)
+    if all(automatic for *_, automatic in counts):
+        levels = max(1, levels_with_room(levels, given.size, layers))
     log.debug("result: %d x %d, %d levels", given.size[1], given.size[0], levels)
     resolve_levels(levels, given.size, layers, "result")
     split_steps(options.steps, levels)

@@ -12,7 +12,7 @@ import os
 import signal
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,8 +48,10 @@ def find_jobs(content: str, out: str | None) -> list[Job] | None:
 
     Paths of a list start from its folder; empty lines and such with # are comments. Results are .png files in `out`.
 
+    The folder for the results need not be there: `folder_for` makes it, once nothing else is wrong.
+
     Raises:
-        ImageError: without a picture or a folder for the results, and for two that would have the same result.
+        ImageError: without a picture or a place for the results, and for two that would have the same result.
     """
     source = Path(content)
     if os.path.isdir(source):
@@ -61,8 +63,9 @@ def find_jobs(content: str, out: str | None) -> list[Job] | None:
         return None
     if not contents:
         raise ImageError(f"CONTENT: expected pictures in {content!r}, got none; put some there, or give a picture")
-    if out is None or not os.path.isdir(out):
+    if not out:
         raise ImageError(f"--out: expected a folder for the results of many pictures, got {out!r}; create and give one")
+    _check_folder(out)
     jobs = [Job(path, Path(out, f"{path.stem}.png")) for path in contents]
     seen: dict[Path, Path] = {}
     for job in jobs:
@@ -72,6 +75,52 @@ def find_jobs(content: str, out: str | None) -> list[Job] | None:
             )
         seen[job.out] = job.content
     return jobs
+
+
+def _check_folder(out: str) -> None:
+    """Raise ImageError where `out` neither is a folder that can be written to nor can become one."""
+    expected, path = "--out: expected a folder for the results of many pictures", Path(out)
+    there = next((place for place in (path, *path.parents) if os.path.lexists(place)), path)
+    if not os.path.isdir(there):
+        raise ImageError(f"{expected}, got {out!r}, but {str(there)!r} is no folder; give another path")
+    if there != path and path.suffix.lower() in SUFFIXES:
+        raise ImageError(f"{expected}, got {out!r}, the name of a picture; give a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ImageError(
+            f"{expected}, got {out!r}, but {str(there)!r} is not writable; give another path or change its permissions"
+        )
+
+
+@contextmanager
+def folder_for(jobs: Sequence[Job], out: str) -> Iterator[None]:
+    """Make the folder for the results, with those that it lies in; when none has come of it, they are gone again.
+
+    Raises:
+        ImageError: where the system refuses.
+    """
+    new = [place for place in (Path(out), *Path(out).parents) if not os.path.isdir(place)]
+    try:
+        os.makedirs(out, exist_ok=True)
+    except OSError as problem:
+        raise ImageError(f"--out: the folder {out!r} cannot be made ({problem}); give another path") from problem
+    try:
+        yield
+    finally:
+        if new and not any(job.out.exists() or _is_held(job) for job in jobs):
+            for job in jobs:
+                job.failure.unlink(missing_ok=True)
+                job.lock.unlink(missing_ok=True)
+            with suppress(OSError):  # someone has put something else there
+                for place in (jobs[0].lock.parent, *new):
+                    if place.exists():
+                        place.rmdir()
+
+
+def _is_held(job: Job) -> bool:
+    if not job.lock.exists():
+        return False
+    with job.lock.open("a") as file:
+        return not _lock(file.fileno())
 
 
 @contextmanager

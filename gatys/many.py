@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from .console import INTERRUPTED, complain, tell
-from .jobs import Job, begin, launch, summary, work
+from .jobs import Job, begin, folder_for, launch, summary, work
 from .memory import free_memory, is_out_of_memory
 from .option_checks import check_options
 
@@ -31,6 +31,10 @@ def paint_many(
         paint: paints one in this process.
         worker: what each of several processes does.
         run: what this process is a worker of; None for the one that is asked for it all.
+
+    Raises:
+        ValueError: for what would be wrong with every picture, before the folder for the results is made, and where
+            that cannot be.
     """
     if options.save_style is not None:
         raise ValueError("--save-style: expected one CONTENT, got many; keep the style by a run of one picture")
@@ -42,15 +46,16 @@ def paint_many(
     check_options(_one_of(options, jobs[0]))
     if run is not None:
         return _work(options, jobs, paint, run)
-    run, there = begin(jobs)
-    if options.workers == 1:
-        codes = [_work(options, jobs, paint, run)]
-    else:
-        threads = max(1, torch.get_num_threads() // options.workers)
-        given = [([*argv, *_for_worker(options, index)], run, threads) for index in range(options.workers)]
-        codes = launch(worker, given)
-    line, counts = summary(jobs, options.out, there)
-    tell(line)
+    with folder_for(jobs, options.out):
+        run, there = begin(jobs)
+        if options.workers == 1:
+            codes = [_work(options, jobs, paint, run)]
+        else:
+            threads = max(1, torch.get_num_threads() // options.workers)
+            given = [([*argv, *_for_worker(options, index)], run, threads) for index in range(options.workers)]
+            codes = launch(worker, given)
+        line, counts = summary(jobs, options.out, there)
+        tell(line)
     if INTERRUPTED in codes:
         return INTERRUPTED
     if counts["left"]:

@@ -103,6 +103,7 @@ def resolve_levels(levels: Levels, size: tuple[int, int], layers: Iterable[str],
     Raises:
         ValueError: for anything but "auto" or a positive integer, or where the coarsest level is too small for `layers`.
     """
+    layers = tuple(layers)
     short, need = min(size), minimum_size(layers)
     if levels == "auto":
         levels = 1 + max(0, round(math.log2(short / AUTOMATIC_EDGE)))
@@ -113,13 +114,18 @@ def resolve_levels(levels: Levels, size: tuple[int, int], layers: Iterable[str],
             f"{what}: {size[1]} x {size[0]} pixels is too small for these layers, which need at least {need} x {need}; "
             "enlarge it, or choose shallower layers"
         )
-    if min(level_size(size, levels - 1)) < need:
-        most = max(n for n in range(1, levels) if min(level_size(size, n - 1)) >= need)
+    if (most := levels_with_room(levels, size, layers)) < levels:
         raise ValueError(
             f"levels: {levels} levels make this {what} of {size[1]} x {size[0]} pixels smaller than the {need} pixels "
             f"that its layers need; use at most {most}"
         )
     return levels
+
+
+def levels_with_room(levels: int, size: tuple[int, int], layers: Iterable[str]) -> int:
+    """How many of so many levels of a picture of `size` (height, width) have a unit of every layer; 0 if none has."""
+    need = minimum_size(layers)
+    return sum(min(level_size(size, level)) >= need for level in range(levels))
 
 
 def fewest_levels(counts: Iterable[tuple[int, bool]]) -> tuple[int, int | None]:

@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .pyramid import fewest_levels
-from .vgg import VGG19, NetworkTag
+from .pyramid import fewest_levels, level_size, levels_with_room
+from .vgg import LAYERS, VGG19, NetworkTag
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +112,43 @@ def common_levels(content: ContentTarget | None, style: StyleTarget | None) -> i
             "extract both with the same number, or with 'auto'"
         )
     return fewest
+
+
+def fit_levels(content: ContentTarget | None, style: StyleTarget | None, size: tuple[int, int]) -> int:
+    """The number of levels that both targets give and that a result of `size` (height, width) has room for.
+
+    Where it was left to the pictures' sizes, it is lowered until each layer of both has a unit at the coarsest level.
+
+    Raises:
+        ValueError: as `common_levels` and `check_room` do.
+    """
+    levels = common_levels(content, style)
+    given = [target for target in (content, style) if target is not None]
+    if all(target.automatic for target in given):
+        levels = max(1, levels_with_room(levels, size, [name for target in given for name in target.layers]))
+    check_room(content, style, size, levels - 1)
+    return levels
+
+
+def check_room(content: ContentTarget | None, style: StyleTarget | None, size: tuple[int, int], level: int) -> None:
+    """Raise ValueError unless each layer of both targets has a unit at `level` of a result of `size` (height, width).
+
+    A target fits its own picture; the style's may be larger than the content, and its layers deeper.
+    """
+    given = {"style": style, "content": content}
+    whose = {name: what for what, target in given.items() if target is not None for name in target.layers}
+    room = levels_with_room(level + 1, size, whose)
+    if room > level:
+        return
+    deepest = max(whose, key=lambda name: LAYERS[name].stride)
+    need, (height, width) = LAYERS[deepest].stride, level_size(size, level)
+    raise ValueError(
+        f"{'result' if content is None else 'content'}: {size[1]} x {size[0]} pixels"
+        + (f" are {width} x {height} at the coarsest of {level + 1} levels" if room else "")
+        + f", but {deepest} of the {whose[deepest]} needs at least {need} x {need}; "
+        + (f"extract with at most {room} level{'s' if room > 1 else ''}, " if room else "")
+        + f"make the picture larger, or choose shallower layers for the {whose[deepest]}"
+    )
 
 
 def check_network(net: VGG19, target: ContentTarget | StyleTarget, what: str) -> None:

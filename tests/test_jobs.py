@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -184,6 +185,101 @@ def test_refusals(monkeypatch):
         find_jobs("in", "out")
 
 
+# the folder for the results
+
+
+@pytest.mark.parametrize("out", ["results/", "deep/er/results"])
+def test_the_folder_for_the_results_is_made(loads, capsys, out):
+    assert cli.main(["in", "style.png", *QUICK, "-o", out]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"{out}: 3 pictures, 3 made"
+    assert sorted(path.name for path in Path(out).glob("*.png")) == ["a.png", "b.png", "c.png"]
+    Path(out, "b.png").unlink()
+    assert cli.main(["in", "style.png", *QUICK, "-o", out]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"{out}: 3 pictures, 1 made, 2 there before"
+
+
+def test_the_command_of_the_readme_with_workers():
+    Path("in").rename("photos")
+    drawing("painting.jpg", (36, 30), 9)
+    command = [sys.executable, "-m", "gatys", "photos/", "painting.jpg", "-o", "results/", "--workers", "4", *QUICK]
+    command += ["--weights", "untrained"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "results/: 3 pictures, 3 made"
+    assert sorted(path.name for path in Path("results").glob("*.png")) == ["a.png", "b.png", "c.png"]
+
+
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [
+        ("style.png", "got 'style.png', but 'style.png' is no folder; give another path"),
+        ("style.png/deep/er", "got 'style.png/deep/er', but 'style.png' is no folder; give another path"),
+        ("gone", "got 'gone', but 'gone' is no folder; give another path"),
+        ("new.png", "got 'new.png', the name of a picture; give a folder"),
+        ("sealed/new", "got 'sealed/new', but 'sealed' is not writable; give another path or change its permissions"),
+        ("sealed", "got 'sealed', but 'sealed' is not writable; "),
+        ("", "got ''; create and give one"),
+    ],
+)
+def test_no_place_for_the_results(loads, monkeypatch, capsys, out, said):
+    Path("gone").symlink_to("nowhere")
+    Path("sealed").mkdir()
+    monkeypatch.setattr(os, "access", lambda place, mode: Path(place) != Path("sealed"))
+    before = sorted(Path().rglob("*"))
+    assert cli.main(["in", "style.png", *QUICK, "-o", out]) == 2
+    expected = "gatys: error: --out: expected a folder for the results of many pictures"
+    assert capsys.readouterr().err.startswith(f"{expected}, {said}")
+    assert sorted(Path().rglob("*")) == before and not loads
+
+
+def test_a_folder_that_the_system_refuses(loads, capsys):
+    name = "x" * 300
+    assert cli.main(["in", "style.png", *QUICK, "-o", name]) == 2
+    assert f"gatys: error: --out: the folder '{name}' cannot be made (" in capsys.readouterr().err
+    assert not loads
+
+
+@pytest.mark.parametrize("folder_there", [False, True])
+@pytest.mark.parametrize("what", ["option", "every picture", "weights", "Ctrl-C", "workers"])
+def test_no_new_folder_is_left_when_nothing_is_painted(monkeypatch, loads, folder_there, what):
+    argv, code = [], 2
+    if what == "option":
+        argv = ["--load-style", "none.safetensors"]
+    elif what == "every picture":
+        for path in Path("in").iterdir():
+            path.write_bytes(b"no picture")
+    elif what == "weights":
+        monkeypatch.setattr(cli, "load_vgg19", load_vgg19)
+        argv = ["--weights", "none.pth"]
+    elif what == "Ctrl-C":
+
+        def interrupted(*given, **rest):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(cli, "optimize", interrupted)
+        code = 130
+    else:
+        monkeypatch.setattr(many, "launch", lambda worker, given: [-9, -9])
+        argv, code = ["--workers", "2", "--memory", "1"], 1
+    if folder_there:
+        Path("new/er").mkdir(parents=True)
+    assert cli.main(["in", "style.png", *QUICK, "-o", "new/er", *argv]) == code
+    assert Path("new/er").exists() == Path("new").exists() == folder_there
+
+
+def test_a_new_folder_stays_where_another_works_in_it_or_has_put_something_there():
+    found = find_jobs("in", "new")
+    with ExitStack() as other:
+        with jobs.folder_for(found, "new"):
+            assert other.enter_context(held(found[2], "of another machine"))
+        assert found[2].lock.exists()
+    found = find_jobs("in", "newer")
+    with jobs.folder_for(found, "newer"):
+        Path("newer/notes.md").write_text("hers")
+    assert Path("newer/notes.md").read_text() == "hers"
+
+
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
@@ -218,6 +314,7 @@ def test_a_worker_that_is_killed_costs_its_picture_only():
         drawing(f"in/{name}.png", (40, 30), seed)
     command = [sys.executable, "-m", "gatys", "in", "style.png", *QUICK, "--steps", "99", "-o", "out", "--workers", "2"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command += ["--weights", "untrained"]
     running = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while len(results()) < 2 and running.poll() is None:
         time.sleep(0.02)
