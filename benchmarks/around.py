@@ -38,7 +38,7 @@ class Clock(dict):
 
 def around(size, steps, precision):
     clock, step = Clock(), Clock()
-    net = clock("loading the filters", lambda: gatys.load_vgg19("untrained"))
+    net = clock("loading the filters", lambda: gatys.load_vgg19("untrained", pooling="average"))
     pictures = [torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1)]
     content = clock("extraction of the content", lambda: gatys.extract_content(net, pictures[0], normalize=True))
     style = clock("extraction of the style", lambda: gatys.extract_style(net, pictures[1], normalize=True))
@@ -69,13 +69,15 @@ def around(size, steps, precision):
 
 
 def batches(size, rounds, device, precision):
-    net = gatys.load_vgg19("untrained").to(device)
+    net = gatys.load_vgg19("untrained", pooling="average").to(device)
     counts = (1, 2, 4) if device == "cpu" else (1, 2, 4, 8)
     start = noise(max(counts), (size, size), seed=0).to(device)
-    style = gatys.extract_style(net, noise(1, (size, size), seed=9).to(device))
+    style = gatys.extract_style(net, noise(1, (size, size), seed=9).to(device), normalize=False)
     evaluations = {}
     for n in counts:
-        objective = Objective(net, content=gatys.extract_content(net, start[:n]), style=style, precision=precision)
+        objective = Objective(
+            net, content=gatys.extract_content(net, start[:n], normalize=False), style=style, precision=precision
+        )
         evaluations[n] = Bounded(
             objective,
             make_plan((size, size), objective.layers, device=device, tile=None, batch=n, dtype=objective.dtype),

@@ -44,8 +44,8 @@ def milliseconds(work, device, calls=15, warm=5):
 def evaluations(size, pooling, device):
     net = gatys.load_vgg19("untrained", pooling).to(device)
     pictures = [noise(1, (size, size), seed=seed).to(device) for seed in range(3)]
-    content = gatys.extract_content(net, pictures[0], {"conv4_2": 1.0})
-    style = gatys.extract_style(net, pictures[1], STYLE)
+    content = gatys.extract_content(net, pictures[0], {"conv4_2": 1.0}, normalize=False)
+    style = gatys.extract_style(net, pictures[1], STYLE, normalize=False)
     for precision in ("float32", "bfloat16", "float16"):
         objective = Objective(net, content=content, style=style, precision=precision)
         plain = milliseconds(lambda: objective.terms(pictures[2]), device)  # noqa: B023 (called here)

@@ -61,7 +61,7 @@ def main():
     parser.add_argument("--steps", type=int, default=32)
     options = parser.parse_args()
     marks = [options.steps // 8, options.steps // 4, options.steps // 2]
-    net = gatys.load_vgg19("untrained")
+    net = gatys.load_vgg19("untrained", pooling="average")
     for pair in PAIRS:
         pictures = [load_image(EXAMPLES / name, options.size).pixels for name in pair]
         content = gatys.extract_content(net, pictures[0], normalize=True, levels=2)

@@ -40,7 +40,7 @@ def main():
     parser.add_argument("--size", type=int, default=160)
     parser.add_argument("--steps", type=int, default=120)
     options = parser.parse_args()
-    net = gatys.load_vgg19("untrained")
+    net = gatys.load_vgg19("untrained", pooling="average")
     content = gatys.extract_content(net, load_image(options.content, options.size).pixels, normalize=True)
     style = gatys.extract_style(net, load_image(options.style, options.size).pixels, normalize=True)
     targets = {"content": content, "style": style}

@@ -78,7 +78,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.frames < 2:
         parser.error(f"--frames: expected at least 2, got {args.frames}")
-    net = gatys.load_vgg19(args.weights).to(args.device)
+    net = gatys.load_vgg19(args.weights, pooling="average").to(args.device)
     picture = load_image(args.content, args.size + PAN * (args.frames - 1)).pixels
     style = gatys.extract_style(net, load_image(args.style, args.size).pixels, levels="auto", normalize=True)
     for name, film, pan in (

@@ -27,7 +27,7 @@ def main():
     parser.add_argument("--size", type=int, default=160)
     parser.add_argument("--steps", type=int, default=100)
     options = parser.parse_args()
-    net = gatys.load_vgg19("untrained")
+    net = gatys.load_vgg19("untrained", pooling="average")
     photo = load_image(EXAMPLES / "content.jpg", options.size).pixels
     for painting in ("style.jpg", "style2.jpg"):
         pixels = load_image(EXAMPLES / painting, options.size).pixels

@@ -26,7 +26,7 @@ def main():
     parser.add_argument("--ratio", nargs="+", default=["none", "1", "2", "4"])
     parser.add_argument("-o", "--out", type=Path, default=Path("."))
     options = parser.parse_args()
-    net = gatys.load_vgg19("untrained")
+    net = gatys.load_vgg19("untrained", pooling="average")
     content, style = (load_image(path, options.size).pixels for path in (options.content, options.style))
     for ratio in options.ratio:
         levels = 1 if ratio == "none" else "auto"

@@ -60,11 +60,14 @@ def bare(net, content, style):
 
 
 def build(which, size):
-    net = gatys.load_vgg19("untrained")
+    net = gatys.load_vgg19("untrained", pooling="average")
     pictures = [torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(seed)) for seed in range(3)]
     if which == "bare":
         return bare(net, *pictures[:2]), pictures[2]
-    content, style = gatys.extract_content(net, pictures[0]), gatys.extract_style(net, pictures[1])
+    content, style = (
+        gatys.extract_content(net, pictures[0], normalize=False),
+        gatys.extract_style(net, pictures[1], normalize=False),
+    )
     objective = gatys.Objective(net, content=content, style=style, style_weight=1e3)
 
     def evaluate(x):

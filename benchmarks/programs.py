@@ -153,10 +153,10 @@ def ours(job, folder, trace, **how):
     net = gatys.load_vgg19(folder / "caffe.pth", job["pooling"], layout="caffe").to(job["device"])
     pictures = [load_image(folder / f"{name}.png").pixels.to(job["device"]) for name in ("content", "style")]
     levels = how.pop("levels", "auto")
-    content = gatys.extract_content(net, pictures[0], {CONTENT: 1.0}, levels=levels)
+    content = gatys.extract_content(net, pictures[0], {CONTENT: 1.0}, levels=levels, normalize=False)
     # here a layer's term is sum((G/M - A/M)^2) / (4 N^2), there mean((G/NM - A/NM)^2)
     layers = {name: 4 / n**2 for name, n in CHANNELS.items()}
-    style = gatys.extract_style(net, pictures[1], layers, levels=content.levels)
+    style = gatys.extract_style(net, pictures[1], layers, levels=content.levels, normalize=False)
     trace.start()
     gatys.optimize(
         net,

@@ -46,7 +46,7 @@ def work(arguments):
     canvas, size = strips(team.count, team=team), (arguments.size, arguments.size)
     low, high = canvas.rows(size)
     picture = torch.rand(1, 3, high - low, size[1], generator=torch.Generator().manual_seed(team.rank))
-    net = gatys.load_vgg19("untrained")
+    net = gatys.load_vgg19("untrained", pooling="average")
     how = {"normalize": True, "canvas": canvas}
     objective = gatys.Objective(
         net,

@@ -54,9 +54,9 @@ def planned(size, way):
 
 
 def build(size):
-    net = gatys.load_vgg19("untrained")
-    content = gatys.extract_content(net, picture(*size, 0))
-    style = gatys.extract_style(net, picture(512, 512, 1))
+    net = gatys.load_vgg19("untrained", pooling="average")
+    content = gatys.extract_content(net, picture(*size, 0), normalize=False)
+    style = gatys.extract_style(net, picture(512, 512, 1), normalize=False)
     return gatys.Objective(net, content=content, style=style), picture(*size, 2)
 
 
@@ -93,7 +93,7 @@ def evaluate(size, ways, rounds):
 
 def run(size, tile, steps, memory):
     how = {} if memory is None else {"memory": int(memory * 2**30)}
-    net = gatys.load_vgg19("untrained")
+    net = gatys.load_vgg19("untrained", pooling="average")
     base = resident()
     began = time.perf_counter()
     content = gatys.extract_content(net, picture(*size, 0), normalize=True, dtype="auto", tile=tile, **how)

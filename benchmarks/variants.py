@@ -108,7 +108,7 @@ def main():
     parser.add_argument("--steps", type=int, default=60)
     options = parser.parse_args()
     marks = [options.steps // 4, options.steps // 2, options.steps]
-    net = gatys.load_vgg19("untrained")
+    net = gatys.load_vgg19("untrained", pooling="average")
     for pair in PAIRS:
         content_image, style_image = (load_image(EXAMPLES / name, options.size).pixels for name in pair)
         content = gatys.extract_content(net, content_image, normalize=True)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-POOLINGS = ("average", "max")
+POOLINGS = ("max", "average")
+"""Between the blocks, the default first: as VGG was trained, or as the paper has it; with trained filters max is better
+at everything that was measured (benchmarks/RESULTS.md, "Defaults")."""
+
+STEPS = 120
+CONTENT_WEIGHT, STYLE_WEIGHT, TV_WEIGHT = 0.002, 1.0, 0.0
+"""Defaults, chosen through trained filters (benchmarks/look.py), for normalised targets."""
 
 RESPONSES = ("relu", "conv")
 """Where a layer is read: after its rectifier, or before it, as only few implementations do."""

@@ -22,6 +22,7 @@ import os
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -49,14 +50,14 @@ from .records import Progress, Record, Result
 from .strip_files import save_strips
 from .studio import Studio
 from .vgg import VGG19
-from .weights import load_vgg19
+from .weights import UntrainedWarning, load_vgg19
 
 log = logging.getLogger(__name__)
 
 TERMINATED = 143
 UNTRAINED = (
     "untrained filters: colours and brush texture of the style, not the trained network of the paper; "
-    "use --weights imagenet for that"
+    "use --weights auto, or paper, for that"
 )
 _OF_OPTIMIZE = ("steps", "optimizer", "learning_rate", "content_weight", "style_weight", "tv_weight")
 _OF_OPTIMIZE += ("tv_form", "seed", "tile", "history_size", "memory", "padding", "precision", "graphs")
@@ -173,18 +174,26 @@ def _run(options: argparse.Namespace, canvas: Canvas = WHOLE, studio: Studio | N
         log.info(go_on(options))
     elif result.state is not None and writes:
         result.state.unlink(missing_ok=True)
+    if net.remark is not None and not studio.many:  # again, where it is seen beside the picture
+        log.warning(net.remark)
     if writes:
         tell(f"{out}: {size[1]} x {size[0]}, {steps}, {time.monotonic() - began:.1f} s, {losses}")
     return INTERRUPTED if interrupted else 0
 
 
 def _load_network(options: argparse.Namespace, device: torch.device) -> VGG19:
-    with Bar("weights", options.verbosity == "quiet", unit="B", unit_scale=True, delay=0.1) as bar:
+    with (
+        Bar("weights", options.verbosity == "quiet", unit="B", unit_scale=True, delay=0.1) as bar,
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore", UntrainedWarning)  # told in a line of its own
         net = load_vgg19(options.weights, options.pooling, layout=options.layout, progress=bar.reach)
     net = read_as(net, preprocessing=options.preprocessing, responses=options.responses)
     log.info("network: %s on %s", net.tag, device)
     if options.weights.partition(":")[0] == "untrained":
         log.info(UNTRAINED)
+    elif net.remark is not None:
+        log.error(net.remark)  # whatever is quiet: workers are
     return net.to(device)
 
 
@@ -206,8 +215,7 @@ def _descend(
         def follow(progress: Progress) -> None:
             record = progress.losses
             log.debug("step %d, level %d: %s", progress.step, progress.level, losses_of(record))
-            bar.set_postfix_str(f"level {progress.level}, {losses_of(record)}", refresh=False)
-            bar.reach(progress.step, progress.steps)
+            bar.follow(progress)
             if interruption.asked:
                 raise StopIteration
 

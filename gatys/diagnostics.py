@@ -45,7 +45,7 @@ def gradient_parts(objective: Objective, image: Tensor) -> Iterator[tuple[str, T
     if objective.tv_weight:
         yield (
             "tv",
-            objective.tv_weight * total_variation(image, objective.tv_form, ring=objective.padding == "circular")[1],
+            objective.tv_weight * total_variation(image, objective.tv_form, ring=objective.padding == "circular")[2],
         )
     if objective._temporal is not None and objective.temporal_weight:
         yield "temporal", objective.temporal_weight * objective._temporal(image, tuple(image.shape[-2:]))[1]

@@ -25,7 +25,7 @@ def extract_content(
     layers: Mapping[str, float] | Iterable[str] = CONTENT_LAYERS,
     levels: Levels = 1,
     *,
-    normalize: bool = False,
+    normalize: bool = True,
     mask: Tensor | None = None,
     padding: str = "zero",
     tile: int | str | None = "auto",
@@ -43,7 +43,7 @@ def extract_content(
         layers: coefficient c_l of each layer; a list of names means 1 each.
         levels: number of sizes, each half of the one before; "auto" goes down to about 128 px on the short edge.
         normalize: divide each layer's term by the spatial variance of its target, so that weights mean the same
-            for every network.
+            for every network; the default weights are made for that.
         mask: (H, W), (N, H, W) or (N, 1, H, W) in [0, 1], of any size: a factor on the content term at each
             position. 1 everywhere changes nothing.
         padding: what convolutions see beyond the picture's border, one of `tiles.PADDINGS`.
@@ -105,7 +105,7 @@ def extract_style(
     levels: Levels = 1,
     mask: Tensor | None = None,
     *,
-    normalize: bool = False,
+    normalize: bool = True,
     padding: str = "zero",
     tile: int | str | None = "auto",
     memory: int | None = None,
@@ -126,7 +126,7 @@ def extract_style(
         mask: (H, W), (N, H, W) or (N, 1, H, W) in [0, 1], of any size: which part of the painting counts
             (guided Gram matrix). Only for a single tensor of pictures.
         normalize: divide each layer's term by the mean square of its target Gram, so that weights mean the same
-            for every network.
+            for every network; the default weights are made for that.
         padding, tile, memory, callback: as for `extract_content`.
         device: where the target is kept; default that of the network.
         canvas: where the pictures lie; in strips `images` are the rows of this process, `mask` is whole.

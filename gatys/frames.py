@@ -17,12 +17,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .choices import STEPS
 from .objective import TEMPORAL_WEIGHT
 from .optimize import optimize
 from .pyramid import check_mask, resize
 from .records import Progress, Record
 from .regions import RegionalStyle
-from .targets import ContentTarget, StyleTarget, common_levels
+from .targets import ContentTarget, StyleTarget, fit_levels
 from .terms import TemporalTarget
 from .vgg import VGG19, check_image
 
@@ -59,7 +60,7 @@ def optimize_frames(
     *,
     style: StyleTarget | RegionalStyle | None = None,
     init: str | Tensor = "auto",
-    steps: int | Sequence[int] = 200,
+    steps: int | Sequence[int] = STEPS,
     later_steps: int | None = None,
     warm_start: bool = True,
     warped: Warped | None = None,
@@ -142,7 +143,7 @@ def optimize_frames(
         own_start = init if index == 0 or isinstance(init, str) else "content"
         how = {"init": own_start, "steps": steps}
         if warm_start and past is not None and past.share >= ENOUGH and (index > 0 or own_start == "auto"):
-            full_size = _at_full_size(later, common_levels(content, style))
+            full_size = _at_full_size(later, fit_levels(content, style, content.size))
             how = {"init": past.start(content.image, last), "steps": full_size}
         if past is not None and temporal_weight > 0:
             how["temporal"] = TemporalTarget(past.image, past.trust)

@@ -18,30 +18,44 @@ class Terms:
     They are the rows of one tensor, so that all of them are copied, and read from the device, at once.
 
     Args:
-        values: (5 + number of layers, N), float32 or wider: in the order of `_TERMS`, then of the layers.
+        values: (6 + number of layers, N), float32 or wider: in the order of `_TERMS`, the largest value of the gradient, what
+            the descent is told, then the layers.
         layers: what each layer adds to its term: "content conv4_2", "style conv1_1", ...
     """
 
     _TERMS = ("total", "content", "style", "tv")
+    _FIRST_LAYER = len(_TERMS) + 2
 
     def __init__(self, values: Tensor, layers: tuple[str, ...]):
         self._values, self._names = values, layers
 
     @classmethod
-    def of(cls, terms: Mapping[str, Tensor], layers: Mapping[str, Tensor], gradient: Tensor) -> Terms:
-        """From `_TERMS` and layers, (N,) each, and the gradient of the total."""
+    def of(
+        cls,
+        terms: Mapping[str, Tensor],
+        layers: Mapping[str, Tensor],
+        gradient: Tensor,
+        smooth: Tensor | None = None,
+    ) -> Terms:
+        """From `_TERMS`, layers and the total with rounded kinks, (N,) each, and the gradient of the latter.
+
+        Without the latter, nothing is rounded.
+        """
         total = terms["total"]
-        rows = [*(terms[name] for name in cls._TERMS), largest(gradient).expand_as(total), *layers.values()]
+        smooth = total if smooth is None else smooth
+        rows = [*(terms[name] for name in cls._TERMS), largest(gradient).expand_as(total), smooth, *layers.values()]
         wide = torch.promote_types(total.dtype, torch.float32)
         return cls(torch.stack([row.to(wide) for row in rows]), tuple(layers))
 
     total, content, style, tv = (property(lambda self, row=row: self._values[row]) for row in range(4))
     """Of each picture, (N,)."""
+    smooth = property(lambda self: self._values[5])
+    """(N,): the total with rounded kinks, of which the gradient is; the total where nothing is rounded."""
 
     @property
     def layers(self) -> dict[str, Tensor]:
         """Of each picture, (N,), what each layer adds to its term."""
-        return dict(zip(self._names, self._values[len(self._TERMS) + 1 :], strict=True))
+        return dict(zip(self._names, self._values[self._FIRST_LAYER :], strict=True))
 
     def clone(self) -> Terms:
         return Terms(self._values.clone(), self._names)
@@ -65,7 +79,7 @@ class Terms:
 
     def layer_sums(self) -> dict[str, float]:
         """Each layer's part summed over the batch."""
-        return dict(zip(self._names, self._read[len(self._TERMS) + 1 :], strict=True))
+        return dict(zip(self._names, self._read[self._FIRST_LAYER :], strict=True))
 
     def check(self, gradient: Tensor) -> None:
         """Raise ValueError where a picture's total or `gradient` is not finite; it says where that begins."""

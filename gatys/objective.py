@@ -20,20 +20,18 @@ import torch
 from torch import Tensor
 
 from .canvas import WHOLE, Canvas
+from .choices import CONTENT_WEIGHT, STYLE_WEIGHT, TV_WEIGHT
 from .gram import accumulation_dtype
 from .losses import Terms
 from .precision import choose, derivative_scale, lowered
 from .pyramid import level_size
 from .regions import RegionalStyle, every_style
-from .targets import ContentTarget, StyleTarget, check_network, common_levels
+from .targets import ContentTarget, StyleTarget, check_network, check_room, common_levels
 from .terms import ContentTerm, StyleTerm, TemporalTarget, TemporalTerm, check_tv_form, total_variation
 from .tiles import Tile, check_padding
 from .trunk import Tape, backward, forward
 from .vgg import LAYERS, VGG19
 
-CONTENT_WEIGHT = 0.01
-STYLE_WEIGHT = 1.0
-TV_WEIGHT = 0.0
 TEMPORAL_WEIGHT = 1.0
 
 
@@ -52,12 +50,14 @@ class Objective:
         level: which level of the targets to work on; 0 is full size.
         padding: what convolutions see beyond the border, one of `tiles.PADDINGS`; default that of the content, or "zero".
         tv_form: what is smooth, one of `terms.TV_FORMS`.
+        tv_rounding: e of `terms.total_variation`, for a descent, which kinks would stop; 0 leaves the loss as it is.
         precision: of the convolutions, one of `choices.PRECISIONS`; default that of the network.
         canvas: where the pictures lie; in strips, each process evaluates its rows, all at the same time.
 
     Raises:
         ValueError: with no target, with targets of another network or of different numbers of levels, for weights
-            that are negative or not finite, and for a padding that is unknown or not that of the content.
+            that are negative or not finite, for a padding that is unknown or not that of the content, and for a
+            content that is too small, at this level, for the style's layers.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class Objective:
         level: int = 0,
         padding: str | None = None,
         tv_form: str = "squared",
+        tv_rounding: float = 0.0,
         precision: str | None = None,
         canvas: Canvas = WHOLE,
     ):
@@ -93,10 +94,12 @@ class Objective:
         for target, what in ((content, "content"), (style, "style")):
             if target is not None:
                 check_network(net, target, what)
+        if content is not None:
+            check_room(content, style, content.size, level)
         self.net, self.padding, self.canvas = net, _padding(content, padding), canvas
         self.compute_in(None if precision is None else choose(precision, net))
         self.content_weight, self.style_weight, self.tv_weight = content_weight, style_weight, tv_weight
-        self.temporal_weight, self.tv_form = temporal_weight, tv_form
+        self.temporal_weight, self.tv_form, self.tv_rounding = temporal_weight, tv_form, tv_rounding
         self.size = None if content is None else level_size(content.size, level)
         self.count = None if content is None else content.image.shape[0]
         self._content = None if content is None else ContentTerm(content, level, net.mean, canvas)
@@ -161,13 +164,15 @@ class Objective:
         canvas, around = self.canvas, (size, self.layers, self.padding)
         field = canvas.around(image, *around)
         strip = canvas.strip(image, size, self.padding)
-        tv, gradient = total_variation(field, self.tv_form, ring=self.padding == "circular", strip=strip)
+        how = {"ring": self.padding == "circular", "strip": strip, "rounding": self.tv_rounding}
+        tv, smooth_tv, gradient = total_variation(field, self.tv_form, **how)
         gradient *= self.tv_weight
         parts = canvas.parts(size, tile, self.layers, self.padding)
         keep = keep or len(parts) == 1
         tapes, sums = canvas.together(lambda: self._first_pass(field, parts, keep=keep))
         layers, pulls, scale = self._penalties(canvas.add_all(sums))
-        sums = canvas.together(lambda: self._second_pass(field, parts, tapes, pulls, scale, gradient)) | {"tv": tv}
+        sums = canvas.together(lambda: self._second_pass(field, parts, tapes, pulls, scale, gradient))
+        sums |= {"tv": tv, "smooth tv": smooth_tv}
         gradient = canvas.collect(gradient, *around)
         if self._temporal is not None:
             sums["temporal"], pull = self._temporal(image, size)
@@ -181,7 +186,8 @@ class Objective:
         if self._temporal is not None:
             total = total + self.temporal_weight * sums["temporal"]
         terms = {"total": total, "content": content, "style": style, "tv": sums["tv"]}
-        return Terms.of(terms, layers, gradient), gradient
+        smooth = total + self.tv_weight * (sums["smooth tv"] - sums["tv"])
+        return Terms.of(terms, layers, gradient, smooth), gradient
 
     def _first_pass(
         self, image: Tensor, parts: list[Tile], *, keep: bool

@@ -16,12 +16,12 @@ from .batch import Batch
 from .bounded import Bounded
 from .canvas import WHOLE, Canvas
 from .checkpoint import Checkpoint, Moment, Way
-from .choices import LEARNING_RATES, OPTIMIZERS
+from .choices import CONTENT_WEIGHT, LEARNING_RATES, OPTIMIZERS, STEPS, STYLE_WEIGHT, TV_WEIGHT
 from .descent import Descent
 from .identity import identify
 from .lbfgs import LBFGS
 from .memory import is_out_of_memory, release
-from .objective import CONTENT_WEIGHT, STYLE_WEIGHT, TEMPORAL_WEIGHT, TV_WEIGHT, Objective
+from .objective import TEMPORAL_WEIGHT, Objective
 from .plan import HALF_ABOVE, Plan, make_plan, outlook
 from .precision import choose
 from .pyramid import level_size
@@ -30,11 +30,19 @@ from .regions import RegionalStyle
 from .schedule import FROM_NOISE, split_steps
 from .start import begin, full_size, starting_picture
 from .state import read_picture
-from .targets import ContentTarget, StyleTarget, common_levels
+from .targets import ContentTarget, StyleTarget, common_levels, fit_levels
 from .terms import TemporalTarget
 from .vgg import VGG19
 
 log = logging.getLogger(__name__)
+
+TV_ROUNDING = 1 / 255
+"""Differences of neighbours, one level of an 8-bit picture, below which the descent rounds absolute smoothness off. Its
+kinks lie where neighbours are equal, as in a flat start, where every direction leads up first (benchmarks/published.py)."""
+STEPS_TO_JUDGE, PROGRESS = 10, 1e-3
+"""A level of at least so many steps whose loss falls by less than this share has made no progress."""
+ADAM_REACH = 0.02
+"""Change of a pixel, of its range of 1, below which a picture hardly differs from its start."""
 
 SETBACK = (
     "the loss was not finite or far above the best; went back to the best picture with a shorter step, "
@@ -50,7 +58,7 @@ def optimize(
     temporal: TemporalTarget | None = None,
     init: str | Tensor = "auto",
     size: tuple[int, int] | None = None,
-    steps: int | Sequence[int] = 200,
+    steps: int | Sequence[int] = STEPS,
     optimizer: str = "lbfgs",
     learning_rate: float | None = None,
     content_weight: float = CONTENT_WEIGHT,
@@ -124,7 +132,7 @@ def optimize(
         OutOfMemory: if not even the smallest tiles fit. Where memory only runs out for the plan, the run goes on from
             the same picture with a smaller one, which `Result.notes` tell.
     """
-    levels = common_levels(content, style)
+    common_levels(content, style)  # says so where there is no target
     if optimizer not in OPTIMIZERS:
         raise ValueError(f"optimizer: expected one of {', '.join(OPTIMIZERS)}, got {optimizer!r}")
     rate = LEARNING_RATES[optimizer] if learning_rate is None else learning_rate
@@ -135,6 +143,7 @@ def optimize(
     if isinstance(tile, str) and tile != "auto":
         raise ValueError(f"tile: expected 'auto', None or a whole number of pixels, got {tile!r}")
     full = full_size(content, style, init, size, canvas)
+    levels = fit_levels(content, style, full)
     start = starting_picture(net, content, init, full, seed, canvas)
     from_noise = not isinstance(init, Tensor) and (init in ("noise", "mean") or content is None)
     schedule = split_steps(steps, levels, ratio=FROM_NOISE if from_noise else 1.0)
@@ -199,6 +208,7 @@ def optimize(
                 level=level,
                 padding=padding,
                 canvas=canvas,
+                tv_rounding=TV_ROUNDING,
                 **weights,
             )
             if picture is None and log.isEnabledFor(logging.INFO):
@@ -221,7 +231,7 @@ def optimize(
                 between = None
                 record = Record(len(history) + 1, level, **terms.sums(), layers=terms.layer_sums())
                 history.append(record)
-                descent, happened = _tell(descent, terms.total, gradient, canvas)
+                descent, happened = _tell(descent, terms.smooth, gradient, canvas)
                 del terms, gradient
                 if descent.setbacks > seen and not any(note.endswith(SETBACK) for note in notes):
                     happened.append(SETBACK)
@@ -231,7 +241,9 @@ def optimize(
                     between = level, evaluate, descent
                     if keeper.due:
                         notes += [f"step {record.step}: {what}" for what in keeper.keep(moment())]
-                progress = Progress(record.step, sum(schedule), level, record, lambda d=descent: d.best)
+                progress = Progress(
+                    record.step, sum(schedule), level, record, tuple(schedule), lambda d=descent: d.best
+                )
                 if canvas.any(_asks_to_stop(callback, progress)):
                     stopped = len(history) < sum(schedule)
                     break
@@ -242,6 +254,7 @@ def optimize(
         if between is not None and canvas is WHOLE:  # the others may be gone
             keeper.keep(moment())
         raise
+    notes += [f"step {len(history)}: {what}" for what in _too_short(optimizer, rate, schedule) or _standstill(history)]
     if keeper is not None:
         last = moment() if stopped else Moment(0, history, notes, {"picture": picture}, None)
         notes += [f"step {len(history)}: {what}" for what in keeper.keep(last)]
@@ -249,6 +262,26 @@ def optimize(
         log.warning("%s%s", notes[0], f" (and {len(notes) - 1} more such events)" if len(notes) > 1 else "")
     path = None if keeper is None else keeper.path
     return Result(canvas.resize(picture, sizes[history[-1].level], full), tuple(history), tuple(notes), path)
+
+
+def _standstill(history: Sequence[Record]) -> list[str]:
+    """A sentence where the last level ended where it began."""
+    totals = [record.total for record in history if record.level == history[-1].level and math.isfinite(record.total)]
+    if len(totals) < STEPS_TO_JUDGE or min(totals) <= (1 - PROGRESS) * totals[0] or totals[0] == 0:
+        return []
+    said = (
+        f"the loss was {totals[0]:.4g} at the first of {len(totals)} steps at this size and {min(totals):.4g} at best"
+    )
+    return [f"no progress: {said}; start from another picture (init), or change the weights of the terms"]
+
+
+def _too_short(optimizer: str, rate: float, schedule: Sequence[int]) -> list[str]:
+    """A sentence where Adam, which moves a pixel by about its rate in a step, cannot have gone far."""
+    reach = rate * sum(schedule)
+    if optimizer != "adam" or reach >= ADAM_REACH:
+        return []
+    said = f"{sum(schedule)} steps of adam at a learning rate of {rate:.3g} change a pixel by {reach:.1%} of its range at most"
+    return [f"{said}; give at least {math.ceil(ADAM_REACH / rate)} steps or a higher rate"]
 
 
 def _asks_to_stop(callback: Callable[[Progress], None] | None, progress: Progress) -> bool:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from .choices import (
+    CONTENT_WEIGHT,
     LAYOUTS,
     LEARNING_RATES,
     METHODS,
@@ -23,8 +24,11 @@ from .choices import (
     PROPAGATIONS,
     RESPONSES,
     ROOTS,
+    STEPS,
     STYLE_SUFFIX,
+    STYLE_WEIGHT,
     TV_FORMS,
+    TV_WEIGHT,
 )
 from .layers import CONTENT_LAYERS, STYLE_LAYERS, parse_layers
 from .schedule import parse_steps
@@ -93,15 +97,15 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
     {
         "preprocessing": OWN,
         "quality": 95,
-        "weights": "untrained",
+        "weights": "auto",
         "layout": "auto",
-        "pooling": "average",
+        "pooling": POOLINGS[0],
         "init": "auto",
-        "steps": 200,
+        "steps": STEPS,
         "optimizer": "lbfgs",
-        "content_weight": 0.01,
-        "style_weight": 1.0,
-        "tv_weight": 0.0,
+        "content_weight": CONTENT_WEIGHT,
+        "style_weight": STYLE_WEIGHT,
+        "tv_weight": TV_WEIGHT,
         "tv_form": "squared",
         "history_size": 10,
         "seed": 0,
@@ -147,10 +151,11 @@ _HELP = {
     "the result's own colours)",
     "depth": "bits a channel of OUT; 16 needs .png or .tif (default: 8)",
     "quality": "of .jpg and .webp, in percent, 1 to 100",
-    "weights": "filters of VGG-19: imagenet (trained, the paper's; 548 MB are downloaded once), untrained or "
-    "untrained:SEED (random), or a .pth, .pt or .safetensors file",
-    "layout": "preprocessing that the filters of a --weights file were trained with; auto goes by its keys and name",
-    "pooling": "between the blocks: average (the paper) or max (as it was trained)",
+    "weights": "filters of the network: paper (the paper's own, 80 MB are downloaded once), imagenet (torchvision's, 548 "
+    "MB), untrained or untrained:SEED (random), a file (VGG-19 or VGG-16 as .pth, .safetensors or Keras' .h5, or a .whl or "
+    ".zip with one), or auto: a file that is there, else paper, else untrained",
+    "layout": "preprocessing that the filters of a --weights file were trained with; auto goes by its keys, content and name",
+    "pooling": "between the blocks: max (as the network was trained) or average (the paper)",
     "preprocessing": "what the network is given, whatever the filters: " + ", ".join(PREPROCESSINGS) + ", or their own",
     "responses": "relu: layers are read after their rectifiers; conv: before them",
     "device": "what computes: cpu, cuda, cuda:N, mps; auto is CUDA, else MPS, else the CPU",

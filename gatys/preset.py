@@ -222,6 +222,7 @@ class Preset:
         settings, net = self.settings(size), self.network(net)
         if self.style_edge == STRETCH:
             style_image = resize(style_image, size)
-        content = extract_content(net, content_image, settings["content_layers"], padding=settings["padding"])
-        style = extract_style(net, style_image, settings["style_layers"], padding=settings["padding"])
+        how = {name: settings[name] for name in ("normalize", "padding")}
+        content = extract_content(net, content_image, settings["content_layers"], **how)
+        style = extract_style(net, style_image, settings["style_layers"], **how)
         return {"net": net, "content": content, "style": style}, settings

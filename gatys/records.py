@@ -42,6 +42,8 @@ class Progress:
     steps: int
     level: int
     losses: Record
+    schedule: tuple[int, ...]
+    """Steps of each level, level 0 first."""
     _image: Callable[[], Tensor]
 
     @property

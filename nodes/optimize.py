@@ -56,8 +56,8 @@ class GatysOptimize(io.ComfyNode):
                     default=OPTIMIZE_DEFAULTS["steps"],
                     min=1,
                     max=100000,
-                    tooltip="Evaluations of loss and gradient, over all levels. 50 show where it goes, 200 are enough for "
-                    "most pictures, beyond 500 little changes.",
+                    tooltip="Evaluations of loss and gradient, over all levels. 30 show where it goes, 120 are enough for "
+                    "most pictures, beyond 300 little changes.",
                 ),
                 *descent_inputs(),
                 io.Combo.Input(

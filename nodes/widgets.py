@@ -94,7 +94,6 @@ def checkpoint_input() -> io.Float.Input:
         min=0.0,
         max=86400.0,
         step=10.0,
-        round=0.01,
         tooltip="Seconds after which the state of the run is written again, into gatys/checkpoints in the output folder: after "
         "a crash or a cancel, the same prompt goes on from there, to the same picture. 0 writes none. Small values cost time, "
         "since a state of lbfgs is up to 23 pictures large.",
@@ -134,7 +133,6 @@ def descent_inputs() -> list[io.Combo.Input | io.Float.Input]:
             min=0.0,
             max=100.0,
             step=0.01,
-            round=0.0001,
             tooltip="0 takes the optimiser's own: 0.02 for adam, in units of the pixel range, and 1 for lbfgs, where "
             "it only scales the first step of each level. Larger is faster and rougher, smaller slower and safer.",
         ),
@@ -151,9 +149,8 @@ def weight_inputs() -> list[io.Float.Input]:
             min=0.0,
             max=1e12,
             step=0.001,
-            round=0.000001,
-            tooltip="alpha: how strongly the content is held. Towards 0 it dissolves into the style, ten times the "
-            "default hardly changes the photograph. The default is made for normalised extraction.",
+            tooltip="alpha: how strongly the content is held. Towards 0 it dissolves into the style, a hundred times "
+            "the default hardly changes the photograph. The default is made for normalised extraction.",
         ),
         io.Float.Input(
             "style_weight",
@@ -161,7 +158,6 @@ def weight_inputs() -> list[io.Float.Input]:
             min=0.0,
             max=1e12,
             step=0.1,
-            round=0.000001,
             tooltip="beta: how strongly the style is followed. Only its ratio to content_weight matters.",
         ),
         io.Float.Input(
@@ -170,7 +166,6 @@ def weight_inputs() -> list[io.Float.Input]:
             min=0.0,
             max=1e12,
             step=0.001,
-            round=0.000001,
             tooltip="Smoothness: 0 leaves all grain, 0.01 calms it, 1 blurs the picture.",
         ),
     ]

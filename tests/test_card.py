@@ -48,7 +48,7 @@ def test_loss_and_gradient_are_those_of_the_cpu(pooling, padding, responses):
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
 def test_a_run_from_graphs_is_the_same(precision, caplog):
-    net = gatys.load_vgg19("untrained").cuda()
+    net = gatys.load_vgg19("untrained", pooling="average").cuda()
     content = gatys.extract_content(net, pictures(2, 1), CONTENT, levels=2, normalize=True, device="cpu")
     style = gatys.extract_style(net, pictures(1, 2), STYLE, levels=2, normalize=True)
     both = {"content": content, "style": style, "steps": [8, 7], "precision": precision, "tile": None}
@@ -66,8 +66,8 @@ def test_graphs_in_inference_mode_beside_another_thread(caplog):
     """As hosts have it: all under inference mode, and others that work on the card."""
     import threading
 
-    net = gatys.load_vgg19("untrained").cuda()
-    content, done = gatys.extract_content(net, pictures(1, 1), CONTENT), threading.Event()
+    net = gatys.load_vgg19("untrained", pooling="average").cuda()
+    content, done = gatys.extract_content(net, pictures(1, 1), CONTENT, normalize=False), threading.Event()
 
     def busy():
         while not done.is_set():
@@ -103,7 +103,7 @@ def test_gram_sums_in_pieces(dtype, positions):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 def test_a_convolution_that_rectifies(dtype):
-    net = gatys.load_vgg19("untrained").cuda()
+    net = gatys.load_vgg19("untrained", pooling="average").cuda()
     low = gatys.precision.lowered(net, dtype)
     (part,) = tiles(SIZE, None, ["conv2_1"])
     x = torch.randn(1, 64, *SIZE, device="cuda").to(dtype).contiguous(memory_format=torch.channels_last)

@@ -67,14 +67,14 @@ def files():
 # pictures in, a picture out
 
 
-def test_default_run_prints_one_line_and_warns_of_the_untrained_network(capsys):
-    assert cli.main(["content.png", "style.png", *QUICK]) == 0
+def test_a_run_prints_one_line_and_tells_of_the_untrained_network(capsys):
+    assert cli.main(["content.png", "style.png", *QUICK, "--weights", "untrained"]) == 0
     out, err = capsys.readouterr()
     assert RESULT.match(out)
     assert out.startswith("content_style.png: 64 x 51, 2 steps, ")
-    assert "network: untrained:0 (average pooling, " in err
+    assert "network: untrained:0 (max pooling, " in err
     assert "untrained filters: colours and brush texture of the style, not the trained network of the paper; " in err
-    assert "--weights imagenet" in err
+    assert "--weights auto" in err
     assert "it/s" not in err and "%|" not in err  # no progress bar: this is no terminal
     assert load_image("content_style.png").pixels.shape == (1, 3, 51, 64)
 
@@ -212,7 +212,7 @@ GIVEN = {  # option -> what is typed after it, or instead of it, what the argume
     "checkpoint": ("run.state", "run.state"),
     "checkpoint_every": ("2.5", 2.5),
     "weights": ("untrained:3", "untrained:3"),
-    "pooling": ("max", "max"),
+    "pooling": ("average", "average"),
     "layout": ("caffe", "caffe"),
     "depth": ("16", 16),
     "quality": ("71", 71),
@@ -428,7 +428,7 @@ BAD = {  # what is wrong: arguments after CONTENT STYLE, or all of them; a part 
     ),
     "layout of no file": ("--weights untrained --layout caffe", "layout: 'caffe' is for checkpoint files"),
     "layout": ("--layout keras", "--layout: invalid choice: 'keras'"),
-    "foreign weight file": ("--weights foreign.pth", "foreign.pth: no VGG-19 among its 1 keys"),
+    "foreign weight file": ("--weights foreign.pth", "foreign.pth: no VGG-19 or VGG-16 among its 1 keys"),
     "no weight file at all": ("--weights style.png", "style.png ends in '.png'"),
     "damaged weight file": ("--weights text.pth", "text.pth"),
 }
@@ -687,7 +687,7 @@ def test_program_helps():
 
 
 def test_program_runs_and_complains():
-    done = program("content.png", "style.png", "-o", "x.png", *QUICK)
+    done = program("content.png", "style.png", "-o", "x.png", "--weights", "untrained", *QUICK)
     assert done.returncode == 0 and RESULT.match(done.stdout), done.stderr
     assert "untrained filters" in done.stderr and load_image("x.png").pixels.shape == (1, 3, 51, 64)
     done = program("content.png", "gone.png")

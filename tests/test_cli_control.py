@@ -33,8 +33,8 @@ def net():
 
 
 @pytest.fixture(scope="module")
-def max_pooled():
-    return load_vgg19("untrained", "max")
+def average_pooled():
+    return load_vgg19("untrained", "average")
 
 
 @pytest.fixture(scope="module")
@@ -267,13 +267,13 @@ def test_a_file_that_appears_meanwhile_stops_the_run_before_the_descent(monkeypa
     assert Path("new.safetensors").read_text() == "hers" and not Path("out.png").exists()
 
 
-def test_another_network_is_refused_with_both_named(monkeypatch, max_pooled, capsys):
-    monkeypatch.setattr(cli, "load_vgg19", lambda *args, **rest: max_pooled)
+def test_another_network_is_refused_with_both_named(monkeypatch, average_pooled, capsys):
+    monkeypatch.setattr(cli, "load_vgg19", lambda *args, **rest: average_pooled)
     monkeypatch.setattr(cli, "extract_content", lambda *args, **rest: pytest.fail("found only after long work"))
-    run("content.png", "style.png", "--load-style", "bank.safetensors", "--pooling", "max", code=2)
+    run("content.png", "style.png", "--load-style", "bank.safetensors", "--pooling", "average", code=2)
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
-    assert "style 'bank.safetensors': made with untrained:0 (average pooling, " in line
-    assert "the network given is untrained:0 (max pooling, " in line
+    assert "style 'bank.safetensors': made with untrained:0 (max pooling, " in line
+    assert "the network given is untrained:0 (average pooling, " in line
 
 
 @pytest.mark.parametrize(("levels", "name", "count"), [("1", "auto", 1), ("2", "auto", 2), ("auto", "three", 3)])
@@ -305,7 +305,7 @@ def test_colours_are_matched_before_extraction(monkeypatch, net, method):
     assert same(seen["style"], extract_style(net, matched, LAYERS, 1, normalize=True))
     run(*PAIR)
     assert not torch.allclose(
-        seen["style"].grams[0]["conv1_1"], extract_style(net, matched, LAYERS).grams[0]["conv1_1"]
+        seen["style"].grams[0]["conv1_1"], extract_style(net, matched, LAYERS, normalize=False).grams[0]["conv1_1"]
     )
 
 

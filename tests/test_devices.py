@@ -28,7 +28,7 @@ def pictures():
 @pytest.fixture(scope="module")
 def nets():
     """The same filters in main memory and on the device."""
-    near = gatys.load_vgg19("untrained")
+    near = gatys.load_vgg19("untrained", pooling="average")
     return near, emulated.send(copy.deepcopy(near))
 
 
@@ -61,9 +61,9 @@ def painted(net, pictures, *, how=(), **options):
 
 
 def regions(net, pictures):
-    content = gatys.extract_content(net, pictures[0], {"conv2_1": 1.0}, mask=MASK, device="cpu")
-    style = gatys.extract_style(net, pictures[1], SHALLOW, device="cpu")
-    masked = gatys.extract_style(net, pictures[0][:1], SHALLOW, mask=MASK, device="cpu")
+    content = gatys.extract_content(net, pictures[0], {"conv2_1": 1.0}, mask=MASK, device="cpu", normalize=False)
+    style = gatys.extract_style(net, pictures[1], SHALLOW, device="cpu", normalize=False)
+    masked = gatys.extract_style(net, pictures[0][:1], SHALLOW, mask=MASK, device="cpu", normalize=False)
     inner = gatys.regional_style([(masked, 1 - MASK)], propagation="inside")
     both = gatys.regional_style([(style, MASK), (inner, None)])
     return gatys.optimize(net, content=content, style=both, steps=3).image

@@ -3,11 +3,13 @@
 `standin.run` executes a node and fails if it has changed anything that came in.
 """
 
+import inspect
 import re
 import sys
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
@@ -41,7 +43,7 @@ def run(standin):
 
 @pytest.fixture(scope="module")
 def vgg19(standin, run):
-    network = run(LOAD)[0]
+    network = run(LOAD, weights="untrained")[0]
     yield network
     assert standin.gatys.weights.fingerprint(network.net) == network.net.tag.fingerprint, "a node changed the weights"
 
@@ -138,8 +140,8 @@ def test_widgets_reach_gatys(standin, run, vgg19, net):
     layers = {"conv1_1": 1.0, "conv3_1": 0.5, "conv2_2": 2.0}
     result = gatys.optimize(
         net,
-        content=gatys.extract_content(net, as_gatys(picture(1)), {"conv2_2": 1.0, "conv3_1": 0.25}, 2),
-        style=gatys.extract_style(net, small, layers, 2),
+        content=gatys.extract_content(net, as_gatys(picture(1)), {"conv2_2": 1.0, "conv3_1": 0.25}, 2, normalize=False),
+        style=gatys.extract_style(net, small, layers, 2, normalize=False),
         steps=4,
         optimizer="adam",
         learning_rate=0.1,
@@ -153,9 +155,9 @@ def test_widgets_reach_gatys(standin, run, vgg19, net):
     assert history == [result.history] and [record.level for record in history[0]] == [1, 1, 0, 0]
 
 
-def test_max_pooling_is_another_network(run, vgg19):
-    other = run(LOAD, pooling="max")[0]
-    assert other.net.pooling == "max" and vgg19.net.pooling == "average"
+def test_average_pooling_is_another_network(run, vgg19):
+    other = run(LOAD, weights="untrained", pooling="average")[0]
+    assert other.net.pooling == "average" and vgg19.net.pooling == "max"
     a, b = (run(STYLE, vgg19=v, image=picture(2))[0].grams[0]["conv3_1"] for v in (vgg19, other))
     assert not torch.allclose(a, b, rtol=0.05)
 
@@ -291,7 +293,7 @@ def test_style_mask_chooses_the_part_that_counts(standin, run, vgg19, net, style
     mask[..., : shape[-1] // 2] = 1
     paintings = picture(2, count=2)
     grams = run(STYLE, vgg19=vgg19, image=paintings, mask=mask)[0].grams[0]
-    wanted = standin.gatys.extract_style(net, as_gatys(paintings), mask=mask).grams[0]
+    wanted = standin.gatys.extract_style(net, as_gatys(paintings), mask=mask, normalize=False).grams[0]
     assert all(torch.equal(gram, wanted[name]) for name, gram in grams.items())
     whole = run(STYLE, vgg19=vgg19, image=paintings)[0].grams[0]
     assert not torch.allclose(grams["conv3_1"], whole["conv3_1"], rtol=1e-2)
@@ -332,12 +334,18 @@ def test_smallest_picture_works(run, vgg19):
     assert is_picture(image, (1, 16, 16, 3))
 
 
-@pytest.mark.parametrize("other", [{"weights": "untrained:1"}, {"pooling": "max"}])
+@pytest.mark.parametrize("other", [{"weights": "untrained:1"}, {"pooling": "average"}])
 @pytest.mark.parametrize("which", ["content", "style"])
 def test_another_network_is_refused(run, content, style, other, which):
     wired = {"content": content, "style": style}
-    text = refused(run, OPTIMIZE, f"^{which}: made with", vgg19=run(LOAD, **other)[0], **{which: wired[which]})
-    assert "untrained:0 (average pooling" in text and "extract it again" in text
+    text = refused(
+        run,
+        OPTIMIZE,
+        f"^{which}: made with",
+        vgg19=run(LOAD, **({"weights": "untrained"} | other))[0],
+        **{which: wired[which]},
+    )
+    assert "untrained:0 (max pooling" in text and "extract it again" in text
 
 
 @pytest.mark.parametrize(
@@ -402,6 +410,34 @@ def test_levels_that_do_not_fit_are_named(run, vgg19, content):
     refused(run, OPTIMIZE, "at least 1 for each of 2 levels", vgg19=vgg19, style=painting, steps=1)
 
 
+def test_content_too_small_for_the_style_is_refused_in_words(run, vgg19):
+    """With the levels that the widgets choose themselves there is room for all."""
+    scene, painting = picture(1, 60, 60), picture(2, 256, 256)
+    for levels, frames in ((3, 1), (3, 2), (0, 1)):
+        content = run(CONTENT, vgg19=vgg19, image=scene.expand(frames, -1, -1, -1), levels=levels)[0]
+        style = run(STYLE, vgg19=vgg19, image=painting, levels=levels)[0]
+        inputs = {"vgg19": vgg19, "content": content, "style": style, "steps": STEPS}
+        if levels:
+            node = OPTIMIZE if frames == 1 else "GatysOptimizeFrames"
+            refused(
+                run, node, "content: 60 x 60 pixels are 15 x 15 at the coarsest of 3 levels, but conv5_1 of", **inputs
+            )
+        else:
+            assert is_picture(run(OPTIMIZE, **inputs)[0], (1, 60, 60, 3))
+
+
+def test_texture_smaller_than_its_style_has_fewer_levels(run, vgg19):
+    automatic = run(STYLE, vgg19=vgg19, image=picture(2, 384, 384))[0]
+    assert automatic.levels == 3
+    start = picture(3, 40, 40)
+    image, history = run(OPTIMIZE, vgg19=vgg19, style=automatic, init_image=start, steps=STEPS)
+    assert is_picture(image, (1, 40, 40, 3)) and {record.level for record in history[0]} == {0, 1}
+    given = run(STYLE, vgg19=vgg19, image=picture(2, 384, 384), levels=3)[0]
+    refused(
+        run, OPTIMIZE, "result: 40 x 40 pixels are 10 x 10 at", vgg19=vgg19, style=given, init_image=start, steps=STEPS
+    )
+
+
 @pytest.mark.parametrize("name", ["nothing.safetensors", "../secret.pth", ""])
 def test_missing_weights_name_the_folder(standin, run, tmp_path, name):
     (Path(standin.folder_paths.models_dir) / "secret.pth").touch()  # beside the folder: must not be found
@@ -459,8 +495,77 @@ def test_a_download_goes_into_the_model_folder_and_can_be_cancelled(standin, run
     hook(lambda value, total, preview, node_id=None: shown.append((value, total)))
     with pytest.raises(standin.mm.InterruptProcessingException):
         run(LOAD, weights="imagenet")
-    assert asked == {"weights": "imagenet", "folder": Path(standin.folder_paths.models_dir) / "vgg19"}
+    assert asked == {"weights": "imagenet", "folder": [Path(standin.folder_paths.models_dir) / "vgg19"]}
     assert shown == [(1, 10)]
+
+
+@pytest.fixture
+def offline(standin, monkeypatch, tmp_path):
+    """No network, and nothing where torchvision keeps its files; the messages that the page gets."""
+    sent = []
+    weights = sys.modules[f"{standin.pack.__name__}.gatys.weights"]
+    for name in ("paper_source", "imagenet_source"):
+        monkeypatch.setattr(weights, name, lambda: weights.Source("http://127.0.0.1:9/vgg_normalised.pth", "0"))
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    instance = SimpleNamespace(client_id="this page", send_sync=lambda *message: sent.append(message))
+    server = ModuleType("server")
+    server.PromptServer = SimpleNamespace(instance=instance)
+    monkeypatch.setitem(sys.modules, "server", server)
+    return sent
+
+
+def test_auto_takes_a_file_that_is_there(standin, run, net, weights_file, offline):
+    node = standin.nodes[LOAD]
+    loaded = run(LOAD)[0].net
+    assert loaded.tag.fingerprint == net.tag.fingerprint and loaded.tag.weights == weights_file.name
+    before = node.fingerprint_inputs(weights="auto")
+    better = weights_file.with_name("vgg_normalised.pth")
+    better.touch()
+    try:
+        assert node.fingerprint_inputs(weights="auto") != before
+    finally:
+        better.unlink()
+    assert node.fingerprint_inputs(weights="auto") == before and offline == []
+
+
+def test_untrained_filters_instead_of_trained_ones_are_told_in_the_page(
+    standin, run, net, weights_file, offline, caplog
+):
+    hidden = weights_file.rename(weights_file.with_suffix(".away"))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # the log and the page are enough
+            loaded = run(LOAD, weights="auto")[0].net
+    finally:
+        hidden.rename(weights_file)
+    assert loaded.tag == net.tag
+    ((event, data, client),) = offline
+    assert event == "gatys.notice" and client == "this page" and data == {"text": loaded.remark}
+    assert str(Path(standin.folder_paths.models_dir) / "vgg19") in data["text"]
+    assert f"Gatys Style Transfer: {loaded.remark}" in caplog.messages
+    page = (Path(__file__).parents[1] / "web" / "gatys_notices.js").read_text("utf-8")
+    assert f'"{event}"' in page and "detail.text" in page and "life:" not in page
+
+
+def test_a_notice_without_the_hosts_server_goes_to_the_log(standin, caplog, monkeypatch):
+    for server in (None, ModuleType("server")):
+        monkeypatch.setitem(sys.modules, "server", server)
+        standin.host.notify("look here")
+    assert caplog.messages == ["Gatys Style Transfer: look here"] * 2
+
+
+@pytest.mark.parametrize("weights", ["paper", "imagenet"])
+def test_a_named_download_that_fails_is_an_error(run, offline, weights):
+    with pytest.raises(OSError, match=f"could not get the '{weights}' weights from http://127.0.0.1:9/"):
+        run(LOAD, weights=weights)
+    assert offline == []
+
+
+def test_the_host_leaves_the_weights_to_the_node(standin):
+    """Newer ones check the lists of V3 nodes, unless `validate_inputs` names the input."""
+    validate = standin.nodes[LOAD].validate_inputs
+    assert inspect.getfullargspec(validate).args == ["cls", "weights"]
+    assert all(validate(weights=name) is True for name in ("untrained:7", "gone.pth", None))
 
 
 def test_model_folders_named_by_the_user_stay_first(standin, tmp_path):
@@ -627,7 +732,7 @@ def test_preview_of_a_coarse_level_has_its_size(run, vgg19, hook):
 def test_weights_moved_in_inference_mode_are_mended(run, content, style, vgg19):
     wired = {"content": content, "style": style, "steps": STEPS}
     wanted = run(OPTIMIZE, vgg19=vgg19, **wired)[0]
-    own = run(LOAD)[0]
+    own = run(LOAD, weights="untrained")[0]
     poison(own)
     scene = run(CONTENT, vgg19=own, image=picture(1))[0]
     poison(own)
@@ -659,7 +764,7 @@ def test_network_left_half_loaded_is_whole_while_in_use(standin, run, host_state
     # The meta device stands for a card: what the host leaves in main memory must be on it during work, and must be
     # in main memory with its values afterwards.
     host_state.load_device, host_state.weight_budget = META, budget
-    network = run(LOAD)[0]
+    network = run(LOAD, weights="untrained")[0]
     if moved_before:
         poison(network)
     with torch.inference_mode(), standin.host.working(network) as working:
@@ -680,7 +785,7 @@ def test_network_left_half_loaded_is_whole_while_in_use(standin, run, host_state
 
 def test_what_was_left_behind_is_put_back_after_an_error(standin, run, host_state, net):
     host_state.load_device, host_state.weight_budget = META, 0.1
-    network = run(LOAD)[0]
+    network = run(LOAD, weights="untrained")[0]
     with pytest.raises(RuntimeError, match="from within"), standin.host.working(network):
         assert network.net.conv1_1.weight.is_meta
         raise RuntimeError("from within")
@@ -699,7 +804,7 @@ def test_results_wait_where_the_host_wants_them(run, host_state, vgg19, content,
 def test_half_loaded_on_a_card_gives_the_same_picture(run, host_state, content, style, vgg19, budget):
     wanted = run(OPTIMIZE, vgg19=vgg19, content=content, style=style, steps=1, init="noise")[1][0][0]
     host_state.load_device, host_state.weight_budget = torch.device("cuda", torch.cuda.current_device()), budget
-    own = run(LOAD)[0]
+    own = run(LOAD, weights="untrained")[0]
     image, history = run(OPTIMIZE, vgg19=own, content=content, style=style, steps=2, init="noise")
     assert is_picture(image, (1, 48, 40, 3))
     assert history[0][0].total == pytest.approx(wanted.total, rel=0.02)

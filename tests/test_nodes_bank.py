@@ -23,7 +23,7 @@ def run(standin):
 
 @pytest.fixture(scope="module")
 def vgg19(run):
-    return run(LOAD_NET)[0]
+    return run(LOAD_NET, weights="untrained")[0]
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +89,8 @@ def test_a_blend_is_optimised_and_chains(run, vgg19, styles):
 
 
 def test_other_networks_and_levels_are_refused(run, vgg19, styles):
-    other = run(EXTRACT, vgg19=run(LOAD_NET, pooling="max")[0], image=picture(1))[0]
-    refused(run, BLEND, "average pooling.* another with .*max pooling", style_a=styles[0], style_b=other)
+    other = run(EXTRACT, vgg19=run(LOAD_NET, weights="untrained", pooling="average")[0], image=picture(1))[0]
+    refused(run, BLEND, "max pooling.* another with .*average pooling", style_a=styles[0], style_b=other)
     two = run(EXTRACT, vgg19=vgg19, image=picture(1), levels=2)[0]
     refused(run, BLEND, "one has 1 levels, another was extracted with 2", style_a=styles[0], style_b=two)
     refused(run, BLEND, "weight of style 1: expected a finite number", style_a=two, style_b=two, factor=float("nan"))
@@ -190,8 +190,14 @@ def test_a_changed_file_is_loaded_again(standin, run, styles, folder):
 
 def test_another_network_is_refused_with_both_named(run, styles, folder):
     run(SAVE, style=styles[0], name="a")
-    message = r"^style: made with untrained:0 \(average pooling.*but the network given is untrained:0 \(max pooling"
-    refused(run, OPTIMIZE, message, vgg19=run(LOAD_NET, pooling="max")[0], style=run(LOAD, name="a.safetensors")[0])
+    message = r"^style: made with untrained:0 \(max pooling.*but the network given is untrained:0 \(average pooling"
+    refused(
+        run,
+        OPTIMIZE,
+        message,
+        vgg19=run(LOAD_NET, weights="untrained", pooling="average")[0],
+        style=run(LOAD, name="a.safetensors")[0],
+    )
 
 
 def test_styles_wait_where_the_host_wants_them(standin, run, styles, folder, monkeypatch):

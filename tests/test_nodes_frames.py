@@ -27,7 +27,7 @@ def as_gatys(image):
 
 @pytest.fixture(scope="module")
 def vgg19(standin):
-    return standin.run("GatysLoadVGG19")[0]
+    return standin.run("GatysLoadVGG19", weights="untrained")[0]
 
 
 @pytest.fixture(scope="module")

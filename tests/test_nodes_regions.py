@@ -24,7 +24,7 @@ def run(standin):
 
 @pytest.fixture(scope="module")
 def vgg19(run):
-    return run(LOAD)[0]
+    return run(LOAD, weights="untrained")[0]
 
 
 @pytest.fixture(scope="module")

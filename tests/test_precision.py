@@ -24,7 +24,7 @@ CLOSE = {"bfloat16": 0.998, "float16": 0.9995}
 @pytest.fixture(params=["imagenet", "caffe"])
 def net(request):
     """As it is, and with responses in the hundreds, as Caffe's networks have them."""
-    net = gatys.load_vgg19("untrained")
+    net = gatys.load_vgg19("untrained", pooling="average")
     if request.param == "caffe":
         net.std.div_(255 / 4.4)
     return net
@@ -37,8 +37,8 @@ def pictures():
 
 
 def objective(net, pictures, **how):
-    content = gatys.extract_content(net, pictures[0], CONTENT)
-    style = gatys.extract_style(net, pictures[1], STYLE)
+    content = gatys.extract_content(net, pictures[0], CONTENT, normalize=False)
+    style = gatys.extract_style(net, pictures[1], STYLE, normalize=False)
     return gatys.Objective(net, content=content, style=style, **{"content_weight": 2.0, "style_weight": 5.0} | how)
 
 
@@ -70,7 +70,7 @@ def test_loss_and_gradient_are_the_oracles_but_for_rounding(net, pictures, preci
 
 @pytest.mark.parametrize("scale", [1e-9, 1e9])
 def test_float16_takes_weights_of_any_size(pictures, scale):
-    net = gatys.load_vgg19("untrained")
+    net = gatys.load_vgg19("untrained", pooling="average")
     weights = {"content_weight": 2.0 * scale, "style_weight": 5.0 * scale}
     _, expected = objective(net, pictures, **weights).evaluate(pictures[2])
     _, gradient = objective(net, pictures, **weights, precision="float16").evaluate(pictures[2])
@@ -80,7 +80,7 @@ def test_float16_takes_weights_of_any_size(pictures, scale):
 @pytest.mark.parametrize("weight", [1e-9, 1.0, 1e9])
 def test_derivatives_are_scaled_to_the_middle_of_float16s_range(pictures, weight, monkeypatch):
     seen = []
-    net = gatys.load_vgg19("untrained")
+    net = gatys.load_vgg19("untrained", pooling="average")
     backward = gatys.trunk.backward
 
     def watching(net, tape, cotangent):
@@ -116,7 +116,7 @@ def test_gram_sums_of_half_precision_are_taken_in_float32(monkeypatch):
 
 
 def test_a_lowered_network_leaves_the_network_as_it_was():
-    net = gatys.load_vgg19("untrained")
+    net = gatys.load_vgg19("untrained", pooling="average")
     low = lowered(net, torch.bfloat16)
     assert low.conv3_1.weight.dtype == torch.bfloat16 and low.mean.dtype == torch.float32
     assert net.conv3_1.weight.dtype == torch.float32
@@ -124,7 +124,7 @@ def test_a_lowered_network_leaves_the_network_as_it_was():
 
 
 def test_auto_is_what_the_device_multiplies_matrices_in(monkeypatch):
-    net = gatys.load_vgg19("untrained")
+    net = gatys.load_vgg19("untrained", pooling="average")
     for has, expected in ((True, torch.bfloat16), (False, torch.float32)):
         monkeypatch.setattr("gatys.precision._has_bfloat16", lambda device, has=has: has)
         assert choose("auto", net) == expected
@@ -147,7 +147,7 @@ def test_a_cpu_has_bfloat16_with_matrix_units_for_it(monkeypatch):
 
 
 def test_precisions_that_are_none_are_refused():
-    net = gatys.load_vgg19("untrained")
+    net = gatys.load_vgg19("untrained", pooling="average")
     with pytest.raises(ValueError, match=r"precision: expected one of auto, .*, got 'half'"):
         choose("half", net)
     with pytest.raises(ValueError, match=r"precision: expected 'auto' for a network in torch.float64, got 'float16'"):
@@ -156,7 +156,7 @@ def test_precisions_that_are_none_are_refused():
 
 @pytest.mark.parametrize("where", ["loss", "gradient"])
 def test_numbers_out_of_range_are_found_again_in_float32(pictures, where, monkeypatch):
-    net = gatys.load_vgg19("untrained")
+    net = gatys.load_vgg19("untrained", pooling="average")
     expected = objective(net, pictures).terms(pictures[2])
     low = objective(net, pictures, precision="float16")
     terms = low.terms
@@ -184,7 +184,7 @@ def test_numbers_out_of_range_are_found_again_in_float32(pictures, where, monkey
 
 
 def test_responses_beyond_float16_are_reached_in_float32(pictures):
-    net = gatys.load_vgg19("untrained")
+    net = gatys.load_vgg19("untrained", pooling="average")
     net.std.div_(1e6)  # responses of a million
     content = gatys.extract_content(net, pictures[0], CONTENT, normalize=True, levels=2)
     style = gatys.extract_style(net, pictures[1], STYLE, normalize=True, levels=2)
@@ -196,7 +196,7 @@ def test_responses_beyond_float16_are_reached_in_float32(pictures):
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_a_run_reaches_the_loss_of_float32(pictures, precision):
-    net = gatys.load_vgg19("untrained")
+    net = gatys.load_vgg19("untrained", pooling="average")
     content = gatys.extract_content(net, pictures[0], CONTENT, normalize=True)
     style = gatys.extract_style(net, pictures[1], STYLE, normalize=True)
     run = {"content": content, "style": style, "steps": 25}
@@ -219,8 +219,8 @@ def test_half_precision_plans_half_the_memory(caplog):
 
 
 def test_the_log_says_what_was_chosen(pictures, caplog):
-    net = gatys.load_vgg19("untrained")
-    style = gatys.extract_style(net, pictures[1], STYLE)
+    net = gatys.load_vgg19("untrained", pooling="average")
+    style = gatys.extract_style(net, pictures[1], STYLE, normalize=False)
     with caplog.at_level(logging.INFO, logger="gatys"):
         gatys.optimize(net, style=style, steps=1, precision="bfloat16")
     assert "in bfloat16" in caplog.text

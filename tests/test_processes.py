@@ -23,7 +23,7 @@ from gatys.strips import Strips
 
 LONG = pytest.mark.skipif(os.environ.get("GATYS_LONG_TESTS") != "1", reason="needs GATYS_LONG_TESTS=1: many processes")
 QUICK = ["--size", "72", "--steps", "3", "--levels", "2", "--device", "cpu", "--style-layers", "conv1_1,conv3_1"]
-QUICK += ["--content-layers", "conv3_2", "--depth", "16", "--precision", "float32"]
+QUICK += ["--weights", "untrained", "--content-layers", "conv3_2", "--depth", "16", "--precision", "float32"]
 
 
 @pytest.fixture(autouse=True)

@@ -51,10 +51,10 @@ def graphs(monkeypatch):
 
 
 def run(**how):
-    net = gatys.load_vgg19("untrained")
+    net = gatys.load_vgg19("untrained", pooling="average")
     pictures = torch.rand(2, 1, 3, 40, 32, generator=torch.Generator().manual_seed(0))
-    content = gatys.extract_content(net, pictures[0], {"conv2_2": 1.0}, levels=2)
-    style = gatys.extract_style(net, pictures[1], LAYERS, levels=2)
+    content = gatys.extract_content(net, pictures[0], {"conv2_2": 1.0}, levels=2, normalize=False)
+    style = gatys.extract_style(net, pictures[1], LAYERS, levels=2, normalize=False)
     return gatys.optimize(net, content=content, style=style, steps=[9, 6], init="noise", **how)
 
 
@@ -102,9 +102,9 @@ def test_where_a_capture_fails_the_run_goes_on_and_says_so(graphs, monkeypatch, 
 
 @pytest.mark.skipif(torch.version.hip is not None, reason="a PyTorch for AMD's cards")
 def test_only_whole_pictures_on_an_nvidia_card(monkeypatch):
-    net = gatys.load_vgg19("untrained")
+    net = gatys.load_vgg19("untrained", pooling="average")
     picture = torch.rand(1, 3, 32, 32)
-    content = gatys.extract_content(net, picture, {"conv2_2": 1.0}, levels=1)
+    content = gatys.extract_content(net, picture, {"conv2_2": 1.0}, levels=1, normalize=False)
     objective = gatys.Objective(net, content=content)
     whole, tiled = (gatys.plan.make_plan((32, 32), ["conv2_2"], tile=tile) for tile in (None, 16))
     there = SimpleNamespace(device=torch.device("cuda"))

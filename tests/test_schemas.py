@@ -14,6 +14,7 @@ import pytest
 
 GOLDEN = Path(__file__).with_name("schemas.json")
 ROOT = GOLDEN.parent.parent
+KEPT = ("vgg_normalised.pth", "vgg19-imagenet1k-v1-conv.safetensors")
 WIDGETS = {"INT", "FLOAT", "BOOLEAN", "STRING", "COMBO"}
 
 
@@ -86,12 +87,11 @@ def test_every_widget_has_a_default_that_it_accepts(golden):
     assert seen == WIDGETS  # or the rules above have looked at nothing
 
 
-def test_numbers_keep_their_default_when_rounded(golden):
-    for node_id, info in golden.items():
-        for name, (kind, options) in inputs_of(info).items():
-            if kind == "FLOAT" and options.get("round"):
-                units = options["default"] / options["round"]
-                assert units == pytest.approx(round(units), abs=1e-6), f"{node_id}.{name}"
+def test_no_number_is_rounded(golden):
+    """The page rounds to `round`; `web/gatys_numbers.js` keeps it from rounding to the decimals of `step`."""
+    floats = [options for info in golden.values() for kind, options in inputs_of(info).values() if kind == "FLOAT"]
+    assert floats and not any("round" in options for options in floats)
+    assert all(options["step"] > 0 for options in floats)  # by how much arrows and dragging move
 
 
 def test_sockets_of_the_pack_fit_together(golden):
@@ -102,7 +102,7 @@ def test_sockets_of_the_pack_fit_together(golden):
 
 def test_a_stranger_in_the_model_folder_is_not_offered(standin):
     folder = Path(standin.folder_paths.models_dir) / "vgg19"
-    for name in ("mine.safetensors", "deep/caffe.PTH", "notes.txt", "vgg19-imagenet1k-v1-conv.safetensors"):
+    for name in ("mine.safetensors", "deep/caffe.PTH", "notes.txt", *KEPT, "hed.whl", "vgg16.h5", "any.zip"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).touch()
     try:
@@ -111,8 +111,9 @@ def test_a_stranger_in_the_model_folder_is_not_offered(standin):
         for file in (*folder.glob("deep/*"), *folder.glob("*.*")):
             file.unlink()
         (folder / "deep").rmdir()
-    # the kept ImageNet weights are what "imagenet" loads: once is enough
-    assert offered == ["untrained", "imagenet", str(Path("deep/caffe.PTH")), "mine.safetensors"]
+    # the kept weights are what "paper" and "imagenet" load: once is enough
+    files = ["any.zip", str(Path("deep/caffe.PTH")), "hed.whl", "mine.safetensors", "vgg16.h5"]
+    assert offered == ["auto", "paper", "imagenet", "untrained", *files]
 
 
 def test_search_words_go_to_hosts_that_know_them(standin, monkeypatch):

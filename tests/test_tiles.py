@@ -151,7 +151,9 @@ MEDIUM = {"conv1_1": 0.2, "conv3_1": 0.3, "conv4_1": 0.2}
 def test_tiles_do_not_change_anything(net, padding, content_layers, style_layers, size):
     count = 2 if style_layers is SHALLOW else 1
     x, p = pictures(count, 3, *size), pictures(count, 3, *size, seed=1)
-    content = gatys.extract_content(net, p, content_layers, mask=pictures(*size, seed=3), padding=padding)
+    content = gatys.extract_content(
+        net, p, content_layers, mask=pictures(*size, seed=3), padding=padding, normalize=False
+    )
     style = gatys.extract_style(net, pictures(1, 3, 64, 64, seed=2), style_layers, normalize=True)
     objective = gatys.Objective(net, content=content, style=style, content_weight=0.5, style_weight=2, tv_weight=0.1)
     losses, gradient = objective.evaluate(x)
@@ -165,7 +167,7 @@ def test_tiles_do_not_change_anything(net, padding, content_layers, style_layers
 @pytest.mark.usefixtures("banded")
 def test_circular_is_each_layer_s_own_ring_where_the_poolings_divide_the_size(net, size):
     x = pictures(1, 3, *size)
-    style = gatys.extract_style(net, pictures(1, 3, 32, 32, seed=2), STYLE)
+    style = gatys.extract_style(net, pictures(1, 3, 32, 32, seed=2), STYLE, normalize=False)
     objective = gatys.Objective(net, style=style, padding="circular")
     grams = {name: gram[0] for name, gram in style.grams[0].items()}
 
@@ -188,7 +190,7 @@ def test_circular_is_each_layer_s_own_ring_where_the_poolings_divide_the_size(ne
 def test_circular_is_the_picture_repeated_whatever_its_size(net, size):
     """Features of the picture are those inside a larger one that repeats it."""
     p = pictures(1, 3, *size)
-    content = gatys.extract_content(net, p, ["conv4_2", "conv2_2"], padding="circular")
+    content = gatys.extract_content(net, p, ["conv4_2", "conv2_2"], padding="circular", normalize=False)
     rows, columns = (torch.arange(-96, length + 96) % length for length in size)
     around = net(p[:, :, rows][..., columns], ["conv4_2", "conv2_2"])
     for name, stride in (("conv4_2", 8), ("conv2_2", 2)):
@@ -200,7 +202,7 @@ def test_circular_is_the_picture_repeated_whatever_its_size(net, size):
 
 def test_a_rolled_picture_has_the_rolled_gradient_of_a_ring(net):
     x = pictures(1, 3, 48, 32)
-    style = gatys.extract_style(net, pictures(1, 3, 32, 32, seed=2), STYLE)
+    style = gatys.extract_style(net, pictures(1, 3, 32, 32, seed=2), STYLE, normalize=False)
     objective = gatys.Objective(net, style=style, padding="circular", tv_weight=0.5)
     losses, gradient = objective.evaluate(x)
     rolled, rolled_gradient = objective.evaluate(x.roll((16, 16), (-2, -1)))
@@ -209,7 +211,9 @@ def test_a_rolled_picture_has_the_rolled_gradient_of_a_ring(net):
 
 
 def test_float32_tiles_agree():
-    single = gatys.load_vgg19("untrained:3")  # with max pooling the largest of four can change with rounding
+    single = gatys.load_vgg19(
+        "untrained:3", pooling="average"
+    )  # with max pooling the largest of four can change with rounding
     x, p = pictures(1, 3, 80, 67).float(), pictures(1, 3, 80, 67, seed=1).float()
     content = gatys.extract_content(single, p, normalize=True)
     style = gatys.extract_style(single, p.flip(-1), normalize=True)
@@ -226,9 +230,9 @@ def test_regions_and_levels_with_tiles(net):
     p, a = pictures(1, 3, 70, 66), pictures(1, 3, 66, 66, seed=1)
     mask = torch.zeros(70, 66)
     mask[:, :30] = 1
-    styles = [gatys.extract_style(net, picture, STYLE, 2) for picture in (a, a.flip(1))]
+    styles = [gatys.extract_style(net, picture, STYLE, 2, normalize=False) for picture in (a, a.flip(1))]
     regional = gatys.regional_style([(styles[0], mask), (styles[1], 1 - mask)])
-    content = gatys.extract_content(net, p, CONTENT, 2)
+    content = gatys.extract_content(net, p, CONTENT, 2, normalize=False)
     for level, size in ((0, (70, 66)), (1, (35, 33))):
         objective = gatys.Objective(net, content=content, style=regional, level=level)
         x = pictures(1, 3, *size, seed=5)
@@ -313,8 +317,8 @@ def test_extraction_in_tiles_is_that_of_the_whole_picture(net, padding):
     style_layers = MEDIUM if padding == "circular" else STYLE
     whole, tiled = (
         (
-            gatys.extract_content(net, p, CONTENT, 2, mask=mask, padding=padding, tile=tile),
-            gatys.extract_style(net, p, style_layers, 2, mask, padding=padding, tile=tile),
+            gatys.extract_content(net, p, CONTENT, 2, mask=mask, padding=padding, tile=tile, normalize=False),
+            gatys.extract_style(net, p, style_layers, 2, mask, padding=padding, tile=tile, normalize=False),
         )
         for tile in (None, 32)
     )
@@ -330,13 +334,13 @@ def test_extraction_in_tiles_is_that_of_the_whole_picture(net, padding):
 
 def test_content_may_be_kept_in_half_precision(net):
     p = pictures(1, 3, 64, 64)
-    content = gatys.extract_content(net, p, dtype=torch.bfloat16)
+    content = gatys.extract_content(net, p, dtype=torch.bfloat16, normalize=False)
     assert content.features[0]["conv4_2"].dtype == torch.bfloat16
-    exact = gatys.Objective(net, content=gatys.extract_content(net, p)).evaluate(p.flip(-1))
+    exact = gatys.Objective(net, content=gatys.extract_content(net, p, normalize=False)).evaluate(p.flip(-1))
     rough = gatys.Objective(net, content=content).evaluate(p.flip(-1))
     assert rough[0]["content"] == pytest.approx(exact[0]["content"], rel=1e-3)
     assert 1e-5 < relative(rough[1], exact[1]) < 5e-3
-    assert gatys.extract_content(net, p, dtype="auto").features[0]["conv4_2"].dtype == torch.float64
+    assert gatys.extract_content(net, p, dtype="auto", normalize=False).features[0]["conv4_2"].dtype == torch.float64
 
 
 # what is refused
@@ -344,17 +348,20 @@ def test_content_may_be_kept_in_half_precision(net):
 
 def test_refusals(net):
     p = pictures(1, 3, 32, 32)
-    style, content = gatys.extract_style(net, p), gatys.extract_content(net, p, padding="replicate")
+    style, content = (
+        gatys.extract_style(net, p, normalize=False),
+        gatys.extract_content(net, p, padding="replicate", normalize=False),
+    )
     with pytest.raises(ValueError, match="padding: expected one of zero, replicate, circular, got 'reflect'"):
         gatys.Objective(net, style=style, padding="reflect")
     with pytest.raises(ValueError, match="padding: expected one of zero, replicate, circular, got 'same'"):
-        gatys.extract_content(net, p, padding="same")
+        gatys.extract_content(net, p, padding="same", normalize=False)
     with pytest.raises(ValueError, match="padding: expected one of zero, replicate, circular, got None"):
-        gatys.extract_style(net, p, padding=None)
+        gatys.extract_style(net, p, padding=None, normalize=False)
     with pytest.raises(ValueError, match="content was extracted with 'replicate', got 'zero'; extract it again"):
         gatys.Objective(net, content=content, padding="zero")
     with pytest.raises(ValueError, match="tile: expected None or a whole number of pixels, at least 8"):
-        gatys.extract_content(net, p, tile=4)
+        gatys.extract_content(net, p, tile=4, normalize=False)
     with pytest.raises(ValueError, match="tile: expected None or a whole number of pixels, at least 16"):
-        gatys.extract_style(net, p, tile="whole")
+        gatys.extract_style(net, p, tile="whole", normalize=False)
     assert gatys.Objective(net, content=content).padding == "replicate"
