@@ -19,6 +19,7 @@ from .checkpoint import Checkpoint, Moment, Way
 from .choices import CONTENT_WEIGHT, LEARNING_RATES, OPTIMIZERS, STEPS, STYLE_WEIGHT, TV_WEIGHT
 from .descent import Descent
 from .identity import identify
+from .kept import Kept
 from .lbfgs import LBFGS
 from .memory import is_out_of_memory, release
 from .objective import TEMPORAL_WEIGHT, Objective
@@ -217,7 +218,8 @@ def optimize(
             evaluate = Bounded(objective, plan_for(level, objective), graphs=graphs)
             picture = begin(start, picture, sizes, level, canvas, detail=not from_noise)
             half = math.prod(sizes[level]) > HALF_ABOVE
-            descent = _descent(picture, optimizer, rate, evaluate.plan, canvas, half=half)
+            rounded = tv_form == "absolute" and tv_weight > 0
+            descent = _descent(picture, optimizer, rate, evaluate.plan, canvas, half=half, rounded=rounded)
             if before is not None:
                 evaluate.plan = before.way.again(evaluate.plan)
                 with keeper.trusted():
@@ -231,8 +233,9 @@ def optimize(
                 between = None
                 record = Record(len(history) + 1, level, **terms.sums(), layers=terms.layer_sums())
                 history.append(record)
-                descent, happened = _tell(descent, terms.smooth, gradient, canvas)
-                del terms, gradient
+                told = torch.stack([terms.smooth, terms.total], dim=1) if rounded else terms.total
+                descent, happened = _tell(descent, told, gradient, canvas)
+                del terms, told, gradient
                 if descent.setbacks > seen and not any(note.endswith(SETBACK) for note in notes):
                     happened.append(SETBACK)
                 seen = descent.setbacks
@@ -293,12 +296,17 @@ def _asks_to_stop(callback: Callable[[Progress], None] | None, progress: Progres
     return False
 
 
-def _descent(picture: Tensor, optimizer: str, rate: float, plan: Plan, canvas: Canvas, *, half: bool) -> Descent:
+def _descent(
+    picture: Tensor, optimizer: str, rate: float, plan: Plan, canvas: Canvas, *, half: bool, rounded: bool
+) -> Descent:
+    """The descent of all pictures; `rounded` says whether it goes by another loss than the pictures are kept by."""
     if optimizer == "adam":
-        return Batch(picture, partial(Adam, learning_rate=rate, add=canvas.add))
-    how = {"history_device": plan.history_device, "history_dtype": torch.float16 if half else None}
-    how |= {"history_size": canvas.least(plan.history_size), "add": canvas.add}
-    return Batch(picture, partial(LBFGS, first_step=0.02 * rate, **how))
+        make = partial(Adam, learning_rate=rate, add=canvas.add)
+    else:
+        how = {"history_device": plan.history_device, "history_dtype": torch.float16 if half else None}
+        how |= {"history_size": canvas.least(plan.history_size), "add": canvas.add}
+        make = partial(LBFGS, first_step=0.02 * rate, **how)
+    return Batch(picture, partial(Kept, make=make) if rounded else make)
 
 
 def _tell(descent: Descent, loss: Tensor, gradient: Tensor, canvas: Canvas) -> tuple[Descent, list[str]]:

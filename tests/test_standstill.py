@@ -111,3 +111,33 @@ def test_too_few_steps_of_adam_are_told():
     )
     assert note.endswith("most; give at least 20 steps or a higher rate")
     assert not gatys.optimize(net, **how, learning_rate=0.02, steps=12).notes
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+@pytest.mark.parametrize("weight", [0.3, 30.0, 300.0])
+def test_the_picture_that_comes_back_is_the_best_by_the_loss_that_is_told(trained_net, optimizer, weight):
+    photo, painting = (torch.cat([small(name, 64), small(name, 64).flip(-1)]) for name in ("content", "style"))
+    targets = {
+        "content": gatys.extract_content(trained_net, photo),
+        "style": gatys.extract_style(trained_net, painting, ["conv1_1", "conv2_1"]),
+    }
+    how = {"tv_weight": weight, "tv_form": "absolute"}
+    for init in ("mean", "content"):
+        result = gatys.optimize(
+            trained_net, **targets, **how, init=init, steps=15, optimizer=optimizer, precision="float32"
+        )
+        alone, _ = gatys.Objective(trained_net, **targets, **how).terms(result.image)
+        assert float(alone.total.sum()) <= min(record.total for record in result.history) * (1 + 1e-5)
+
+
+def test_it_goes_on_from_a_state_to_the_last_bit(trained_net, tmp_path):
+    def run(**more):
+        return neural_style_pt(trained_net, steps=14, **more)
+
+    def stop(progress):
+        if progress.step == 8:
+            raise StopIteration
+
+    file = tmp_path / "run.safetensors"
+    run(checkpoint=file, callback=stop)
+    assert torch.equal(run(checkpoint=file).image, run().image)
