@@ -26,7 +26,7 @@ _PLACES = {
     "targets": ("ContentTarget", "StyleTarget"),
     "terms": ("TemporalTarget",),
     "vgg": ("VGG19",),
-    "weights": ("WeightsError", "load_vgg19"),
+    "weights": ("UntrainedWarning", "WeightsError", "load_vgg19"),
 }
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
 

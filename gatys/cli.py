@@ -57,7 +57,7 @@ log = logging.getLogger(__name__)
 TERMINATED = 143
 UNTRAINED = (
     "untrained filters: colours and brush texture of the style, not the trained network of the paper; "
-    "use --weights auto, or paper, for that"
+    "--weights auto or paper takes trained ones"
 )
 _OF_OPTIMIZE = ("steps", "optimizer", "learning_rate", "content_weight", "style_weight", "tv_weight")
 _OF_OPTIMIZE += ("tv_form", "seed", "tile", "history_size", "memory", "padding", "precision", "graphs")
@@ -86,6 +86,8 @@ def main(argv: Sequence[str] | None = None, run: str | None = None) -> int:
             code = _run(options, canvas)
         else:
             studio, given = Studio(_load_network, many=True), sys.argv[1:] if argv is None else argv
+            if options.workers > 1 and run is None:
+                given = [*given, *_for_all_workers(options)]
             code = paint_many(options, given, jobs, lambda one: _run(one, canvas, studio), _worker, run)
         crew.leave()
     except KeyboardInterrupt:
@@ -195,6 +197,13 @@ def _load_network(options: argparse.Namespace, device: torch.device) -> VGG19:
     elif net.remark is not None:
         log.error(net.remark)  # whatever is quiet: workers are
     return net.to(device)
+
+
+def _for_all_workers(options: argparse.Namespace) -> list[str]:
+    """Find or fetch the filters before workers are there, each of which would; what they are to be given."""
+    check_options(options)
+    net = _load_network(options, torch.device("cpu"))
+    return [] if net.remark is None else ["--weights", net.tag.weights]
 
 
 def _descend(

@@ -14,10 +14,12 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
 
 from safetensors import SafetensorError
 
@@ -35,6 +37,23 @@ class DownloadError(WeightsError):
 
     reason = ""
     """Why, in a few words."""
+
+
+class FolderError(DownloadError):
+    """A download that the folder it should go into does not take."""
+
+    reason = "that folder cannot be written to"
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Tell what the folder refuses from what the network does."""
+    try:
+        yield
+    except OSError as error:
+        raise FolderError(
+            f"weights: the folder {folder} cannot be written to ({error}); set TORCH_HOME to one that can, or give a file"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -84,33 +103,48 @@ def fetch(what: str, source: Source, kept: Path, make: Callable[[Path, Path, str
         progress: what it raises cancels the download.
 
     Raises:
-        DownloadError: if no address gives the file; it names each with the reason.
+        DownloadError: if no address gives the file; it names each with the reason. `FolderError` where the folder is why.
     """
-    failures = []
+    failures, unreachable = [], set()
     for url in (source.url, *source.mirrors):
+        if urlsplit(url).netloc in unreachable:
+            continue  # where packets get lost, each try takes long
         with closing(_pieces(url, source.sha256, kept, make)) as pieces:
             while True:
                 try:
                     done = next(pieces, None)
+                except FolderError:
+                    raise
                 except (OSError, HTTPException, SafetensorError, ValueError) as error:  # ValueError: no address at all
                     said = "".join(letter if letter.isprintable() else " " for letter in str(error))  # by a server
                     said = re.sub("^<urlopen error (.*)>$", r"\1", said)
                     failures.append((url, said[:300]))
+                    if isinstance(error, URLError) and not isinstance(error, HTTPError):
+                        unreachable.add(urlsplit(url).netloc)
                     _log.info("that failed: %s", said)
                     break
                 if done is None:
                     return
                 if progress is not None:
                     progress(*done)  # outside the generator: what it raises is no failed download
-    tried = ", nor from ".join(f"{url} ({said})" for url, said in failures)
     digest = f" (SHA-256 {source.sha256})" if source.mirrors else ""
     problem = DownloadError(
-        f"could not get the {what!r} weights from {tried}; download that elsewhere{digest} and put it into {kept.parent}, "
-        "give the path of another VGG-19 as weights, or choose 'untrained'"
+        f"could not get the {what!r} weights from {_tried(failures)}; download that elsewhere{digest} and put it into "
+        f"{kept.parent}, give the path of another VGG-19 or VGG-16 as weights, or choose 'untrained'"
     )
     url, said = failures[0]
-    problem.reason = f"{url.split('/')[2]}: {said[:120]}" + f", and {len(failures) - 1} mirrors" * (len(failures) > 1)
+    problem.reason = f"{urlsplit(url).netloc}: {said[:120]}" + f", and {len(source.mirrors)} mirrors" * bool(
+        source.mirrors
+    )
     raise problem
+
+
+def _tried(failures: list[tuple[str, str]]) -> str:
+    """Addresses with the reasons why they failed; one that all have is said once."""
+    reasons = {said for _, said in failures}
+    if len(reasons) == 1:
+        return " or ".join(url for url, _ in failures) + f" ({reasons.pop()})"
+    return ", nor from ".join(f"{url} ({said})" for url, said in failures)
 
 
 def _pieces(url: str, sha256: str, kept: Path, make: Callable[[Path, Path, str], None]) -> Iterator[tuple[int, int]]:
@@ -118,17 +152,21 @@ def _pieces(url: str, sha256: str, kept: Path, make: Callable[[Path, Path, str],
     folder, digest, done = kept.parent, hashlib.sha256(), 0
     _log.info("downloading %s", url)
     request = urllib.request.Request(url, headers={"User-Agent": "gatys"})  # noqa: S310 - the digest decides
-    folder.mkdir(parents=True, exist_ok=True)
-    _sweep(folder)
-    # Inside `folder`, so that the last step is a rename; removed whatever happens, cancelling included.
-    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=folder, ignore_cleanup_errors=True) as scratch:
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
+        # Inside `folder`, so that the last step is a rename; removed whatever happens, cancelling included.
+        scratch_folder = tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=folder, ignore_cleanup_errors=True)
+    with scratch_folder as scratch:
         # The host lists .pth and .safetensors wherever it finds them: not while they are coming.
         coming, original, part = (Path(scratch) / name for name in ("coming", "original.pth", kept.name))
         with urllib.request.urlopen(request, timeout=_PATIENCE) as reply, coming.open("wb") as file:  # noqa: S310
             length = reply.headers.get("Content-Length", "")
             total = int(length) if length.isascii() and length.isdigit() else 0
             while piece := reply.read(1 << 20):
-                file.write(piece)
+                with _writing(folder):
+                    file.write(piece)
+                    file.flush()
                 digest.update(piece)
                 done += len(piece)
                 if done > MAX_BYTES:

@@ -64,7 +64,9 @@ def find_jobs(content: str, out: str | None) -> list[Job] | None:
     if not contents:
         raise ImageError(f"CONTENT: expected pictures in {content!r}, got none; put some there, or give a picture")
     if not out:
-        raise ImageError(f"--out: expected a folder for the results of many pictures, got {out!r}; create and give one")
+        raise ImageError(
+            f"--out: expected a folder for the results of many pictures, got {out!r}; give one, which is made where it is not there"
+        )
     _check_folder(out)
     jobs = [Job(path, Path(out, f"{path.stem}.png")) for path in contents]
     seen: dict[Path, Path] = {}

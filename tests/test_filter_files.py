@@ -280,7 +280,7 @@ def test_a_keras_file_of_another_network(tmp_path):
         path, "a Keras file of another network, whose 3 x 3 convolutions are 32, 64 wide; expected", "VGG-16 or VGG-19"
     )
     refusal(hollow(tmp_path / "long.h5", [(3, 64)] * 17), "64, ... wide")
-    refusal(hollow(tmp_path / "none.h5", [(3, 64)], lambda file: file.pop("conv2d")), "are none wide")
+    refusal(hollow(tmp_path / "none.h5", [(3, 64)], lambda file: file.pop("conv2d")), "without 3 x 3 convolutions;")
     swapped = [(LAYERS[name].in_channels, LAYERS[name].channels) for name in VGG16]
     swapped[1] = (3, 64)
     refusal(hollow(tmp_path / "branch.h5", swapped), "another network")
@@ -482,3 +482,24 @@ def test_the_identity_changes_nothing_behind_a_rectifier(vgg16, image):
     x = vgg16(image, ["conv3_3"])["conv3_3"]
     with torch.no_grad():
         assert torch.equal(F.relu(vgg16.conv3_4(x)), x)
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "what"),
+    [
+        ("a.pth", b"\x89HDF\r\n\x1a\n", "a Keras file"),
+        ("a.zip", b"\x89HDF\r\n\x1a\n", "a Keras file"),
+        ("a.h5", b"PK\x03\x04", "an archive"),
+        ("a.safetensors", b"PK\x03\x04", "an archive"),
+    ],
+)
+def test_a_file_by_another_name_is_told(tmp_path, name, start, what):
+    (tmp_path / name).write_bytes(start + bytes(64))
+    with pytest.raises(WeightsError, match=f"{name} is {what}.* by another name; give it the suffix that it had"):
+        load_vgg19(tmp_path / name)
+
+
+def test_a_folder_called_like_a_file_is_told(tmp_path):
+    (tmp_path / "a.h5").mkdir()
+    with pytest.raises(WeightsError, match="a.h5 is a folder; expected"):
+        load_vgg19(tmp_path / "a.h5")

@@ -2,9 +2,11 @@
 
 import hashlib
 import http.server
+import io
 import logging
 import threading
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
@@ -119,7 +121,7 @@ def test_when_all_mirrors_fail_each_is_named_with_its_reason(hub, server, publis
 
 def test_a_folder_that_cannot_be_made(tmp_path, published):
     (tmp_path / "file").touch()
-    with pytest.raises(WeightsError, match="could not get the 'paper' weights .*file"):
+    with pytest.raises(WeightsError, match="weights: the folder .*file.* cannot be written to .*; set TORCH_HOME"):
         load_vgg19("paper", folder=tmp_path / "file" / "folder")
 
 
@@ -342,3 +344,40 @@ def test_download_is_bounded_for_the_paper_too(hub, server, published, monkeypat
     with pytest.raises(WeightsError, match="more than 5 bytes came"):
         load_vgg19("paper")
     assert files(hub) == []
+
+
+def test_a_folder_that_takes_nothing_is_not_blamed_on_the_network(tmp_path, hub, published, server, monkeypatch):
+    """Neither is every mirror asked, nor is it said that files should be put there."""
+    monkeypatch.setattr(download.tempfile, "TemporaryDirectory", refuse)
+    with pytest.warns(UntrainedWarning) as told:
+        load_vgg19("auto")
+    said = str(told[0].message)
+    assert "the download failed (that folder cannot be written to)" in said and not server.asked
+    assert "into a folder, and give that file as weights" in said
+
+
+def refuse(*given, **how):
+    raise PermissionError(13, "Permission denied")
+
+
+def test_a_disk_that_is_full_ends_it_at_the_first_address(tmp_path, content, server, monkeypatch):
+    server.replies = {"/one": (200, content), "/two": (200, content)}
+    source = Source(f"{server.url}/one", hashlib.sha256(content).hexdigest(), (f"{server.url}/two",))
+    monkeypatch.setattr(module, "paper_source", lambda: source)
+
+    class Full(io.BytesIO):
+        def write(self, piece):
+            raise OSError(28, "No space left on device")
+
+    whole = Path.open
+    monkeypatch.setattr(Path, "open", lambda self, *how: Full() if self.name == "coming" else whole(self, *how))
+    with pytest.raises(WeightsError, match="cannot be written to .*No space left.*; set TORCH_HOME"):
+        load_vgg19("paper", folder=tmp_path)
+    assert server.asked == ["/one"]
+
+
+def test_what_was_passed_over_is_part_of_the_warning(hub, monkeypatch):
+    hub.mkdir(parents=True, exist_ok=True)
+    (hub / "some.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
+    with pytest.warns(UntrainedWarning, match="what is here cannot be used .*some.h5 is cut off"):
+        load_vgg19("auto")

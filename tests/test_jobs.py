@@ -83,6 +83,14 @@ def test_what_is_there_is_left_alone_and_what_fails_is_told(loads, capsys):
     assert capsys.readouterr().out.splitlines()[-1] == "out: 3 pictures, 1 made, 2 there before"
 
 
+def test_which_picture_is_painted_is_told(loads, capsys):
+    assert cli.main(["in", "style.png", "-o", "out", *QUICK]) == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("gatys: picture ")]
+    assert lines == [
+        f"gatys: picture {index} of 3: {Path('in', name)}" for index, name in enumerate(["a.png", "b.png", "c.png"], 1)
+    ]
+
+
 def test_a_list(loads, capsys):
     Path("in/list.txt").write_text("# what is wanted\n\nc.png\n../style.png\n")
     assert cli.main(["in/list.txt", "style.png", *QUICK, "-o", "out"]) == 0
@@ -176,7 +184,9 @@ def test_work_takes_what_others_leave():
 
 def test_refusals(monkeypatch):
     assert find_jobs("style.png", None) is None and find_jobs("-", None) is None
-    with pytest.raises(ImageError, match="--out: expected a folder for the results of many pictures, got None; create"):
+    with pytest.raises(
+        ImageError, match="--out: expected a folder for the results of many pictures, got None; give one"
+    ):
         find_jobs("in", None)
     with pytest.raises(ImageError, match="CONTENT: expected pictures in 'out', got none; put some there, or give a p"):
         find_jobs("out", "out")
@@ -219,7 +229,7 @@ def test_the_command_of_the_readme_with_workers():
         ("new.png", "got 'new.png', the name of a picture; give a folder"),
         ("sealed/new", "got 'sealed/new', but 'sealed' is not writable; give another path or change its permissions"),
         ("sealed", "got 'sealed', but 'sealed' is not writable; "),
-        ("", "got ''; create and give one"),
+        ("", "got ''; give one, which is made"),
     ],
 )
 def test_no_place_for_the_results(loads, monkeypatch, capsys, out, said):
@@ -327,3 +337,10 @@ def test_a_worker_that_is_killed_costs_its_picture_only():
     again = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert again.stdout.splitlines()[-1] == "out: 8 pictures, 1 made, 7 there before"
     assert jobs.find_jobs("in", "out") and len(results()) == 8
+
+
+def test_filters_are_found_once_for_all_workers(monkeypatch, capsys):
+    """What cannot be had is said once, by who was asked, and no worker starts."""
+    monkeypatch.setattr(many, "launch", lambda *given: pytest.fail("a worker was started"))
+    code = cli.main(["in", "style.png", "-o", "out", "--workers", "2", "--weights", "nope.pth"])
+    assert code == 2 and capsys.readouterr().err.count("there is no file nope.pth") == 1

@@ -22,7 +22,7 @@ MODULES = "asyncio code ctypes dill cffi ftplib httpx imaplib marshal multiproce
 MODULES += " shelve smtplib socket socketserver ssl subprocess telnetlib urllib3 webbrowser xmlrpc aiohttp joblib"
 MODULES += " torch.utils.cpp_extension torch.package concurrent.futures.process urllib http"
 MODULES = {*MODULES.split()}
-NETWORK = ("gatys/download.py", {"urllib.request", "http.client"})
+NETWORK = ("gatys/download.py", {"urllib.request", "urllib.error", "urllib.parse", "http.client"})
 ALLOWED = dict([NETWORK]) | {
     "gatys/__init__.py": {"importlib.import_module"},  # of its own modules, by a table
     "gatys/jobs.py": {"multiprocessing"},  # --workers: Python's own, which run this package
