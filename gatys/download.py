@@ -46,13 +46,14 @@ class FolderError(DownloadError):
 
 
 @contextmanager
-def _writing(folder: Path) -> Iterator[None]:
+def _writing(folder: Path, url: str) -> Iterator[None]:
     """Tell what the folder refuses from what the network does."""
     try:
         yield
     except OSError as error:
         raise FolderError(
-            f"weights: the folder {folder} cannot be written to ({error}); set TORCH_HOME to one that can, or give a file"
+            f"weights: {url} cannot be kept in {folder} ({error}); set TORCH_HOME to a folder with room that can be written "
+            "to, give a file, or choose 'untrained'"
         ) from error
 
 
@@ -152,7 +153,7 @@ def _pieces(url: str, sha256: str, kept: Path, make: Callable[[Path, Path, str],
     folder, digest, done = kept.parent, hashlib.sha256(), 0
     _log.info("downloading %s", url)
     request = urllib.request.Request(url, headers={"User-Agent": "gatys"})  # noqa: S310 - the digest decides
-    with _writing(folder):
+    with _writing(folder, url):
         folder.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
         # Inside `folder`, so that the last step is a rename; removed whatever happens, cancelling included.
@@ -164,7 +165,7 @@ def _pieces(url: str, sha256: str, kept: Path, make: Callable[[Path, Path, str],
             length = reply.headers.get("Content-Length", "")
             total = int(length) if length.isascii() and length.isdigit() else 0
             while piece := reply.read(1 << 20):
-                with _writing(folder):
+                with _writing(folder, url):
                     file.write(piece)
                     file.flush()
                 digest.update(piece)

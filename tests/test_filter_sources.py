@@ -121,7 +121,7 @@ def test_when_all_mirrors_fail_each_is_named_with_its_reason(hub, server, publis
 
 def test_a_folder_that_cannot_be_made(tmp_path, published):
     (tmp_path / "file").touch()
-    with pytest.raises(WeightsError, match="weights: the folder .*file.* cannot be written to .*; set TORCH_HOME"):
+    with pytest.raises(WeightsError, match="weights: .* cannot be kept in .*file.*; set TORCH_HOME"):
         load_vgg19("paper", folder=tmp_path / "file" / "folder")
 
 
@@ -371,7 +371,7 @@ def test_a_disk_that_is_full_ends_it_at_the_first_address(tmp_path, content, ser
 
     whole = Path.open
     monkeypatch.setattr(Path, "open", lambda self, *how: Full() if self.name == "coming" else whole(self, *how))
-    with pytest.raises(WeightsError, match="cannot be written to .*No space left.*; set TORCH_HOME"):
+    with pytest.raises(WeightsError, match="cannot be kept in .*No space left.*; set TORCH_HOME"):
         load_vgg19("paper", folder=tmp_path)
     assert server.asked == ["/one"]
 
