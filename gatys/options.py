@@ -163,7 +163,7 @@ _HELP = {
     "style_layers": "where the style is matched: layer names, each with its weight or 1",
     "content_weight": "alpha, factor of the content term, at least 0",
     "style_weight": "beta, factor of the style term, at least 0",
-    "tv_weight": "factor of smoothness, at least 0; 0.01 calms the grain",
+    "tv_weight": "factor of smoothness, at least 0; 0.1 calms the grain",
     "tv_form": "what is smooth: squared differences of neighbours, absolute ones, or as neural-style, squared without those "
     "along the lower and right edge (corner)",
     "normalize": "divide each layer's term by the size of its target, so that the weights mean the same for every "

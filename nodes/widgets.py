@@ -166,7 +166,7 @@ def weight_inputs() -> list[io.Float.Input]:
             min=0.0,
             max=1e12,
             step=0.001,
-            tooltip="Smoothness: 0 leaves all grain, 0.01 calms it, 1 blurs the picture.",
+            tooltip="Smoothness: 0 leaves all grain, 0.1 calms it, 1 blurs the picture.",
         ),
     ]
 
