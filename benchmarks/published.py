@@ -1,7 +1,7 @@
 """Losses of published settings on trained filters: this package's descent beside the source's own loop.
 
     python benchmarks/published.py FILTERS CONTENT STYLE [--size 256] [--presets neural-style-pt,neural-style] [--marks 50,100]
-        [--starts own,content] [--neural-style-pt FOLDER]
+        [--starts own,content] [--rounding LEVELS] [--neural-style-pt FOLDER]
 
 The loop is the source's: PyTorch's L-BFGS or Adam, in the source's units of pixels, without a box, on the preset's
 objective, which the tests compare with a second transcription of the source. Its loss is given as it is inside the loop, where pixels
@@ -10,6 +10,7 @@ program itself is run from its folder as well (it needs VGG-16's filters with to
 """
 
 import argparse
+import importlib
 import re
 import subprocess
 import sys
@@ -24,6 +25,9 @@ from gatys.precision import choose
 from gatys.pyramid import resize
 from gatys.reading import OWN, PREPROCESSINGS
 from gatys.start import noise
+
+
+importlib.import_module("gatys.optimize")  # the module: `gatys.optimize` is the function
 
 
 class Done(Exception):
@@ -132,7 +136,10 @@ def main():
     parser.add_argument("--starts", default="own,content")
     parser.add_argument("--neural-style-pt", type=Path)
     parser.add_argument("--program-filters")
+    parser.add_argument("--rounding", type=float, help="of absolute smoothness, in levels of 8 bits, instead of ours")
     options = parser.parse_args()
+    if options.rounding is not None:
+        sys.modules["gatys.optimize"].TV_ROUNDING = options.rounding / 255
     marks = sorted(map(int, options.marks.split(",")))
     for name in options.presets.split(","):
         preset = gatys.presets[name]
