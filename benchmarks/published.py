@@ -26,7 +26,6 @@ from gatys.pyramid import resize
 from gatys.reading import OWN, PREPROCESSINGS
 from gatys.start import noise
 
-
 importlib.import_module("gatys.optimize")  # the module: `gatys.optimize` is the function
 
 
