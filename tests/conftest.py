@@ -26,6 +26,7 @@ def pytest_configure(config):
     raises = Raises()
     raises.install()
     config.pluginmanager.register(raises)
+    config.addinivalue_line("markers", "slow: more than a few seconds each")
     config.addinivalue_line("markers", "boot: boots a ComfyUI server of its own (about ten seconds each)")
 
 
