@@ -16,10 +16,10 @@ import torch
 from PIL import Image
 
 import gatys
-from gatys.bounded import Bounded
-from gatys.objective import Objective
-from gatys.plan import make_plan
-from gatys.start import noise
+from gatys.descent.start import noise
+from gatys.objective.evaluation import Bounded
+from gatys.objective.objective import Objective
+from gatys.passes.plan import make_plan
 
 STEPS = 100
 WARM_UP = 4

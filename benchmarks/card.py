@@ -14,12 +14,12 @@ import torch
 import torch.nn.functional as F
 
 import gatys
-from gatys.adjoints import average, corners, gate, shut, to_taken
-from gatys.gram import gram_sum
-from gatys.lbfgs import LBFGS
-from gatys.objective import Objective
-from gatys.replay import Replay
-from gatys.start import noise
+from gatys.descent.lbfgs import LBFGS
+from gatys.descent.start import noise
+from gatys.objective.graphs import Replay
+from gatys.objective.objective import Objective
+from gatys.passes.adjoints import average, corners, gate, shut, to_taken
+from gatys.targets.gram import gram_sum
 
 STYLE = {f"conv{block}_1": 1.0 for block in range(1, 6)}
 

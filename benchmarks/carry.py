@@ -12,12 +12,12 @@ import torch
 from variants import EXAMPLES, PAIRS, run
 
 import gatys
-from gatys.adam import Adam
-from gatys.images import load_image
-from gatys.lbfgs import LBFGS
-from gatys.objective import Objective
-from gatys.pyramid import resize
-from gatys.start import noise
+from gatys.descent.adam import Adam
+from gatys.descent.lbfgs import LBFGS
+from gatys.descent.start import noise
+from gatys.objective.objective import Objective
+from gatys.pictures.images import load_image
+from gatys.pictures.pyramid import resize
 
 
 def carry_pairs(coarse, fine, size):

@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 
 import gatys
-from gatys.images import load_image
-from gatys.start import noise
+from gatys.descent.start import noise
+from gatys.pictures.images import load_image
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 

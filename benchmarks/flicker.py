@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 import gatys
-from gatys.frames import optimize_frames
-from gatys.images import load_image
-from gatys.objective import TEMPORAL_WEIGHT
+from gatys.objective.objective import TEMPORAL_WEIGHT
+from gatys.pictures.images import load_image
+from gatys.video.frames import optimize_frames
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import gatys
-from gatys.images import load_image, save_image
+from gatys.pictures.images import load_image, save_image
 
 
 def main():

@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from measure import watched
 
 import gatys
-from gatys.memory import evaluation_bytes, setup_bytes
-from gatys.vgg import LAYERS
+from gatys.network.layers import LAYERS
+from gatys.passes.memory import evaluation_bytes, setup_bytes
 
 STYLE = [f"conv{block}_1" for block in range(1, 6)]
 CONTENT = "conv4_2"

@@ -32,8 +32,8 @@ from peers_tables import GOALS, plot, tables
 from PIL import Image
 from programs import CAFFE_MEAN, PROGRAMS, STYLE, WIDTHS
 
-from gatys.vgg import LAYERS
-from gatys.weights import untrained_state
+from gatys.network.layers import LAYERS
+from gatys.network.weights import untrained_state
 
 HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE.parent / "examples"

@@ -148,7 +148,7 @@ def convolutions(job, folder, trace, dtype=torch.float32):
 
 def ours(job, folder, trace, **how):
     import gatys
-    from gatys.images import load_image
+    from gatys.pictures.images import load_image
 
     net = gatys.load_vgg19(folder / "caffe.pth", job["pooling"], layout="caffe").to(job["device"])
     pictures = [load_image(folder / f"{name}.png").pixels.to(job["device"]) for name in ("content", "style")]
@@ -193,7 +193,7 @@ def bare(job, folder, trace, lower=False):
         f = f[0].flatten(1)
         return f @ f.T / f.numel()
 
-    from gatys.images import load_image
+    from gatys.pictures.images import load_image
 
     content, style = (load_image(folder / f"{name}.png").pixels.to(device) for name in ("content", "style"))
     with torch.no_grad():

@@ -20,13 +20,14 @@ from pathlib import Path
 import torch
 
 import gatys
-from gatys.images import load_image
-from gatys.precision import choose
-from gatys.pyramid import resize
-from gatys.reading import OWN, PREPROCESSINGS
-from gatys.start import noise
+from gatys.descent.start import noise
+from gatys.network.preprocessing import PREPROCESSINGS
+from gatys.passes.precision import choose
+from gatys.pictures.images import load_image
+from gatys.pictures.pyramid import resize
+from gatys.settings import OWN
 
-importlib.import_module("gatys.optimize")  # the module: `gatys.optimize` is the function
+importlib.import_module("gatys.descent.optimize")  # the module: `gatys.optimize` is the function
 
 
 class Done(Exception):
@@ -138,7 +139,7 @@ def main():
     parser.add_argument("--rounding", type=float, help="of absolute smoothness, in levels of 8 bits, instead of ours")
     options = parser.parse_args()
     if options.rounding is not None:
-        sys.modules["gatys.optimize"].TV_ROUNDING = options.rounding / 255
+        sys.modules["gatys.descent.optimize"].TV_ROUNDING = options.rounding / 255
     marks = sorted(map(int, options.marks.split(",")))
     for name in options.presets.split(","):
         preset = gatys.presets[name]

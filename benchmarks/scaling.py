@@ -24,11 +24,11 @@ import torch
 from measure import watched
 
 import gatys
-from gatys.lbfgs import LBFGS
-from gatys.plan import make_plan
-from gatys.processes import join
-from gatys.strips import Strips
-from gatys.vgg import LAYERS
+from gatys.descent.lbfgs import LBFGS
+from gatys.distributed.strips import Strips
+from gatys.distributed.team import join
+from gatys.network.layers import LAYERS
+from gatys.passes.plan import make_plan
 
 STYLE = [f"conv{block}_1" for block in range(1, 6)]
 USED = [*STYLE, "conv4_2"]

@@ -21,10 +21,10 @@ import torch
 from measure import resident, watched
 
 import gatys
-from gatys.layers import CONTENT_LAYERS, STYLE_LAYERS
-from gatys.memory import evaluation_bytes, free_memory, kept_bytes, picture_bytes, setup_bytes
-from gatys.plan import make_plan
-from gatys.tiles import tiles
+from gatys.network.layers import CONTENT_LAYERS, STYLE_LAYERS
+from gatys.passes.memory import evaluation_bytes, free_memory, kept_bytes, picture_bytes, setup_bytes
+from gatys.passes.plan import make_plan
+from gatys.passes.tiles import tiles
 
 LAYERS = [*STYLE_LAYERS, *CONTENT_LAYERS]
 

@@ -18,11 +18,11 @@ import torch
 import torch.nn.functional as F
 
 import gatys
-from gatys.descent import inner
-from gatys.images import load_image
-from gatys.lbfgs import LBFGS
-from gatys.objective import Objective
-from gatys.start import noise
+from gatys.descent.lbfgs import LBFGS
+from gatys.descent.protocol import inner
+from gatys.descent.start import noise
+from gatys.objective.objective import Objective
+from gatys.pictures.images import load_image
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 PAIRS = (("content.jpg", "style.jpg"), ("dusk.jpg", "style2.jpg"), ("dusk.jpg", "style.jpg"))

@@ -17,9 +17,9 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 import gatys
-from gatys.color import ROOTS
-from gatys.images import load_image, save_image
-from gatys.pyramid import scale_picture
+from gatys.pictures.images import load_image, save_image
+from gatys.pictures.pyramid import scale_picture
+from gatys.settings import ROOTS
 
 HERE = Path(__file__).parent
 BASE = {  # what a panel does not say

@@ -5,28 +5,27 @@ What is public is imported when it is first asked for, so that `python -m gatys 
 
 import importlib
 import sys
-from types import ModuleType
 from typing import Any
 
 _PLACES = {
-    "bank": ("StyleFileError", "StyleInfo", "read_style_info"),
-    "blend": ("blend_styles",),
-    "color": ("keep_luminance", "match_colors"),
-    "diagnostics": ("gradient_shares", "plot_history"),
-    "extract": ("extract_content", "extract_style"),
-    "frames": ("FramesResult", "optimize_frames"),
-    "layers": ("LAYERS",),
-    "objective": ("Objective",),
-    "optimize": ("optimize",),
-    "preset": ("Preset",),
-    "presets": ("presets",),
-    "reading": ("read_as",),
-    "records": ("Progress", "Record", "Result"),
-    "regions": ("RegionalStyle", "regional_style"),
-    "targets": ("ContentTarget", "StyleTarget"),
-    "terms": ("TemporalTarget",),
-    "vgg": ("VGG19",),
-    "weights": ("UntrainedWarning", "WeightsError", "load_vgg19"),
+    "descent.diagnostics": ("gradient_shares", "plot_history"),
+    "descent.optimize": ("optimize",),
+    "descent.records": ("Progress", "Record", "Result"),
+    "network.layers": ("LAYERS",),
+    "network.preprocessing": ("read_as",),
+    "network.vgg": ("VGG19",),
+    "network.weights": ("UntrainedWarning", "WeightsError", "load_vgg19"),
+    "objective.objective": ("Objective",),
+    "objective.terms": ("TemporalTarget",),
+    "pictures.colors": ("keep_luminance", "match_colors"),
+    "published.preset": ("Preset",),
+    "published.presets": ("presets",),
+    "targets.blending": ("blend_styles",),
+    "targets.extraction": ("extract_content", "extract_style"),
+    "targets.regions": ("RegionalStyle", "regional_style"),
+    "targets.style_files": ("StyleFileError", "StyleInfo", "read_style_info"),
+    "targets.targets": ("ContentTarget", "StyleTarget"),
+    "video.frames": ("FramesResult", "optimize_frames"),
 }
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
 
@@ -43,14 +42,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*vars(sys.modules[__name__]), *__all__})
-
-
-class _Package(ModuleType):
-    """`gatys.optimize` and `gatys.presets` are what is public, not the modules of these names, whoever imports them."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not (name in _PLACE_OF and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

@@ -3,7 +3,7 @@
 import contextlib
 import os
 
-from .options import build_parser
+from .cli.options import build_parser
 
 
 def main() -> int:
@@ -12,7 +12,7 @@ def main() -> int:
         build_parser().parse_intermixed_args()
     # PyTorch then asks for its large tensors in large pages, where Linux lets it; it reads this once
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    from .cli import main
+    from .cli.command import main
 
     return main()
 

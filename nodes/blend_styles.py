@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from comfy_api.latest import io
 
-from ..gatys.blend import blend_styles
+from ..gatys.targets.blending import blend_styles
 from .sockets import StyleSocket, schema
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..gatys import extract_content
-from ..gatys.layers import CONTENT_LAYERS, parse_layers
-from ..gatys.plan import wanted_bytes
-from ..gatys.tiles import PADDINGS
+from ..gatys.network.layers import CONTENT_LAYERS, parse_layers
+from ..gatys.passes.plan import wanted_bytes
+from ..gatys.settings import PADDINGS
 from . import host
 from .sockets import Content, ContentSocket, Vgg19Socket, schema
 from .widgets import levels_from_widget, levels_input, normalize_input, padding_input

@@ -5,10 +5,10 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..gatys import extract_style
-from ..gatys.layers import STYLE_LAYERS, check_layers, parse_layers
-from ..gatys.plan import wanted_bytes
-from ..gatys.pyramid import scale_picture
-from ..gatys.tiles import PADDINGS
+from ..gatys.network.layers import STYLE_LAYERS, check_layers, parse_layers
+from ..gatys.passes.plan import wanted_bytes
+from ..gatys.pictures.pyramid import scale_picture
+from ..gatys.settings import PADDINGS
 from . import host
 from .sockets import StyleSocket, Vgg19Socket, schema
 from .widgets import levels_from_widget, levels_input, normalize_input, padding_input

@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..gatys import Objective, gradient_shares
-from ..gatys.memory import evaluation_bytes
+from ..gatys.passes.memory import evaluation_bytes
 from . import host
 from .sockets import ContentSocket, StyleSocket, Vgg19Socket, schema
 from .widgets import weight_inputs

@@ -24,8 +24,9 @@ from comfy.model_patcher import ModelPatcher
 from PIL import Image
 from torch import Tensor, nn
 
-from ..gatys import VGG19, Progress, memory
-from ..gatys.accepted_files import ARCHIVES, CHECKPOINTS
+from ..gatys import VGG19, Progress
+from ..gatys.network.accepted_files import ARCHIVES, CHECKPOINTS
+from ..gatys.passes import memory
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..gatys.color import keep_luminance
+from ..gatys.pictures.colors import keep_luminance
 from . import host
 from .sockets import schema
 

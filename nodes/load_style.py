@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..gatys.bank import load_style
+from ..gatys.targets.style_files import load_style
 from . import host
 from .sockets import StyleSocket, schema
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..gatys.color import ROOTS, match_colors
+from ..gatys.pictures.colors import match_colors
+from ..gatys.settings import ROOTS
 from . import host
 from .sockets import schema
 

@@ -6,9 +6,9 @@ import torch
 from comfy_api.latest import io
 
 from ..gatys import optimize
-from ..gatys.plan import wanted_bytes
-from ..gatys.schedule import parse_steps
-from ..gatys.start import INITS
+from ..gatys.descent.schedule import parse_steps
+from ..gatys.passes.plan import wanted_bytes
+from ..gatys.settings import INITS
 from . import host
 from .sockets import ContentSocket, HistorySocket, StyleSocket, Vgg19Socket, schema
 from .widgets import (

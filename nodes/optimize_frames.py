@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from comfy_api.latest import io
 
-from ..gatys.frames import optimize_frames
-from ..gatys.objective import TEMPORAL_WEIGHT
-from ..gatys.plan import wanted_bytes
-from ..gatys.start import INITS
+from ..gatys.objective.objective import TEMPORAL_WEIGHT
+from ..gatys.passes.plan import wanted_bytes
+from ..gatys.settings import INITS
+from ..gatys.video.frames import optimize_frames
 from . import host
 from .sockets import ContentSocket, HistorySocket, StyleSocket, Vgg19Socket, schema
 from .widgets import (

@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import isclose
 from typing import Any
 
-from ..gatys.layers import STYLE_LAYERS
-from ..gatys.preset import STRETCH, Preset
-from ..gatys.presets import presets, weights_from
-from ..gatys.weights import PAPER_FILE
+from ..gatys.network.found_files import PAPER_FILE
+from ..gatys.network.layers import STYLE_LAYERS
+from ..gatys.published.preset import STRETCH, Preset
+from ..gatys.published.presets import presets, weights_from
 
 WIDGETS = {
     "GatysLoadVGG19": ("weights", "pooling", "preprocessing", "responses"),

@@ -6,7 +6,7 @@ import logging
 
 from comfy_api.latest import io
 
-from ..gatys.bank import StyleFileError, save_style, style_path
+from ..gatys.targets.style_files import StyleFileError, save_style, style_path
 from . import host
 from .sockets import StyleSocket, schema
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from comfy_api.latest import io
 
-from ..gatys.regions import PROPAGATIONS, regional_style
+from ..gatys.settings import PROPAGATIONS
+from ..gatys.targets.regions import regional_style
 from .sockets import StyleSocket, schema
 
 

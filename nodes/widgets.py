@@ -7,7 +7,7 @@ import inspect
 from comfy_api.latest import io
 
 from ..gatys import optimize
-from ..gatys.choices import OPTIMIZERS, PADDINGS, PRECISIONS, TV_FORMS
+from ..gatys.settings import OPTIMIZERS, PADDINGS, PRECISIONS, TV_FORMS
 
 OPTIMIZE_DEFAULTS = {name: parameter.default for name, parameter in inspect.signature(optimize).parameters.items()}
 

@@ -105,11 +105,11 @@ def install() -> None:
     wrap(module("nodes.load_vgg19"), "load_vgg19", "loading")
     wrap(module("nodes.extract_content"), "extract_content", "extraction of the content")
     wrap(module("nodes.extract_style"), "extract_style", "extraction of the style")
-    wrap(module("gatys.bounded").Bounded, "__call__", lambda bounded, image: f"level {bounded.level}")
-    wrap(module("gatys.lbfgs").LBFGS, "tell", "step of L-BFGS")
-    wrap(module("gatys.adam").Adam, "tell", "step of Adam")
+    wrap(module("gatys.objective.evaluation").Bounded, "__call__", lambda bounded, image: f"level {bounded.level}")
+    wrap(module("gatys.descent.lbfgs").LBFGS, "tell", "step of L-BFGS")
+    wrap(module("gatys.descent.adam").Adam, "tell", "step of Adam")
     wrap(module("nodes.host"), "_thumbnail", "preview")
-    objective = module("gatys.objective").Objective
+    objective = module("gatys.objective.objective").Objective
     first, interrupt = objective.__init__, mm.interrupt_current_processing
 
     @functools.wraps(first)
@@ -123,7 +123,7 @@ def install() -> None:
         interrupt(value)
 
     objective.__init__ = remember_level
-    module("gatys.bounded").Bounded.level = property(lambda bounded: bounded.objective.level)
+    module("gatys.objective.evaluation").Bounded.level = property(lambda bounded: bounded.objective.level)
     mm.interrupt_current_processing = remember_stage
 
 
@@ -143,7 +143,7 @@ async def end_watch(request):
 
 @routes.post("/instruments/download")
 async def set_download(request):
-    asked, weights = await request.json(), module("gatys.weights")
+    asked, weights = await request.json(), module("gatys.network.weights")
     weights.imagenet_source = lambda: weights.Source(asked["url"], asked["sha256"])
     return web.json_response({})
 

@@ -77,7 +77,7 @@ def main(comfy):
         setattr(torch.cpu, name, lambda: False)
     found = {}
     with torch.inference_mode():
-        with emulated_device.averages_as_there(sys.modules["pack.gatys.adjoints"]):
+        with emulated_device.averages_as_there(sys.modules["pack.gatys.passes.adjoints"]):
             expected = graph()[0]
         mm.get_torch_device = lambda: emulated_device.DEVICE
         mm.get_free_memory = lambda device=None, torch_free_too=False: (FREE, FREE) if torch_free_too else FREE

@@ -18,9 +18,10 @@ from typing import NoReturn
 
 import torch
 
-from gatys import cli, load_vgg19
-from gatys.checkpoint import Checkpoint, Moment, Way
-from gatys.records import Record
+from gatys import load_vgg19
+from gatys.cli import command as cli
+from gatys.descent.checkpoint import Checkpoint, Moment, Way
+from gatys.descent.records import Record
 
 
 def write(path: str, begun: Callable[[], None]) -> NoReturn:

@@ -1,7 +1,7 @@
 """The golden list of messages: every text that the source can raise, warn or log.
 
-    python tests/messages.py            shows how the source differs from `messages.txt`
-    python tests/messages.py --write    writes it anew, so that a change of messages is seen in a commit
+python tests/messages.py            shows how the source differs from `messages.txt`
+python tests/messages.py --write    writes it anew, so that a change of messages is seen in a commit
 """
 
 import ast

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from gatys.vgg import LAYERS
+from gatys.network.layers import LAYERS
 
 CHANNELS = [3] + [layer.channels for layer in LAYERS.values()]
 

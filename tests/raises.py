@@ -22,7 +22,7 @@ PACKAGES = ("gatys", "nodes")
 
 
 def files() -> list[Path]:
-    return sorted(path for package in PACKAGES for path in (ROOT / package).glob("*.py"))
+    return sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 
 def sites(source: str) -> dict[int, tuple[int, str]]:

@@ -1,6 +1,6 @@
 """Runs of all kinds by the public interface alone, as one digest each: what `test_same_bytes` compares.
 
-    python tests/same_runs.py PATH      with PATH, the folder of a `gatys` package, first on the search path
+python tests/same_runs.py PATH      with PATH, the folder of a `gatys` package, first on the search path
 """
 
 import hashlib

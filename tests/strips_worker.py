@@ -14,11 +14,11 @@ import torch
 import torch.distributed as dist
 
 import gatys
-from gatys import objective as objective_module
-from gatys.canvas import WHOLE
-from gatys.processes import Team, join, leave
-from gatys.strips import Strips
-from gatys.terms import TemporalTarget
+from gatys.distributed.strips import Strips
+from gatys.distributed.team import Team, join, leave
+from gatys.objective import objective as objective_module
+from gatys.objective.terms import TemporalTarget
+from gatys.passes.layout import WHOLE
 
 MEDIUM = {"conv1_1": 0.2, "conv2_1": 0.3, "conv3_1": 0.5}
 DEEP = {"conv1_1": 0.2, "conv4_1": 0.3, "conv5_1": 0.5}

@@ -4,8 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gatys import adjoints
-from gatys.adjoints import corners
+from gatys.passes import adjoints
+from gatys.passes.adjoints import corners
 
 
 @pytest.mark.parametrize("divide", [False, True])

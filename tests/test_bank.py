@@ -15,9 +15,17 @@ from safetensors.torch import load_file, save_file
 
 import gatys
 from gatys import StyleTarget
-from gatys.bank import FORMAT, MAX_BYTES, StyleFileError, load_style, read_style_info, save_style, style_path
-from gatys.blend import blend_styles
-from gatys.regions import regional_style
+from gatys.targets.blending import blend_styles
+from gatys.targets.regions import regional_style
+from gatys.targets.style_files import (
+    FORMAT,
+    MAX_BYTES,
+    StyleFileError,
+    load_style,
+    read_style_info,
+    save_style,
+    style_path,
+)
 
 LAYERS = {"conv1_1": 0.5, "conv2_1": 0.3, "conv3_1": 0.2}
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 import gatys
-from gatys import adjoints
-from gatys.gram import gram_sum, gram_sum_gradient
-from gatys.tiles import tiles
+from gatys.passes import adjoints
+from gatys.passes.tiles import tiles
+from gatys.targets.gram import gram_sum, gram_sum_gradient
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
@@ -104,7 +104,7 @@ def test_gram_sums_in_pieces(dtype, positions):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 def test_a_convolution_that_rectifies(dtype):
     net = gatys.load_vgg19("untrained", pooling="average").cuda()
-    low = gatys.precision.lowered(net, dtype)
+    low = gatys.passes.precision.lowered(net, dtype)
     (part,) = tiles(SIZE, None, ["conv2_1"])
     x = torch.randn(1, 64, *SIZE, device="cuda").to(dtype).contiguous(memory_format=torch.channels_last)
     assert adjoints._fuses(x.device, dtype)

@@ -10,11 +10,11 @@ import safetensors.torch
 import torch
 
 import gatys
-from gatys import checkpoint as checkpoints
-from gatys.checkpoint import Checkpoint, CheckpointError
-from gatys.lbfgs import LBFGS
-from gatys.memory import OutOfMemory
-from gatys.tensorfile import Damaged, read_tensors, write_tensors
+from gatys.descent import checkpoint as checkpoints
+from gatys.descent.checkpoint import Checkpoint, CheckpointError
+from gatys.descent.lbfgs import LBFGS
+from gatys.descent.tensor_file import Damaged, read_tensors, write_tensors
+from gatys.passes.memory import OutOfMemory
 
 STYLE = {"conv1_1": 0.5, "conv2_1": 0.5}
 CONTENT = {"conv2_2": 1.0}
@@ -83,7 +83,7 @@ def test_goes_on_to_the_same_picture_and_history(net, targets, tmp_path, name, c
     assert whole.state is None
     total, coarse = len(whole.history), sum(record.level == 1 for record in whole.history)
     path, cuts = tmp_path / "run.safetensors", (1, 2, coarse - 1, coarse, coarse + 1, total - 1, total)
-    with caplog.at_level(logging.INFO, "gatys.optimize"):
+    with caplog.at_level(logging.INFO, "gatys.descent.optimize"):
         same(interrupted(net, path, cuts, **options), whole)
     for cut in cuts:
         assert f"going on from step {cut} of {total}, found in {path}" in caplog.text

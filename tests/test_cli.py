@@ -16,11 +16,12 @@ import pytest
 import torch
 from PIL import Image
 
-from gatys import cli, extract_content, extract_style, load_vgg19, optimize
-from gatys import weights as weights_module
-from gatys.images import load_image, save_image
-from gatys.options import build_parser
-from gatys.weights import Source
+from gatys import extract_content, extract_style, load_vgg19, optimize
+from gatys.cli import command as cli
+from gatys.cli.options import build_parser
+from gatys.network import weights as weights_module
+from gatys.network.download import Source
+from gatys.pictures.images import load_image, save_image
 
 ROOT = Path(__file__).parents[1]
 QUICK = ["--size", "64", "--steps", "2", "--levels", "1", "--device", "cpu", "--style-layers", "conv1_1,conv2_1"]

@@ -17,9 +17,10 @@ import pytest
 import torch
 from PIL import Image
 
-from gatys import cli, load_vgg19
-from gatys.images import load_image
-from gatys.tensorfile import read_tensors
+from gatys import load_vgg19
+from gatys.cli import command as cli
+from gatys.descent.tensor_file import read_tensors
+from gatys.pictures.images import load_image
 
 HERE = Path(__file__).resolve().parent
 LONG = os.environ.get("GATYS_LONG_TESTS") == "1"

@@ -8,12 +8,15 @@ import pytest
 import torch
 from PIL import Image
 
-from gatys import cli, extract_content, extract_style, inputs, load_vgg19, optimize, options
-from gatys.bank import load_style, read_style_info, save_style
-from gatys.blend import blend_styles
-from gatys.color import LUMA, METHODS, ROOTS, keep_luminance, match_colors
-from gatys.images import load_image, save_image
-from gatys.regions import PROPAGATIONS, regional_style
+from gatys import extract_content, extract_style, load_vgg19, optimize
+from gatys.cli import command as cli
+from gatys.cli import inputs, options
+from gatys.pictures.colors import LUMA, keep_luminance, match_colors
+from gatys.pictures.images import load_image, save_image
+from gatys.settings import METHODS, PROPAGATIONS, ROOTS
+from gatys.targets.blending import blend_styles
+from gatys.targets.regions import regional_style
+from gatys.targets.style_files import load_style, read_style_info, save_style
 
 LAYERS = {"conv1_1": 1.0, "conv2_1": 1.0}
 QUICK = ["--size", "64", "--steps", "2", "--levels", "1", "--device", "cpu", "--style-layers", "conv1_1,conv2_1"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gatys import cli
+from gatys.cli import command as cli
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")

@@ -6,8 +6,10 @@ import pytest
 import torch
 
 import gatys
-from gatys import cli, preset_options, weights
-from gatys.images import save_image
+from gatys.cli import command as cli
+from gatys.cli import preset_options
+from gatys.network import weights
+from gatys.pictures.images import save_image
 
 SMALL = ["--weights", "untrained", "--size", "48", "--steps", "2"]
 
@@ -57,7 +59,7 @@ def test_the_loss_is_the_preset_s_own(pictures, capsys):
     code, out, _ = run(
         capsys, *pictures, "--preset", "udacity", "--weights", "untrained", "--steps", "1", "--size", "64"
     )
-    content, style = (gatys.images.load_image(name).pixels for name in pictures[:2])
+    content, style = (gatys.pictures.images.load_image(name).pixels for name in pictures[:2])
     losses, _ = gatys.presets["udacity"].objective(gatys.load_vgg19("untrained"), content, style).evaluate(content)
     assert code == 0
     assert float(re.search(r"total ([^,]*)", out).group(1)) == pytest.approx(losses["total"], rel=1e-3)

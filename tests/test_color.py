@@ -8,9 +8,10 @@ import pytest
 import scipy.linalg
 import torch
 
-from gatys import color
-from gatys.color import METHODS, ROOTS, keep_luminance, match_colors
-from gatys.pyramid import resize
+from gatys.pictures import colors as color
+from gatys.pictures.colors import keep_luminance, match_colors
+from gatys.pictures.pyramid import resize
+from gatys.settings import METHODS, ROOTS
 
 LINEAR = [{"root": root} for root in ROOTS]
 ALL = [*LINEAR, {"method": "histogram"}]

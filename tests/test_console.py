@@ -10,9 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
-from gatys import cli, console, load_vgg19, optimize
-from gatys.console import Bar, Lines
-from gatys.records import Progress, Record
+from gatys import load_vgg19, optimize
+from gatys.cli import command as cli
+from gatys.cli import console
+from gatys.cli.console import Bar, Lines
+from gatys.descent.records import Progress, Record
 
 QUICK = ["content.png", "style.png", "--size", "64", "--levels", "2", "--device", "cpu", "--content-layers", "conv2_2"]
 QUICK += ["--style-layers", "conv1_1,conv2_1", "--weights", "untrained", "--steps", "6,6", "-o", "out.png"]

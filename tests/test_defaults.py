@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import gatys
-from gatys import options
-from gatys.images import load_image
+from gatys.cli import options
+from gatys.pictures.images import load_image
 
 ROOT = Path(__file__).parents[1]
 SCHEMAS = json.loads((ROOT / "tests" / "schemas.json").read_text(encoding="utf-8"))

@@ -8,9 +8,9 @@ import scipy.optimize
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from gatys.adam import Adam
-from gatys.batch import Batch
-from gatys.lbfgs import LBFGS
+from gatys.descent.adam import Adam
+from gatys.descent.batch import Batch
+from gatys.descent.lbfgs import LBFGS
 
 SHAPE = (3, 4, 5)
 N = 60

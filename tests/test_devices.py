@@ -7,12 +7,12 @@ import pytest
 import torch
 
 import gatys
-from gatys import adjoints
-from gatys.adam import Adam
-from gatys.batch import Batch
-from gatys.frames import optimize_frames
-from gatys.lbfgs import LBFGS
-from gatys.objective import Objective
+from gatys.descent.adam import Adam
+from gatys.descent.batch import Batch
+from gatys.descent.lbfgs import LBFGS
+from gatys.objective.objective import Objective
+from gatys.passes import adjoints
+from gatys.video.frames import optimize_frames
 
 emulated = pytest.importorskip(
     "emulated_device", reason="this PyTorch takes no devices written in Python", exc_type=ImportError

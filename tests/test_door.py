@@ -9,9 +9,10 @@ import sys
 import pytest
 
 import gatys
-from gatys import choices, options
-from gatys.images import save_image
-from gatys.reading import PREPROCESSINGS
+from gatys import settings as choices
+from gatys.cli import options
+from gatys.network.preprocessing import PREPROCESSINGS
+from gatys.pictures.images import save_image
 
 WITHOUT_TORCH = """
 import runpy, sys
@@ -35,7 +36,7 @@ def test_help_and_version_import_nothing_heavy(argument, answer):
 @pytest.mark.parametrize("own", [None, "0"])
 def test_large_pages_are_asked_for_unless_the_user_has_said_otherwise(monkeypatch, own):
     monkeypatch.setattr(sys, "argv", ["gatys", "content.png", "style.png"])
-    monkeypatch.setattr("gatys.cli.main", lambda: os.environ["THP_MEM_ALLOC_ENABLE"])
+    monkeypatch.setattr("gatys.cli.command.main", lambda: os.environ["THP_MEM_ALLOC_ENABLE"])
     monkeypatch.setenv("THP_MEM_ALLOC_ENABLE", own or "")  # so that what `main` sets does not stay
     if own is None:
         monkeypatch.delenv("THP_MEM_ALLOC_ENABLE")
@@ -69,7 +70,7 @@ def test_names_are_those_there_are():
 
 def test_public_names_are_there_whatever_was_imported_first():
     script = (
-        "import gatys.optimize, gatys.presets\nimport gatys\n"
+        "import gatys.descent.optimize, gatys.published.presets\nimport gatys\n"
         "assert callable(gatys.optimize) and 'udacity' in gatys.presets\n"
         "assert set(gatys.__all__) <= set(dir(gatys))\n"
         "for name in gatys.__all__: getattr(gatys, name)\n"

@@ -29,14 +29,19 @@ from PIL import EpsImagePlugin, Image
 from safetensors.torch import load_file, save_file
 
 import gatys
-from gatys import cli, download, images, state_file, tensorfile, weights
-from gatys.bank import StyleFileError, load_style, save_style, style_path
-from gatys.checkpoint import FORMAT, Checkpoint, CheckpointError
-from gatys.files import replacing
-from gatys.images import ImageError, load_image, save_image
-from gatys.tensorfile import Damaged, read_tensors, write_tensors
-from gatys.vgg import LAYERS
-from gatys.weights import IMAGENET_FILE, Source, WeightsError
+from gatys.cli import command as cli
+from gatys.descent import tensor_file as tensorfile
+from gatys.descent.checkpoint import FORMAT, Checkpoint, CheckpointError
+from gatys.descent.tensor_file import Damaged, read_tensors, write_tensors
+from gatys.network import download, state_file, weights
+from gatys.network.accepted_files import WeightsError
+from gatys.network.download import Source
+from gatys.network.found_files import IMAGENET_FILE
+from gatys.network.layers import LAYERS
+from gatys.pictures import images
+from gatys.pictures.images import ImageError, load_image, save_image
+from gatys.pictures.replacing import replacing
+from gatys.targets.style_files import StyleFileError, load_style, save_style, style_path
 
 resource = pytest.importorskip("resource", reason="limits on the size of files, which Windows has not")
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -216,12 +221,12 @@ def test_a_damaged_file_of_an_earlier_download_says_what_to_delete(tmp_path):
 def test_two_processes_that_download_at_once(tmp_path, checkpoint):
     script = f"""
         from pathlib import Path
-        from gatys import weights
+        from gatys.network import weights
         weights.imagenet_source = lambda: weights.Source({{url!r}}, {hashlib.sha256(checkpoint).hexdigest()[:8]!r})
         state = weights.load_vgg19("imagenet", folder={str(tmp_path / "models")!r}).state_dict()
         print(len(state), float(state["conv5_4.weight"].sum()))
     """
-    source = Path(weights.__file__).parents[1]
+    source = Path(weights.__file__).parents[2]
     environment = os.environ | {"PYTHONPATH": str(source), "no_proxy": "127.0.0.1"}
     with Server(http(checkpoint), together=2) as server:  # neither gets the second half before both have the first
         command = [sys.executable, "-c", textwrap.dedent(script).format(url=server.url)]

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from gatys.files import replacing
+from gatys.pictures.replacing import replacing
 
 
 def test_the_file_appears_when_the_block_ends(tmp_path):

@@ -15,11 +15,15 @@ from safetensors.torch import save as save_safetensors
 from torch import nn
 
 import gatys
-from gatys import cli, keras_file, known_files, layouts
-from gatys.known_files import KNOWN_FILES, KnownFile, known_file
-from gatys.precision import lowered
-from gatys.vgg import LAYERS, NOT_IN_VGG16
-from gatys.weights import WeightsError, load_vgg19
+from gatys.cli import command as cli
+from gatys.network import filters as layouts
+from gatys.network import keras_file, known_files
+from gatys.network.accepted_files import WeightsError
+from gatys.network.known_files import KNOWN_FILES, KnownFile, known_file
+from gatys.network.layers import LAYERS
+from gatys.network.vgg import NOT_IN_VGG16
+from gatys.network.weights import load_vgg19
+from gatys.passes.precision import lowered
 
 PLAIN_VGG16 = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]
 PLAIN = [0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34]
@@ -181,7 +185,7 @@ def test_a_target_of_the_same_filters_that_has_such_a_layer_is_refused(vgg16, im
 def test_the_command_line_refuses_them_in_one_sentence(filters, image, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     saved(named(filters, 16), tmp_path / "v16.pth")
-    gatys.images.save_image(tmp_path / "a.png", image)
+    gatys.pictures.images.save_image(tmp_path / "a.png", image)
     how = ["--size", "32", "--steps", "1", "--device", "cpu", "--weights", "v16.pth"]
     assert cli.main(["a.png", "a.png", *how, "--style-layers", "conv1_1,conv3_4"]) == 2
     assert "gatys: error: conv3_4 is not in v16.pth, which is VGG-16; choose conv3_3" in capsys.readouterr().err

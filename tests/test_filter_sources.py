@@ -13,11 +13,14 @@ import torch
 from safetensors.torch import save_file
 
 import gatys
-from gatys import cli, download, found_files
-from gatys import weights as module
-from gatys.found_files import IMAGENET_FILE, PAPER_FILE, trained_files
-from gatys.vgg import LAYERS
-from gatys.weights import Source, UntrainedWarning, WeightsError, load_vgg19, paper_source
+from gatys.cli import command as cli
+from gatys.network import download, found_files
+from gatys.network import weights as module
+from gatys.network.accepted_files import WeightsError
+from gatys.network.download import Source, paper_source
+from gatys.network.found_files import IMAGENET_FILE, PAPER_FILE, trained_files
+from gatys.network.layers import LAYERS
+from gatys.network.weights import UntrainedWarning, load_vgg19
 
 PADDED = [2, 5, 9, 12, 16, 19, 22, 25, 29, 32, 35, 38, 42, 45, 48, 51]
 
@@ -295,7 +298,9 @@ def test_the_remark_stays_with_copies_of_the_network():
 @pytest.fixture
 def pictures(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    gatys.images.save_image(tmp_path / "a.png", torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1)))
+    gatys.pictures.images.save_image(
+        tmp_path / "a.png", torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    )
     how = ["--size", "32", "--steps", "1", "--levels", "1", "--device", "cpu"]
     return ["a.png", "a.png", "-o", "out.png", *how, "--style-layers", "conv1_1", "--content-layers", "conv1_1"]
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import gatys
-from gatys.frames import agreement, optimize_frames
+from gatys.video.frames import agreement, optimize_frames
 
 SIZE = (36, 32)
 STEPS = {"steps": 6, "later_steps": 3}

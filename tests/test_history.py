@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from gatys.descent import here
-from gatys.history import History
+from gatys.descent.history import History
+from gatys.descent.protocol import here
 
 SHAPE = (1, 3, 4, 5)
 CPU = torch.device("cpu")

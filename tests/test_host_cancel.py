@@ -19,7 +19,7 @@ import torch
 from host_graphs import batch, digested, digests, graph, is_result, node, pixels, saved
 
 import gatys
-from gatys.weights import IMAGENET_FILE
+from gatys.network.found_files import IMAGENET_FILE
 
 INSTALLATION = host_server.find_installation()
 pytestmark = pytest.mark.skipif(INSTALLATION is None, reason=host_server.NO_INSTALLATION)

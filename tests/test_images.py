@@ -1,4 +1,4 @@
-"""`gatys.images`: every kind of file in, every format and depth out, and what is said when it cannot be done."""
+"""Pictures: every kind of file in, every format and depth out, and what is said when it cannot be done."""
 
 import logging
 import os
@@ -10,8 +10,9 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
-from gatys.deep_images import ENCODERS
-from gatys.images import ImageError, check_output, fit, load_image, resize, save_image
+from gatys.pictures.deep_images import ENCODERS
+from gatys.pictures.images import ImageError, check_output, fit, load_image, save_image
+from gatys.pictures.pyramid import resize
 
 # 3 wide, 2 high; every pixel different, every level exact
 LEVELS = np.array(

@@ -13,9 +13,13 @@ import pytest
 import torch
 from PIL import Image
 
-from gatys import cli, jobs, load_vgg19, many, studio
-from gatys.images import ImageError, load_image
-from gatys.jobs import Job, find_jobs, held, work
+from gatys import load_vgg19
+from gatys.cli import command as cli
+from gatys.cli import jobs
+from gatys.cli import many_pictures as many
+from gatys.cli import reuse as studio
+from gatys.cli.jobs import Job, find_jobs, held, work
+from gatys.pictures.images import ImageError, load_image
 
 LONG = pytest.mark.skipif(os.environ.get("GATYS_LONG_TESTS") != "1", reason="needs GATYS_LONG_TESTS=1: many processes")
 ROOT = Path(__file__).parents[1]

@@ -45,7 +45,9 @@ def run(standin):
 def vgg19(standin, run):
     network = run(LOAD, weights="untrained")[0]
     yield network
-    assert standin.gatys.weights.fingerprint(network.net) == network.net.tag.fingerprint, "a node changed the weights"
+    assert standin.gatys.network.weights.fingerprint(network.net) == network.net.tag.fingerprint, (
+        "a node changed the weights"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +138,7 @@ def test_widgets_reach_gatys(standin, run, vgg19, net):
         seed=7,
     )
     gatys = standin.gatys
-    small = gatys.pyramid.resize(as_gatys(picture(2)), (36, 30))
+    small = gatys.pictures.pyramid.resize(as_gatys(picture(2)), (36, 30))
     layers = {"conv1_1": 1.0, "conv3_1": 0.5, "conv2_2": 2.0}
     result = gatys.optimize(
         net,
@@ -196,7 +198,7 @@ def test_init_image_is_where_it_starts(run, vgg19, style, count):
 def test_init_image_of_another_size_is_resized(standin, run, vgg19, content, style):
     first = picture(3, 30, 60)
     image, _ = run(OPTIMIZE, vgg19=vgg19, content=content, style=style, init_image=first, steps=1)
-    wanted = standin.gatys.pyramid.resize(as_gatys(first), (48, 40)).movedim(1, -1)
+    wanted = standin.gatys.pictures.pyramid.resize(as_gatys(first), (48, 40)).movedim(1, -1)
     torch.testing.assert_close(image, wanted, rtol=0, atol=1e-6)
 
 
@@ -503,7 +505,7 @@ def test_a_download_goes_into_the_model_folder_and_can_be_cancelled(standin, run
 def offline(standin, monkeypatch, tmp_path):
     """No network, and nothing where torchvision keeps its files; the messages that the page gets."""
     sent = []
-    weights = sys.modules[f"{standin.pack.__name__}.gatys.weights"]
+    weights = sys.modules[f"{standin.pack.__name__}.gatys.network.weights"]
     for name in ("paper_source", "imagenet_source"):
         monkeypatch.setattr(weights, name, lambda: weights.Source("http://127.0.0.1:9/vgg_normalised.pth", "0"))
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))

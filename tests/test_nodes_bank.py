@@ -116,7 +116,7 @@ def test_a_saved_style_is_loaded_again(standin, run, vgg19, styles, folder):
 def test_description_and_thumbnail_are_kept(standin, run, styles, folder, channels):
     painting = picture(1, 300, 200, channels, count=2)
     run(SAVE, style=styles[0], name="a", description="a line\nand another", image=painting)
-    info = standin.gatys.bank.read_style_info(folder / "a.safetensors")
+    info = standin.gatys.targets.style_files.read_style_info(folder / "a.safetensors")
     assert info.description == "a line\nand another" and info.thumbnail.shape == (1, 3, 256, 171)
 
 

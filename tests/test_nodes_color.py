@@ -32,7 +32,7 @@ def run(standin):
 
 @pytest.fixture(scope="module")
 def color(standin):
-    return importlib.import_module(f"{standin.pack.__name__}.gatys.color")
+    return importlib.import_module(f"{standin.pack.__name__}.gatys.pictures.colors")
 
 
 def wanted_match(color, image, reference, method, **options):

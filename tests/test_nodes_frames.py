@@ -63,7 +63,7 @@ def test_film_is_what_gatys_makes(standin, vgg19, style, content, make):
     widgets = {"optimizer": "adam", "content_weight": 0.1, "style_weight": 2.0, "tv_weight": 0.01, "seed": 3}
     frames = {"temporal_weight": 4.0, "anchor_every": 2, "init": "noise"}
     images, histories = make(film(), warped=warped, occlusion=hidden, learning_rate=0.05, **frames, **widgets)
-    wanted = sys.modules[f"{standin.pack.__name__}.gatys.frames"].optimize_frames(
+    wanted = sys.modules[f"{standin.pack.__name__}.gatys.video.frames"].optimize_frames(
         vgg19.net,
         content(film()).target,
         style=style,

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 import gatys
-from gatys.adam import Adam
-from gatys.batch import Batch
-from gatys.lbfgs import LBFGS
-from gatys.losses import Terms
-from gatys.objective import Objective
-from gatys.optimize import SETBACK
+from gatys.descent.adam import Adam
+from gatys.descent.batch import Batch
+from gatys.descent.lbfgs import LBFGS
+from gatys.descent.optimize import SETBACK
+from gatys.objective.losses import Terms
+from gatys.objective.objective import Objective
 
 CONTENT = {"conv2_1": 1.0}
 STYLE = {"conv1_1": 0.5, "conv2_1": 0.5}

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 import gatys
-from gatys.gram import gram_matrix, gram_sum, gram_sum_gradient
-from gatys.terms import total_variation
+from gatys.objective.terms import total_variation
+from gatys.targets.gram import gram_matrix, gram_sum, gram_sum_gradient
 
 CONTENT = {"conv4_2": 1.0, "conv2_2": 0.3}
 STYLE = {"conv1_1": 0.2, "conv2_1": 0.3, "conv3_1": 0.2, "conv4_1": 0.2, "conv5_1": 0.1}
@@ -203,7 +203,7 @@ def test_gram_sum_gradient_is_autograds():
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
 def test_gram_sum_gradient_adds_to_what_is_there(layout, weighted, dtype, monkeypatch):
-    monkeypatch.setattr("gatys.adjoints._AT_A_TIME", 24)  # a row
+    monkeypatch.setattr("gatys.passes.adjoints._AT_A_TIME", 24)  # a row
     features, there = (pictures(2, 4, 5, 3, seed=seed).to(dtype, memory_format=layout) for seed in (0, 3))
     cotangent = torch.eye(4, dtype=torch.promote_types(dtype, torch.float32)).repeat(2, 1, 1)
     weight = pictures(2, 1, 5, 3, seed=2) if weighted else None

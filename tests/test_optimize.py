@@ -4,10 +4,10 @@ import pytest
 import torch
 
 import gatys
-from gatys import start
-from gatys.pyramid import level_size, resize, resolve_levels, scale_picture
-from gatys.schedule import parse_steps, split_steps
-from gatys.start import noise
+from gatys.descent import start
+from gatys.descent.schedule import parse_steps, split_steps
+from gatys.descent.start import noise
+from gatys.pictures.pyramid import level_size, resize, resolve_levels, scale_picture
 
 STYLE = {"conv1_1": 0.5, "conv2_1": 0.5}
 CONTENT = {"conv2_2": 1.0}

@@ -7,12 +7,14 @@ import pytest
 import torch
 
 import gatys
-from gatys import bounded, extract, memory, trunk
-from gatys.adam import Adam
-from gatys.lbfgs import LBFGS
-from gatys.memory import OutOfMemory, free_memory, is_out_of_memory
-from gatys.plan import FEWEST_PAIRS, SMALLEST_TILE, make_plan, outlook, wanted_bytes
-from gatys.tiles import tiles
+from gatys.descent.adam import Adam
+from gatys.descent.lbfgs import LBFGS
+from gatys.objective import evaluation as bounded
+from gatys.passes import memory, trunk
+from gatys.passes.memory import OutOfMemory, free_memory, is_out_of_memory
+from gatys.passes.plan import FEWEST_PAIRS, SMALLEST_TILE, make_plan, outlook, wanted_bytes
+from gatys.passes.tiles import tiles
+from gatys.targets import extraction as extract
 
 LAYERS = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv4_2", "conv5_1"]
 GIB = 2**30

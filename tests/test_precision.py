@@ -7,13 +7,13 @@ import pytest
 import torch
 
 import gatys
-import gatys.trunk
-from gatys.bounded import Bounded
-from gatys.gram import gram_sum, gram_sum_gradient
-from gatys.losses import Terms
-from gatys.memory import evaluation_bytes
-from gatys.plan import make_plan
-from gatys.precision import choose, derivative_scale, lowered
+import gatys.passes.trunk
+from gatys.objective.evaluation import Bounded
+from gatys.objective.losses import Terms
+from gatys.passes.memory import evaluation_bytes
+from gatys.passes.plan import make_plan
+from gatys.passes.precision import choose, derivative_scale, lowered
+from gatys.targets.gram import gram_sum, gram_sum_gradient
 
 STYLE = {"conv1_1": 0.5, "conv2_1": 0.3, "conv3_1": 0.2}
 CONTENT = {"conv2_2": 1.0}
@@ -81,7 +81,7 @@ def test_float16_takes_weights_of_any_size(pictures, scale):
 def test_derivatives_are_scaled_to_the_middle_of_float16s_range(pictures, weight, monkeypatch):
     seen = []
     net = gatys.load_vgg19("untrained", pooling="average")
-    backward = gatys.trunk.backward
+    backward = gatys.passes.trunk.backward
 
     def watching(net, tape, cotangent):
         def watched(name, core, onto, part):
@@ -90,7 +90,7 @@ def test_derivatives_are_scaled_to_the_middle_of_float16s_range(pictures, weight
 
         return backward(net, tape, watched)
 
-    monkeypatch.setattr("gatys.objective.backward", watching)
+    monkeypatch.setattr("gatys.objective.objective.backward", watching)
     objective(net, pictures, precision="float16", content_weight=0.0, style_weight=weight).evaluate(pictures[2])
     sizes = [pull.double().square().mean().sqrt().item() for pull in seen]
     assert 0.5 / 1.01 <= max(sizes) <= 1.01
@@ -102,7 +102,7 @@ def test_the_scale_rounds_nothing():
 
 
 def test_gram_sums_of_half_precision_are_taken_in_float32(monkeypatch):
-    monkeypatch.setattr("gatys.gram._ROWS", 7)  # several parts, the last one shorter
+    monkeypatch.setattr("gatys.targets.gram._ROWS", 7)  # several parts, the last one shorter
     features = (torch.rand(2, 8, 6, 5) * 300).to(torch.float16)  # 30 * 300^2 overflows float16
     weight = torch.rand(1, 1, 6, 5)
     found = gram_sum(features, weight)
@@ -126,14 +126,14 @@ def test_a_lowered_network_leaves_the_network_as_it_was():
 def test_auto_is_what_the_device_multiplies_matrices_in(monkeypatch):
     net = gatys.load_vgg19("untrained", pooling="average")
     for has, expected in ((True, torch.bfloat16), (False, torch.float32)):
-        monkeypatch.setattr("gatys.precision._has_bfloat16", lambda device, has=has: has)
+        monkeypatch.setattr("gatys.passes.precision._has_bfloat16", lambda device, has=has: has)
         assert choose("auto", net) == expected
-    monkeypatch.setattr("gatys.precision._has_bfloat16", lambda device: True)
+    monkeypatch.setattr("gatys.passes.precision._has_bfloat16", lambda device: True)
     assert choose("auto", net.double()) == torch.float64
 
 
 def test_a_cpu_has_bfloat16_with_matrix_units_for_it(monkeypatch):
-    from gatys.precision import _has_bfloat16
+    from gatys.passes.precision import _has_bfloat16
 
     names = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
     for there in names:

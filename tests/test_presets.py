@@ -7,10 +7,11 @@ import torch
 import torch.nn.functional as F
 
 import gatys
-from gatys.presets import weights_from
-from gatys.pyramid import resize
-from gatys.reading import read_as
-from gatys.terms import TV_FORMS, total_variation
+from gatys.network.preprocessing import read_as
+from gatys.objective.terms import total_variation
+from gatys.pictures.pyramid import resize
+from gatys.published.presets import weights_from
+from gatys.settings import TV_FORMS
 
 FIRSTS = ["1_1", "2_1", "3_1", "4_1", "5_1"]
 SIZES = [((48, 64), (56, 40)), ((33, 50), (70, 34))]  # of content and style

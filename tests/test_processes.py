@@ -14,12 +14,13 @@ import torch.distributed as dist
 from PIL import Image
 from test_strips import start
 
-from gatys import cli, strip_files
-from gatys.crew import ENDED, LOST, Crew
-from gatys.images import ImageError, load_image
-from gatys.processes import Team, is_lost, join, own_device, started_together
-from gatys.strip_files import load_strip, save_strips
-from gatys.strips import Strips
+from gatys.cli import command as cli
+from gatys.distributed import files as strip_files
+from gatys.distributed.files import load_strip, save_strips
+from gatys.distributed.session import ENDED, LOST, Crew
+from gatys.distributed.strips import Strips
+from gatys.distributed.team import Team, is_lost, join, own_device, started_together
+from gatys.pictures.images import ImageError, load_image
 
 LONG = pytest.mark.skipif(os.environ.get("GATYS_LONG_TESTS") != "1", reason="needs GATYS_LONG_TESTS=1: many processes")
 QUICK = ["--size", "72", "--steps", "3", "--levels", "2", "--device", "cpu", "--style-layers", "conv1_1,conv3_1"]

@@ -15,9 +15,8 @@ from hypothesis import HealthCheck, given, note, reject, settings
 from hypothesis import strategies as st
 
 import gatys
-from gatys.terms import TV_FORMS
-from gatys.tiles import PADDINGS
-from gatys.vgg import LAYERS, POOLINGS, RESPONSES, minimum_size
+from gatys.network.layers import LAYERS, minimum_size
+from gatys.settings import PADDINGS, POOLINGS, RESPONSES, TV_FORMS
 
 LONG = os.environ.get("GATYS_LONG_TESTS") == "1"
 MANY = int(os.environ.get("GATYS_EXAMPLES", "2000"))
@@ -271,7 +270,7 @@ def test_colours(data):
     picture, content = data.draw(pictures(dtype=torch.float32)).to(dtype), data.draw(pictures(count=1)).to(dtype)
     strength = data.draw(st.sampled_from([0.0, 0.3, 1.0]))
     calls = [functools.partial(gatys.keep_luminance, match=match) for match in (False, True)]
-    calls += [functools.partial(gatys.match_colors, root=root) for root in gatys.color.ROOTS]
+    calls += [functools.partial(gatys.match_colors, root=root) for root in gatys.pictures.colors.ROOTS]
     calls.append(functools.partial(gatys.match_colors, method="histogram"))
     for call in calls:
         with untouched(picture, content):

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import gatys
-from gatys.regions import inside_guide
-from gatys.vgg import LAYERS
+from gatys.network.layers import LAYERS
+from gatys.targets.regions import inside_guide
 
 LEFT = {"conv1_1": 0.3, "conv3_1": 0.4}
 RIGHT = {"conv1_1": 0.5, "conv4_1": 0.2}

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import gatys
-from gatys import replay
-from gatys.canvas import Canvas
-from gatys.losses import Terms
+from gatys.objective import graphs as replay
+from gatys.objective.losses import Terms
+from gatys.passes.layout import Canvas
 
 LAYERS = {"conv1_1": 1.0, "conv2_1": 1.0}
 
@@ -46,7 +46,7 @@ def graphs(monkeypatch):
     monkeypatch.setattr(torch.cuda, "CUDAGraph", Mine)
     monkeypatch.setattr(torch.cuda, "graph", lambda graph, **how: contextlib.nullcontext())
     monkeypatch.setattr(replay.Replay, "_capture", captured)
-    monkeypatch.setattr("gatys.bounded.replayable", lambda objective, plan, image: plan.tile is None)
+    monkeypatch.setattr("gatys.objective.evaluation.replayable", lambda objective, plan, image: plan.tile is None)
     return Mine
 
 
@@ -106,7 +106,7 @@ def test_only_whole_pictures_on_an_nvidia_card(monkeypatch):
     picture = torch.rand(1, 3, 32, 32)
     content = gatys.extract_content(net, picture, {"conv2_2": 1.0}, levels=1, normalize=False)
     objective = gatys.Objective(net, content=content)
-    whole, tiled = (gatys.plan.make_plan((32, 32), ["conv2_2"], tile=tile) for tile in (None, 16))
+    whole, tiled = (gatys.passes.plan.make_plan((32, 32), ["conv2_2"], tile=tile) for tile in (None, 16))
     there = SimpleNamespace(device=torch.device("cuda"))
     assert replay.replayable(objective, whole, there)
     assert not replay.replayable(objective, tiled, there)

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 import gatys
-from gatys import cli
-from gatys.images import load_image
-from gatys.pyramid import levels_with_room
+from gatys.cli import command as cli
+from gatys.pictures.images import load_image
+from gatys.pictures.pyramid import levels_with_room
 
 DEEP, SHALLOW = {"conv5_1": 1.0}, {"conv1_1": 1.0}
 """Layers that need 16 pixels, and 1."""

@@ -5,9 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from gatys import rows
-from gatys.images import ImageError, load_image, save_image
-from gatys.rows import ROWS, open_rows, write_rows
+from gatys.distributed import rows
+from gatys.distributed.rows import ROWS, open_rows, write_rows
+from gatys.pictures.images import ImageError, load_image, save_image
 
 tifffile = pytest.importorskip("tifffile")
 

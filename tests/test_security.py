@@ -8,10 +8,10 @@ import pytest
 from torchvision.models import VGG19_Weights
 
 import gatys
-from gatys.weights import imagenet_source, paper_source
+from gatys.network.download import imagenet_source, paper_source
 
 ROOT = Path(__file__).resolve().parent.parent
-FILES = sorted([ROOT / "__init__.py", *(ROOT / "gatys").glob("*.py"), *(ROOT / "nodes").glob("*.py")])
+FILES = sorted([ROOT / "__init__.py", *(ROOT / "gatys").rglob("*.py"), *(ROOT / "nodes").rglob("*.py")])
 TREES = {str(path.relative_to(ROOT)): ast.parse(path.read_text("utf-8")) for path in FILES}
 
 RUNS_CODE = "eval exec compile __import__ breakpoint input"
@@ -22,10 +22,10 @@ MODULES = "asyncio code ctypes dill cffi ftplib httpx imaplib marshal multiproce
 MODULES += " shelve smtplib socket socketserver ssl subprocess telnetlib urllib3 webbrowser xmlrpc aiohttp joblib"
 MODULES += " torch.utils.cpp_extension torch.package concurrent.futures.process urllib http"
 MODULES = {*MODULES.split()}
-NETWORK = ("gatys/download.py", {"urllib.request", "urllib.error", "urllib.parse", "http.client"})
+NETWORK = ("gatys/network/download.py", {"urllib.request", "urllib.error", "urllib.parse", "http.client"})
 ALLOWED = dict([NETWORK]) | {
     "gatys/__init__.py": {"importlib.import_module"},  # of its own modules, by a table
-    "gatys/jobs.py": {"multiprocessing"},  # --workers: Python's own, which run this package
+    "gatys/cli/jobs.py": {"multiprocessing"},  # --workers: Python's own, which run this package
 }
 
 
@@ -91,7 +91,7 @@ def test_the_network_is_used_for_two_downloads(monkeypatch):
 
 def test_checkpoints_are_read_as_data_only():
     loads = [(file, node) for file, tree in TREES.items() for name, node in calls(tree) if name == "torch.load"]
-    assert [file for file, _ in loads] == ["gatys/state_file.py"]
+    assert [file for file, _ in loads] == ["gatys/network/state_file.py"]
     (mode,) = (word.value for word in loads[0][1].keywords if word.arg == "weights_only")
     assert isinstance(mode, ast.Constant) and mode.value is True
     assert not [

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 import gatys
-from gatys.images import load_image
-from gatys.terms import total_variation
+from gatys.objective.terms import total_variation
+from gatys.pictures.images import load_image
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-importlib.import_module("gatys.optimize")
-OPTIMIZE = sys.modules["gatys.optimize"]  # `gatys.optimize` is the function
+importlib.import_module("gatys.descent.optimize")
+OPTIMIZE = sys.modules["gatys.descent.optimize"]  # `gatys.optimize` is the function
 
 
 def small(name, edge=96):

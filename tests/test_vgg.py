@@ -6,7 +6,8 @@ import torch.nn.functional as F
 import torchvision
 
 import gatys
-from gatys.vgg import LAYERS, VGG19, check_image, layer_name, minimum_size
+from gatys.network.layers import LAYERS, layer_name, minimum_size
+from gatys.network.vgg import VGG19, check_image
 
 
 def random_net(pooling="average", seed=0):

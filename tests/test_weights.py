@@ -13,10 +13,13 @@ import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from gatys import weights as module
-from gatys.reading import read_as
-from gatys.vgg import LAYERS
-from gatys.weights import IMAGENET_FILE, Source, WeightsError, load_vgg19
+from gatys.network import weights as module
+from gatys.network.accepted_files import WeightsError
+from gatys.network.download import Source
+from gatys.network.found_files import IMAGENET_FILE
+from gatys.network.layers import LAYERS
+from gatys.network.preprocessing import read_as
+from gatys.network.weights import load_vgg19
 
 PLAIN = [0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34]
 PADDED = [2, 5, 9, 12, 16, 19, 22, 25, 29, 32, 35, 38, 42, 45, 48, 51]
@@ -457,7 +460,7 @@ def test_usable_after_inference_mode(tmp_path, image):
 
 
 def test_filters_are_loaded_without_a_heavy_import():
-    code = "import sys, torch, gatys.weights; before = set(sys.modules); gatys.weights.load_vgg19('untrained')"
+    code = "import sys, torch, gatys.network.weights; before = set(sys.modules); gatys.network.weights.load_vgg19('untrained')"
     code += "; print([name for name in sys.modules if name not in before])"
     root = Path(__file__).resolve().parent.parent
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True)

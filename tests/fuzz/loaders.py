@@ -33,11 +33,13 @@ import torch
 with atheris.instrument_imports(include=["gatys", "PIL", "pickletools"], enable_loader_override=False):
     from PIL import Image, PngImagePlugin
 
-    from gatys import bank, images, weights
-    from gatys.checkpoint import Checkpoint, CheckpointError, Moment
-    from gatys.records import Record
-    from gatys.targets import StyleTarget
-    from gatys.vgg import NetworkTag
+    from gatys.descent.checkpoint import Checkpoint, CheckpointError, Moment
+    from gatys.descent.records import Record
+    from gatys.network import weights
+    from gatys.network.vgg import NetworkTag
+    from gatys.pictures import images
+    from gatys.targets import style_files as bank
+    from gatys.targets.targets import StyleTarget
 
 SLOW = 10  # seconds
 SUFFIXES = (".pth", ".safetensors", ".pt", ".h5", ".whl")

@@ -1,0 +1,222 @@
+"""Many pictures in one style: those of a folder or of a list, shared out to workers.
+
+A worker takes the next picture that has no result yet and that no other worker holds, by a lock of the operating
+system, which a process that dies gives back. So workers need to know nothing of each other, one that dies costs its
+current picture only, another machine that sees the same folder may help, and starting again makes what is left.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..pictures.images import ImageError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".tga", ".ppm", ".qoi")
+"""Of the files in a folder that count as pictures."""
+LIST = ".txt"
+
+
+@dataclass(frozen=True)
+class Job:
+    content: Path
+    out: Path
+
+    @property
+    def lock(self) -> Path:
+        """Locked by who works on it, and holding the name of that one's run then."""
+        return self.out.parent / ".gatys" / f"{self.out.name}.lock"
+
+    @property
+    def failure(self) -> Path:
+        """Why it could not be done."""
+        return self.lock.with_suffix(".failed")
+
+    @property
+    def open(self) -> bool:
+        return not (self.out.exists() or self.failure.exists())
+
+
+def find_jobs(content: str, out: str | None) -> list[Job] | None:
+    """The pictures of a folder, or of a list in a .txt file with a path in each line; None where `content` is neither.
+
+    Paths of a list start from its folder; empty lines and such with # are comments. Results are .png files in `out`.
+
+    The folder for the results need not be there: `folder_for` makes it, once nothing else is wrong.
+
+    Raises:
+        ImageError: without a picture or a place for the results, and for two that would have the same result.
+    """
+    source = Path(content)
+    if os.path.isdir(source):
+        contents = sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    elif source.suffix.lower() == LIST and os.path.isfile(source):
+        lines = (line.strip() for line in source.read_text("utf-8").splitlines())
+        contents = [source.parent / line for line in lines if line and not line.startswith("#")]
+    else:
+        return None
+    if not contents:
+        raise ImageError(f"CONTENT: expected pictures in {content!r}, got none; put some there, or give a picture")
+    if not out:
+        raise ImageError(
+            f"--out: expected a folder for the results of many pictures, got {out!r}; give one, which is made where it is not there"
+        )
+    _check_folder(out)
+    jobs = [Job(path, Path(out, f"{path.stem}.png")) for path in contents]
+    seen: dict[Path, Path] = {}
+    for job in jobs:
+        if job.out in seen:
+            raise ImageError(
+                f"CONTENT: {str(seen[job.out])!r} and {str(job.content)!r} would both become {job.out.name!r}; rename one"
+            )
+        seen[job.out] = job.content
+    return jobs
+
+
+def _check_folder(out: str) -> None:
+    """Raise ImageError where `out` neither is a folder that can be written to nor can become one."""
+    expected, path = "--out: expected a folder for the results of many pictures", Path(out)
+    there = next((place for place in (path, *path.parents) if os.path.lexists(place)), path)
+    if not os.path.isdir(there):
+        raise ImageError(f"{expected}, got {out!r}, but {str(there)!r} is no folder; give another path")
+    if there != path and path.suffix.lower() in SUFFIXES:
+        raise ImageError(f"{expected}, got {out!r}, the name of a picture; give a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ImageError(
+            f"{expected}, got {out!r}, but {str(there)!r} is not writable; give another path or change its permissions"
+        )
+
+
+@contextmanager
+def folder_for(jobs: Sequence[Job], out: str) -> Iterator[None]:
+    """Make the folder for the results, with those that it lies in; when none has come of it, they are gone again.
+
+    Raises:
+        ImageError: where the system refuses.
+    """
+    new = [place for place in (Path(out), *Path(out).parents) if not os.path.isdir(place)]
+    try:
+        os.makedirs(out, exist_ok=True)
+    except OSError as problem:
+        raise ImageError(f"--out: the folder {out!r} cannot be made ({problem}); give another path") from problem
+    try:
+        yield
+    finally:
+        if new and not any(job.out.exists() or _is_held(job) for job in jobs):
+            for job in jobs:
+                job.failure.unlink(missing_ok=True)
+                job.lock.unlink(missing_ok=True)
+            with suppress(OSError):  # someone has put something else there
+                for place in (jobs[0].lock.parent, *new):
+                    if place.exists():
+                        place.rmdir()
+
+
+def _is_held(job: Job) -> bool:
+    if not job.lock.exists():
+        return False
+    with job.lock.open("a") as file:
+        return not _lock(file.fileno())
+
+
+@contextmanager
+def held(job: Job, run: str) -> Iterator[bool]:
+    """Hold a job while the block lasts; false where another holds it, or has died in it in this run."""
+    job.lock.parent.mkdir(exist_ok=True)
+    with job.lock.open("a+") as file:
+        if not _lock(file.fileno()):
+            yield False
+            return
+        file.seek(0)
+        if file.read() == run:
+            yield False
+            return
+        file.truncate(0)
+        file.write(run)
+        file.flush()
+        yield True
+        file.truncate(0)  # not where the block has raised: who has not come to an end is not to be tried again
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def work(jobs: Sequence[Job], paint: Callable[[Job], str | None], run: str) -> None:
+    """Take one open job after the other until none is left that no one holds.
+
+    `paint` makes a result, or returns a sentence that says why that cannot be.
+    """
+    found = True
+    while found:
+        found = False
+        for job in jobs:
+            if not job.open:
+                continue
+            with held(job, run) as mine:
+                if mine and job.open:
+                    found = True
+                    failure = paint(job)
+                    if failure is not None:
+                        job.failure.write_text(failure, "utf-8")
+
+
+def launch(worker: Callable[..., None], given: Sequence[tuple]) -> list[int]:
+    """Run `worker` in a new process for each of the given arguments; the exit codes.
+
+    Ctrl-C and SIGTERM reach them, and are waited for.
+    """
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=worker, args=arguments) for arguments in given]
+    for process in workers:
+        process.start()
+
+    def pass_on(number: int, frame: object) -> None:
+        for process in workers:
+            if number == signal.SIGTERM and process.is_alive():  # Ctrl-C comes to them by itself
+                process.terminate()
+
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        for process in workers:
+            process.join()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return [process.exitcode for process in workers]
+
+
+def begin(jobs: Sequence[Job]) -> tuple[str, int]:
+    """A name for a run, and how many results are there; what failed before is to be tried again."""
+    for job in jobs:
+        job.failure.unlink(missing_ok=True)
+    return uuid.uuid4().hex, sum(job.out.exists() for job in jobs)
+
+
+def summary(jobs: Sequence[Job], out: str, there: int) -> tuple[str, Mapping[str, int]]:
+    """One line about a run, and its counts; when all is done, what the run needed beside the results is gone."""
+    made = sum(job.out.exists() for job in jobs) - there
+    failed = sum(job.failure.exists() for job in jobs)
+    counts = {"made": made, "there before": there, "failed": failed, "left": len(jobs) - there - made - failed}
+    if made + there == len(jobs):
+        for job in jobs:
+            job.lock.unlink(missing_ok=True)
+    words = ", ".join(f"{count} {what}" for what, count in counts.items() if count or what == "made")
+    return f"{out}: {len(jobs)} pictures, {words}", counts

@@ -1,0 +1,104 @@
+"""Many pictures by one command: who paints them, and what is told at the end."""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import logging
+import os
+from collections.abc import Callable, Sequence
+
+import torch
+
+from ..passes.memory import free_memory, is_out_of_memory
+from .console import INTERRUPTED, complain, tell
+from .jobs import Job, begin, folder_for, launch, summary, work
+from .option_checks import check_options
+
+log = logging.getLogger(__name__)
+
+Paint = Callable[[argparse.Namespace], int]
+"""One run of the command line, which gives its exit code."""
+Worker = Callable[[list[str], str, int], None]
+"""Runs the command line of a worker: its arguments, the name of the run, and how many threads it may use."""
+
+
+def paint_many(
+    options: argparse.Namespace, argv: Sequence[str], jobs: Sequence[Job], paint: Paint, worker: Worker, run: str | None
+) -> int:
+    """Paint every picture that has no result yet, in this process or by workers; the exit code.
+
+    Args:
+        options, argv: as they were given.
+        jobs: the pictures.
+        paint: paints one in this process.
+        worker: what each of several processes does.
+        run: what this process is a worker of; None for the one that is asked for it all.
+
+    Raises:
+        ValueError: for what would be wrong with every picture, before the folder for the results is made, and where
+            that cannot be.
+    """
+    if options.save_style is not None:
+        raise ValueError("--save-style: expected one CONTENT, got many; keep the style by a run of one picture")
+    if options.checkpoint is not None and not os.path.isdir(options.checkpoint):
+        raise ValueError(f"--checkpoint: expected a folder for many pictures, got {options.checkpoint!r}; give one")
+    for path in (*options.style, *options.load_style, *options.style_mask):
+        if not os.path.isfile(path):  # or each picture would fail by it
+            raise ValueError(f"STYLE: expected a file, got {path!r}, which is none; check the path")
+    check_options(_one_of(options, jobs[0]))
+    if run is not None:
+        return _work(options, jobs, paint, run)
+    with folder_for(jobs, options.out):
+        run, there = begin(jobs)
+        if options.workers == 1:
+            codes = [_work(options, jobs, paint, run)]
+        else:
+            threads = max(1, torch.get_num_threads() // options.workers)
+            given = [([*argv, *_for_worker(options, index)], run, threads) for index in range(options.workers)]
+            codes = launch(worker, given)
+        line, counts = summary(jobs, options.out, there)
+        tell(line)
+    if INTERRUPTED in codes:
+        return INTERRUPTED
+    if counts["left"]:
+        left = f"{counts['left']} of {len(jobs)} pictures are left"
+        complain(f"{left}, by workers that were lost or that still hold them; the same command makes what is left")
+    return 2 if counts["failed"] else 1 if counts["left"] else 0
+
+
+def _work(options: argparse.Namespace, jobs: Sequence[Job], paint: Paint, run: str) -> int:
+    def attempt(job: Job) -> str | None:
+        log.info("picture %d of %d: %s", jobs.index(job) + 1, len(jobs), job.content)
+        try:
+            if paint(_one_of(options, job)) == INTERRUPTED:
+                raise KeyboardInterrupt
+        except (ValueError, OSError, MemoryError, RuntimeError) as problem:
+            if isinstance(problem, RuntimeError) and not is_out_of_memory(problem):
+                raise
+            complain(f"{job.content.name}: {problem}")
+            return str(problem)
+        return None
+
+    try:
+        work(jobs, attempt, run)
+    except KeyboardInterrupt:
+        complain("interrupted by Ctrl-C; pictures that are done are there, and the same command makes the others")
+        return INTERRUPTED
+    return 0
+
+
+def _one_of(options: argparse.Namespace, job: Job) -> argparse.Namespace:
+    one = copy.copy(options)
+    one.content, one.out = str(job.content), str(job.out)
+    return one
+
+
+def _for_worker(options: argparse.Namespace, index: int) -> list[str]:
+    """What a worker is given further: a GPU or a share of the memory, and to be quiet."""
+    cards, given = torch.cuda.device_count(), []
+    if cards and options.device in ("auto", "cuda"):
+        given += ["--device", f"cuda:{index % cards}"]
+    elif options.memory is None:
+        given += ["--memory", f"{free_memory('cpu') / options.workers / 2**30:.3f}"]
+    return given if options.verbosity else [*given, "--quiet"]

@@ -1,0 +1,276 @@
+"""The command line's options: each is called like the argument that it sets and has that argument's default."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from types import MappingProxyType
+from typing import Any
+
+from ..descent.schedule import parse_steps
+from ..network.layers import CONTENT_LAYERS, STYLE_LAYERS, parse_layers
+from ..settings import (
+    CONTENT_WEIGHT,
+    LAYOUTS,
+    LEARNING_RATES,
+    METHODS,
+    OPTIMIZERS,
+    OWN,
+    PADDINGS,
+    POOLINGS,
+    PRECISIONS,
+    PREPROCESSINGS,
+    PRESETS,
+    PROPAGATIONS,
+    RESPONSES,
+    ROOTS,
+    STEPS,
+    STYLE_SUFFIX,
+    STYLE_WEIGHT,
+    TV_FORMS,
+    TV_WEIGHT,
+)
+
+SIZE = 512
+NO_CONTENT = "-"
+
+
+def _layers(text: str) -> dict[str, float]:
+    try:
+        return parse_layers(text, "layers")
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(str(problem).removeprefix("layers: ")) from None
+
+
+def _steps(text: str) -> int | list[int]:
+    try:
+        return parse_steps(text)
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from None
+
+
+def _whole(least: int, most: int | None = None, **words: Any) -> Callable[[str], Any]:
+    """Parser of a whole number in a range, or of one of `words` with a meaning of its own."""
+    limits = f"of at least {least}" if most is None else f"from {least} to {most}"
+
+    def parse(text: str) -> Any:
+        if text in words:
+            return words[text]
+        try:
+            value = int(text)
+        except ValueError:
+            value = None
+        if value is None or value < least or (most is not None and value > most):
+            raise argparse.ArgumentTypeError(
+                f"expected {''.join(f'{w}, ' for w in words)}a whole number {limits}, got {text!r}"
+            )
+        return value
+
+    return parse
+
+
+def _number(limits: str = "", fits: Callable[[float], bool] = math.isfinite) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not (math.isfinite(value) and fits(value)):
+            raise argparse.ArgumentTypeError(f"expected a finite number{limits}, got {text!r}")
+        return value
+
+    return parse
+
+
+_ABOVE_0 = _number(" above 0", lambda value: value > 0)
+_AT_LEAST_0 = _number(" of at least 0", lambda value: value >= 0)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:
+        raise ValueError(f"{message.removeprefix('argument ')}; --help lists what can be given")
+
+
+DEFAULTS: Mapping[str, Any] = MappingProxyType(
+    {
+        "preprocessing": OWN,
+        "quality": 95,
+        "weights": "auto",
+        "layout": "auto",
+        "pooling": POOLINGS[0],
+        "init": "auto",
+        "steps": STEPS,
+        "optimizer": "lbfgs",
+        "content_weight": CONTENT_WEIGHT,
+        "style_weight": STYLE_WEIGHT,
+        "tv_weight": TV_WEIGHT,
+        "tv_form": "squared",
+        "history_size": 10,
+        "seed": 0,
+        "tile": "auto",
+        "precision": "auto",
+        "graphs": True,
+        "checkpoint_every": 60.0,
+        "propagation": "average",
+    }
+)
+"""Those of the functions that use them, which a test compares: to look them up there would import PyTorch."""
+
+
+def _text(layers: Mapping[str, float]) -> str:
+    return ",".join(name if weight == 1 else f"{name}={weight:g}" for name, weight in layers.items())
+
+
+_RATES = ", ".join(f"{rate:g} for {name}" for name, rate in LEARNING_RATES.items())
+_HELP = {
+    "content": "picture file of what is to be seen; - for none: a texture of the style; or a folder of pictures, or a .txt "
+    "file with a path in each line: each becomes OUT/NAME.png, unless that is there already",
+    "style": "picture file of how it is to be painted; several are averaged, or see --blend and --style-mask; none, with "
+    "--style-weight 0, reconstructs the content",
+    "out": "file to write, .png, .jpg, .webp or .tif, replaced if it exists (default: CONTENT_STYLE.png in the current "
+    "folder, numbered if it exists)",
+    "workers": "processes that share out the pictures of a folder or list, each on a GPU of its own if there are several",
+    "preset": "a published setting, which fills all that is not given: " + ", ".join(PRESETS) + " (default: none)",
+    "size": "longer edge of the result in pixels, to which CONTENT is enlarged or reduced; 0 keeps its own",
+    "style_scale": "longer edge of each STYLE as a factor of the result's; below 1 makes finer strokes, above coarser",
+    "load_style": "style file that --save-style or the Save Style node wrote, a further style after all STYLEs, with the "
+    "size, layers, levels and colours that it was saved with; once for each file (default: none)",
+    "blend": "share of a style in a mixture, any finite number, of which the ratios count; below 0 leads away from a "
+    "style; once for each STYLE, then for each --load-style, in their order (default: equal shares)",
+    "style_mask": "picture file whose luminance is where in the result a style goes, white in full, black not at all, "
+    "stretched to the result; once for each STYLE, then for each --load-style, in their order (default: everywhere)",
+    "propagation": "how a --style-mask comes to the layers: average (soft edges, for any region) or inside (no style "
+    f"crosses the edge, for large regions) (default: {DEFAULTS['propagation']})",
+    "save_style": f"file to keep the style in, averaged or blended, for --load-style; ends in {STYLE_SUFFIX} (default: not kept)",
+    "overwrite_style": "let --save-style replace a file that exists (default: it is left alone, and nothing is done)",
+    "match_colors": "give each STYLE the colours of CONTENT first: linear, whose matrix root is symmetric (moves colours "
+    "least) unless pca or cholesky (the paper's) is given instead, or histogram (each channel) (default: its own colours)",
+    "keep_luminance": "give the result the colours of CONTENT at last, so that only its luminance is painted (default: "
+    "the result's own colours)",
+    "depth": "bits a channel of OUT; 16 needs .png or .tif (default: 8)",
+    "quality": "of .jpg and .webp, in percent, 1 to 100",
+    "weights": "filters of the network: paper (the paper's own, 80 MB are downloaded once), imagenet (torchvision's, 548 "
+    "MB), untrained or untrained:SEED (random), a file (VGG-19 or VGG-16 as .pth, .safetensors or Keras' .h5, or a .whl or "
+    ".zip with one), or auto: a file that is there, else paper, else untrained",
+    "layout": "preprocessing that the filters of a --weights file were trained with; auto goes by its keys, content and name",
+    "pooling": "between the blocks: max (as the network was trained) or average (the paper)",
+    "preprocessing": "what the network is given, whatever the filters: " + ", ".join(PREPROCESSINGS) + ", or their own",
+    "responses": "relu: layers are read after their rectifiers; conv: before them",
+    "device": "what computes: cpu, cuda, cuda:N, mps; auto is CUDA, else MPS, else the CPU",
+    "content_layers": "where the content is matched: layer names, each with its weight or 1",
+    "style_layers": "where the style is matched: layer names, each with its weight or 1",
+    "content_weight": "alpha, factor of the content term, at least 0",
+    "style_weight": "beta, factor of the style term, at least 0",
+    "tv_weight": "factor of smoothness, at least 0; 0.1 calms the grain",
+    "tv_form": "what is smooth: squared differences of neighbours, absolute ones, or as neural-style, squared without those "
+    "along the lower and right edge (corner)",
+    "normalize": "divide each layer's term by the size of its target, so that the weights mean the same for every "
+    "network and picture; without it they must be chosen anew (default: --normalize)",
+    "init": "where to start: content, noise, mean (the mean colour, as neural-style), auto (content if there is one, else "
+    "noise) or a picture file",
+    "steps": "number of evaluations of loss and gradient, over all levels; or of each level, full size first: 20,40,80",
+    "levels": "number of sizes to descend at, the smallest first, each twice the one before; auto begins at about 128 "
+    "pixels of the short edge, 1 is the paper's",
+    "optimizer": "lbfgs (the paper's, lowest loss for the steps) or adam (less memory)",
+    "learning_rate": "for lbfgs a factor on the first step of each level, for adam the change of pixels in a step, "
+    f"their range being 1 (default: {_RATES})",
+    "history_size": "number of steps that lbfgs remembers, two pictures of memory each",
+    "seed": "seed of the noise, a whole number",
+    "checkpoint": "file for the run's state, from which the same command goes on after a crash, or after Ctrl-C, to the "
+    "same picture; deleted when that is saved; up to 23 times a picture in float32 (default: none)",
+    "checkpoint_every": "seconds between two states at least",
+    "tile": "edge in pixels of the tiles that a step is cut into to save memory, or none for whole pictures, or auto for "
+    "the fastest way that fits; loss and gradient are the same",
+    "memory": "GiB that may be used beside filters and targets (default: what is free)",
+    "precision": "of the convolutions: float32, bfloat16, float16, or auto for bfloat16 where the device has units for it; "
+    "all else is float32, and a run whose numbers leave the range goes on in float32",
+    "graphs": "replay the evaluations of whole pictures on NVIDIA cards from CUDA graphs, which holds the memory of one",
+    "padding": "what the network sees beyond the border: zero (the paper), replicate (paint does not thin out there) or "
+    "circular (a texture to be laid side by side; STYLE is then read with replicate) (default: zero)",
+}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Every option is called like the argument that it sets, and has that argument's default where that has one."""
+    parser = _Parser(
+        prog="gatys",
+        allow_abbrev=False,  # or a new option could break old scripts
+        description="Paint CONTENT in the style of STYLE, as Gatys, Ecker and Bethge do (CVPR 2016).",
+        epilog="Exit codes: 0 done; 1 out of memory; 2 something given is wrong; 130 ended by Ctrl-C, the first of "
+        "which stops at the next step and saves the best picture so far, the second of which saves nothing; 143 ended by "
+        "SIGTERM with a --checkpoint.",
+    )
+
+    def add(name: str, **how: Any) -> None:
+        default = how.setdefault("default", DEFAULTS.get(name))
+        shown = _text(default) if isinstance(default, Mapping) else default
+        text = _HELP[name] if shown is None or "(default:" in _HELP[name] else f"{_HELP[name]} (default: {shown})"
+        group.add_argument("--" + name.replace("_", "-"), help=text, **how)
+
+    group = parser.add_argument_group("pictures")
+    group.add_argument("content", metavar="CONTENT", help=_HELP["content"])
+    group.add_argument("style", metavar="STYLE", nargs="*", help=_HELP["style"])
+    group.add_argument("-o", "--out", metavar="OUT", help=_HELP["out"])
+    add("workers", type=_whole(1), default=1, metavar="COUNT")
+    add("preset", choices=PRESETS)
+    add("size", type=_whole(0), default=SIZE, metavar="PIXELS")
+    add("style_scale", type=_ABOVE_0, default=1.0, metavar="FACTOR")
+    add("depth", type=_whole(8), choices=(8, 16))
+    add("quality", type=_whole(1, 100), metavar="PERCENT")
+    group = parser.add_argument_group("styles and colours")
+    add("load_style", action="append", default=[], metavar="FILE")
+    add("blend", action="append", type=_number(), default=[], metavar="WEIGHT")
+    add("style_mask", action="append", default=[], metavar="MASK")
+    add("propagation", choices=PROPAGATIONS, default=None)  # None: whether it was given is checked
+    add("save_style", metavar="FILE")
+    add("overwrite_style", action="store_true", default=False)
+    add("match_colors", choices=(*METHODS, *ROOTS))
+    add("keep_luminance", action="store_true", default=False)
+    group = parser.add_argument_group("network")
+    add("weights")
+    add("layout", choices=LAYOUTS)
+    add("pooling", choices=POOLINGS)
+    add("preprocessing", choices=(OWN, *PREPROCESSINGS))
+    add("responses", choices=RESPONSES, default=RESPONSES[0])
+    add("padding", choices=PADDINGS)
+    add("device", default="auto")
+    group = parser.add_argument_group("objective")
+    add("content_layers", type=_layers, default=CONTENT_LAYERS, metavar="LAYER[=WEIGHT],...")
+    add("style_layers", type=_layers, default=STYLE_LAYERS, metavar="LAYER[=WEIGHT],...")
+    add("content_weight", type=_AT_LEAST_0, metavar="FACTOR")
+    add("style_weight", type=_AT_LEAST_0, metavar="FACTOR")
+    add("tv_weight", type=_AT_LEAST_0, metavar="FACTOR")
+    add("tv_form", choices=TV_FORMS)
+    add("normalize", action=argparse.BooleanOptionalAction, default=True)
+    group = parser.add_argument_group("descent")
+    add("init")
+    add("steps", type=_steps, metavar="COUNT[,COUNT,...]")
+    add("levels", type=_whole(1, auto="auto"), default="auto", metavar="COUNT")
+    add("optimizer", choices=OPTIMIZERS)
+    add("learning_rate", type=_ABOVE_0, metavar="RATE")
+    add("history_size", type=_whole(1), metavar="COUNT")
+    add("seed", type=_whole(0))
+    add("tile", type=_whole(1, auto="auto", none=None), metavar="PIXELS")
+    add("memory", type=lambda text: int(_ABOVE_0(text) * 2**30), metavar="GIB")
+    add("precision", choices=PRECISIONS)
+    add("graphs", action=argparse.BooleanOptionalAction)
+    add("checkpoint", metavar="FILE")
+    add("checkpoint_every", type=_AT_LEAST_0, metavar="SECONDS")
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--verbose", dest="verbosity", action="store_const", const="verbose", help="print every step's losses"
+    )
+    group.add_argument(
+        "--quiet", dest="verbosity", action="store_const", const="quiet", help="print the result's line only"
+    )
+    parser.add_argument("--version", action="version", version=f"gatys {version()}")
+    return parser
+
+
+def version() -> str:
+    try:
+        return metadata.version("gatys-style-transfer")
+    except metadata.PackageNotFoundError:
+        return "unknown"

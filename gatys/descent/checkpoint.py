@@ -1,0 +1,211 @@
+"""The state of a run in a file, from which the run goes on after a crash as if nothing had happened.
+
+The file is a .safetensors with the tensors of the descent (`Descent.state`), or of a finished run the picture, the
+losses of all steps, and in the metadata what the run is (`identity`), its level, its tiles and its notes.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..passes.plan import Plan
+from ..passes.precision import dtype_name
+from .identity import differences, digest
+from .records import Record
+from .state import State, read_tensor
+from .tensor_file import Damaged, read_tensors, write_tensors
+
+log = logging.getLogger(__name__)
+
+FORMAT = "gatys run 1"
+SUFFIX = ".safetensors"
+_DTYPES = (None, "float64", "float32", "bfloat16", "float16")
+_TERMS = ("total", "content", "style", "tv")
+
+
+class CheckpointError(ValueError, OSError):
+    """A state that cannot be read or written, or is that of another run; OSError too, as for any missing folder."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How evaluations are cut into tiles, and in what precision; see `plan.Plan`."""
+
+    tile: tuple[int, int] | None
+    keep: bool
+    bytes: int
+    dtype: str | None
+
+    @classmethod
+    def of(cls, plan: Plan) -> Way:
+        return cls(plan.tile, plan.keep, plan.bytes, plan.dtype and dtype_name(plan.dtype))
+
+    def again(self, now: Plan) -> Plan:
+        """The plan to go on with: as before, so that no rounding differs, unless what is planned now needs less."""
+        now = replace(now, dtype=self.dtype and getattr(torch, self.dtype))
+        return replace(now, tile=self.tile, keep=self.keep) if self.bytes <= now.bytes else now
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """A run between two steps."""
+
+    level: int
+    history: Sequence[Record]
+    notes: Sequence[str]
+    tensors: State
+    """Of the descent; or the `picture` of a run that is finished."""
+    way: Way | None
+    """None for a finished one."""
+
+
+class Checkpoint:
+    """The file of one run.
+
+    Args:
+        path: of the file; or a folder, where it is called by what the run is.
+        every: seconds between two states at least; 0 for one after each step.
+        run: what the run is, from `identity.identify`.
+        schedule: steps of each level.
+
+    Raises:
+        CheckpointError: where no file can be written.
+    """
+
+    def __init__(self, path: Path | str, every: float, run: Mapping[str, str], schedule: Sequence[int]):
+        if isinstance(every, bool) or not 0 <= every < float("inf"):
+            raise ValueError(f"checkpoint_every: expected a finite number of seconds of at least 0, got {every!r}")
+        self.path = Path(path)
+        if self.path.is_dir():
+            self.path /= digest(run) + SUFFIX
+        self._every, self._run, self._schedule = every, dict(run), list(schedule)
+        self._last, self._failed = time.monotonic(), False
+        if not self.path.parent.is_dir() or not os.access(self.path.parent, os.W_OK | os.X_OK):
+            raise CheckpointError(
+                f"checkpoint: {str(self.path)!r} is in no folder that can be written to; give another path"
+            )
+
+    @property
+    def due(self) -> bool:
+        return time.monotonic() - self._last >= self._every
+
+    def keep(self, moment: Moment) -> list[str]:
+        """Write a moment, for a run that goes on without, too; a sentence for its notes when that fails at first."""
+        try:
+            self.write(moment)
+        except CheckpointError as problem:
+            log.warning("%s", problem)
+            failed_before, self._failed = self._failed, True
+            return [] if failed_before else [f"the state could not be written: {problem}"]
+        return []
+
+    def write(self, moment: Moment) -> None:
+        """Put a moment in the place of the last one.
+
+        Raises:
+            CheckpointError: where the disk refuses; the last one is still there then.
+        """
+        way = None if moment.way is None else asdict(moment.way)
+        layers = list(moment.history[-1].layers)
+        record = {"step": len(moment.history), "level": moment.level, "layers": layers, "way": way}
+        metadata = {"format": FORMAT, "run": json.dumps(self._run), "record": json.dumps(record)}
+        losses = [
+            [*(each[name] for name in _TERMS), *(each.layers[name] for name in layers)] for each in moment.history
+        ]
+        tensors = {"history": torch.tensor(losses, dtype=torch.float64), **moment.tensors}
+        try:
+            write_tensors(self.path, tensors, metadata | {"notes": json.dumps(list(moment.notes))})
+        except OSError as problem:
+            raise CheckpointError(
+                f"checkpoint: {str(self.path)!r} cannot be written ({problem}); free space, or give another path"
+            ) from problem
+        finally:
+            self._last = time.monotonic()
+
+    def read(self) -> Moment | None:
+        """What the file tells; None without a file.
+
+        Raises:
+            CheckpointError: for the state of another run, and for anything that is none.
+        """
+        try:
+            with self.trusted():
+                tensors, metadata = read_tensors(self.path)
+                form = metadata.get("format", "none")
+                if metadata.keys() != {"format", "run", "record", "notes"} or form != FORMAT:
+                    raise Damaged(f"its format is {form[:99]!r} instead of {FORMAT!r}")
+                run, record, notes = (_json(metadata[name], name) for name in ("run", "record", "notes"))
+                found = self._moment(tensors, record, notes) if run == self._run else None
+        except FileNotFoundError:
+            return None
+        except CheckpointError:
+            raise
+        except OSError as problem:
+            raise CheckpointError(
+                f"checkpoint: {str(self.path)!r} cannot be read ({problem}); check its permissions, or give another path"
+            ) from problem
+        if found is None:
+            differing = differences(self._run, run) if isinstance(run, dict) else ["form"]
+            raise CheckpointError(
+                f"checkpoint: {str(self.path)!r} is the state of another run, which differs in its "
+                f"{', '.join(differing)[:300]}; give that run's inputs again, or another file"
+            )
+        return found
+
+    @contextmanager
+    def trusted(self) -> Iterator[None]:
+        """While what was read is used: where it does not fit, the file is to blame."""
+        try:
+            yield
+        except (Damaged, ValueError) as problem:
+            raise CheckpointError(
+                f"checkpoint: {str(self.path)!r} is no sound state of a run: {problem}; delete it to begin anew"
+            ) from None
+
+    def _moment(self, tensors: dict[str, Tensor], record: Any, notes: Any) -> Moment:
+        try:
+            step, level, layers, way = (record[name] for name in ("step", "level", "layers", "way"))
+            sound = type(step) is type(level) is int and 0 <= level < len(self._schedule)
+            sound = sound and sum(self._schedule[level + 1 :]) < step <= sum(self._schedule[level:])
+            sound = sound and all(isinstance(text, str) for text in (*layers, *notes))
+            if way is not None:
+                tile = None if way["tile"] is None else tuple(way["tile"])
+                way = Way(tile, way["keep"], way["bytes"], way["dtype"])
+                sound = sound and type(way.keep) is bool and type(way.bytes) is int and way.dtype in _DTYPES
+                edges = way.tile or (1, 1)
+                sound = sound and [type(edge) for edge in edges] == [int, int] and min(edges) >= 1
+            else:
+                sound = sound and step == sum(self._schedule)
+        except (KeyError, TypeError):
+            sound = False
+        if not sound:
+            raise Damaged("its record of level, step and tiles makes no sense")
+        losses = read_tensor(tensors, "history", (step, len(_TERMS) + len(layers)), torch.float64).tolist()
+        return Moment(level, self._records(losses, layers), list(notes), tensors, way)
+
+    def _records(self, losses: list[list[float]], layers: list[str]) -> list[Record]:
+        levels = (level for level in reversed(range(len(self._schedule))) for _ in range(self._schedule[level]))
+        rows = zip(losses, levels, strict=False)  # as many as there are losses
+        terms = len(_TERMS)
+        return [
+            Record(step, level, *row[:terms], dict(zip(layers, row[terms:], strict=True)))
+            for step, (row, level) in enumerate(rows, start=1)
+        ]
+
+
+def _json(text: str, what: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise Damaged(f"its {what} cannot be read") from None

@@ -1,0 +1,216 @@
+"""What a run did: its losses as a picture, and which layer pulls how hard, which explains what the weights do."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from copy import copy
+
+import torch
+from torch import Tensor
+
+from ..network.vgg import check_image
+from ..objective.evaluation import Bounded
+from ..objective.losses import Terms
+from ..objective.objective import Objective
+from ..objective.terms import total_variation
+from ..passes.plan import make_plan
+from .records import Record
+
+TERMS = {"total": "black", "content": "tab:blue", "style": "tab:red", "tv": "tab:green"}
+"""The terms of a `Record` and their colours."""
+DASHES = ((0, (1, 1)), (0, (3, 1)), (0, (5, 2)), (0, (8, 2)), (0, (3, 1, 1, 1)), (0, (8, 2, 1, 2)))
+"""Lines of the layers, in turn; their colour is the term's."""
+DPI = 100
+
+
+def gradient_parts(objective: Objective, image: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """The gradient of an objective at a picture, term by term and layer by layer; the parts add up to all of it.
+
+    Args:
+        objective: at any level.
+        image: (N, 3, H, W) in [0, 1], as for `Objective.evaluate`.
+
+    Yields:
+        "content conv4_2", "style conv1_1", "tv", "temporal" or the like, and its weighted gradient, (N, 3, H, W).
+        Terms with the weight 0 are left out; of several regions, each layer's parts come as one.
+    """
+    check_image(image, objective.layers)
+    for term, layers, weight in (
+        ("content", [] if objective._content is None else objective._content.layers, objective.content_weight),
+        ("style", objective._style_layers, objective.style_weight),
+    ):
+        for layer in layers if weight else ():
+            yield f"{term} {layer}", _terms(_only(objective, term, layer), image)[1]
+    if objective.tv_weight:
+        yield (
+            "tv",
+            objective.tv_weight * total_variation(image, objective.tv_form, ring=objective.padding == "circular")[2],
+        )
+    if objective._temporal is not None and objective.temporal_weight:
+        yield "temporal", objective.temporal_weight * objective._temporal(image, tuple(image.shape[-2:]))[1]
+
+
+def gradient_shares(objective: Objective, image: Tensor) -> dict[str, float]:
+    """How much each term and layer takes part in the gradient at a picture.
+
+    The length of each part of the gradient over the sum of all lengths. Parts that pull against each other both count,
+    so it says who is heard, not who wins. At the starting picture it tells how a run begins, and at its result,
+    between which terms it ended in balance.
+
+    Args:
+        objective, image: as in `gradient_parts`.
+
+    Returns:
+        `{"content conv4_2": 0.3, "style conv1_1": 0.1, ...}`, of sum 1; all 0 where there is no gradient at all.
+
+    Raises:
+        ValueError: for a picture that does not fit the objective.
+    """
+    lengths = {name: float(part.norm()) for name, part in gradient_parts(objective, image)}
+    whole = sum(lengths.values())
+    return {name: length / whole if whole else 0.0 for name, length in lengths.items()}
+
+
+def _terms(objective: Objective, image: Tensor) -> tuple[Terms, Tensor]:
+    """`Objective.terms` within the memory there is."""
+    plan = make_plan(
+        tuple(image.shape[-2:]),
+        objective.layers,
+        device=image.device,
+        optimizer="adam",  # as one without a history
+        batch=image.shape[0],
+        bytes_per_value=image.dtype.itemsize,
+        padding=objective.padding,
+    )
+    return Bounded(objective, plan)(image)
+
+
+def _only(objective: Objective, term: str, layer: str) -> Objective:
+    """The same objective with nothing but one layer of one term."""
+    one = copy(objective)
+    one.tv_weight, one._temporal, one.layers = 0.0, None, [layer]
+
+    def narrowed(of):
+        of = copy(of)
+        of.layers = [layer]
+        return of
+
+    if term == "content":
+        one._content, one._styles, one._style_layers = narrowed(objective._content), [], []
+    else:
+        one._styles = [narrowed(style) for style in objective._styles if layer in style.layers]
+        one._content, one._style_layers = None, [layer]
+    return one
+
+
+def plot_history(
+    histories: Sequence[Record] | Sequence[Sequence[Record]],
+    *,
+    width: int = 960,
+    height: int = 540,
+    log_scale: bool = True,
+    layers: bool = False,
+) -> Tensor:
+    """Losses against steps, as a picture: the weighted total, and the terms before weighting.
+
+    Bands in the background are levels, coarse to fine; a dashed line is where the next picture of a batch begins.
+
+    Args:
+        histories: `Result.history`, or one for each picture, which are drawn one after the other.
+        width, height: of the plot in pixels, at least 320 x 240.
+        log_scale: whether the axis of the losses is logarithmic; terms that are 0 throughout are not drawn.
+        layers: whether to draw what each layer adds to its term, too, in thin lines.
+
+    Returns:
+        (1, 3, height, width) in [0, 1].
+
+    Raises:
+        ImportError: without matplotlib; the message says how to install it.
+        ValueError: for an empty history, or a plot that is too small.
+    """
+    histories = [histories] if histories and isinstance(histories[0], Record) else list(histories)
+    if not any(len(history) for history in histories):
+        raise ValueError("history: expected at least one record of a step, got none; run the optimiser first")
+    if width < 320 or height < 240:
+        raise ValueError(f"width, height: expected at least 320 x 240 pixels, got {width} x {height}; enlarge the plot")
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(
+            "plot_history: needs the package matplotlib, which cannot be imported here; install it with "
+            f'"{sys.executable}" -m pip install matplotlib',
+            name="matplotlib",
+        ) from error
+    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, layout="constrained")
+    canvas = FigureCanvasAgg(figure)  # not pyplot, whose figures and backend belong to the whole process
+    axes = figure.add_subplot(xlabel="step", ylabel="loss", yscale="log" if log_scale else "linear")
+    _draw(figure, axes, [list(history) for history in histories if len(history)], layers)
+    canvas.draw()
+    pixels = torch.frombuffer(bytearray(canvas.buffer_rgba()), dtype=torch.uint8).reshape(height, width, 4)
+    return pixels[None, ..., :3].movedim(-1, 1).float().div(255).contiguous()
+
+
+def _draw(figure, axes, histories: list[list[Record]], layers: bool) -> None:
+    coarsest = max(record.level for history in histories for record in history)
+    begin, labelled = 0, set()
+    for number, history in enumerate(histories):
+        if number:
+            axes.axvline(begin + 0.5, color="grey", linewidth=0.8, linestyle="--")
+        for level, first, last in _bands(history):
+            if coarsest:
+                shade = "0.94" if level % 2 else "white"
+                axes.axvspan(begin + first - 0.5, begin + last + 0.5, facecolor=shade, linewidth=0, zorder=0)
+                if number == 0:
+                    middle = (first + last) / 2
+                    axes.annotate(
+                        f"level {level}",
+                        (middle, 1),
+                        xycoords=("data", "axes fraction"),
+                        xytext=(0, -4),
+                        textcoords="offset points",
+                        ha="center",
+                        va="top",
+                        fontsize="small",
+                        color="0.4",
+                    )
+        marker = "." if len(history) == 1 else None
+        steps = range(begin + 1, begin + len(history) + 1)
+        for name, values, look in _curves(history, layers):
+            label = None if name in labelled else name
+            labelled.add(name)
+            axes.plot(steps, values, label=label, marker=marker, **look)
+        begin += len(history)
+    axes.set_xlim(0.5, begin + 0.5)
+    axes.margins(y=0.12)  # room for the levels' names
+    if axes.get_yscale() == "linear":
+        axes.set_ylim(bottom=0)
+    columns = int(figure.bbox.width) // 110  # of names that fit side by side
+    figure.legend(
+        loc="outside lower center", ncols=min(columns, len(labelled)), handlelength=1.2, fontsize="small", frameon=False
+    )
+
+
+def _curves(history: list[Record], layers: bool) -> Iterator[tuple[str, list[float], dict]]:
+    """Name, values (NaN where not above 0) and look of each line that has something to show."""
+    lines = [(term, [record[term] for record in history], {"color": TERMS[term]}) for term in TERMS]
+    for _, _, look in lines:
+        look["linewidth"] = 1.8 if look["color"] == TERMS["total"] else 1.2
+    for index, name in enumerate(history[-1].layers if layers else ()):
+        look = {"color": TERMS[name.split()[0]], "linewidth": 0.8, "linestyle": DASHES[index % len(DASHES)]}
+        lines.append((name, [record.layers.get(name, 0.0) for record in history], look))
+    for name, values, look in lines:
+        if any(value > 0 for value in values):
+            yield name, [value if value > 0 else float("nan") for value in values], look
+
+
+def _bands(history: list[Record]) -> list[tuple[int, int, int]]:
+    """(level, first step, last step) of each run of one level, counted within this history."""
+    bands: list[tuple[int, int, int]] = []
+    for step, record in enumerate(history, 1):
+        if bands and bands[-1][0] == record.level:
+            bands[-1] = (record.level, bands[-1][1], step)
+        else:
+            bands.append((record.level, step, step))
+    return bands

@@ -1,0 +1,80 @@
+"""What makes a run what it is, in short texts: two runs in which they agree come to the same picture.
+
+Not among them is how a run is computed: on which device, in which tiles.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..network.vgg import VGG19
+from ..objective.terms import TemporalTarget
+from ..targets.regions import Region, RegionalStyle, every_style
+from ..targets.targets import ContentTarget, StyleTarget
+
+GRAM_BINS = 200
+"""Gram matrices count as the same where their traces and norms agree to about 1/200: tiles change their rounding."""
+
+
+def identify(
+    net: VGG19,
+    *,
+    content: ContentTarget | None,
+    style: StyleTarget | RegionalStyle | None,
+    temporal: TemporalTarget | None,
+    start: Tensor,
+    look: Callable[[Tensor], object] = lambda picture: picture,
+    **options: Any,
+) -> dict[str, str]:
+    """Of a run: a digest each of its network, content, style, temporal target and starting picture; and its options.
+
+    The content's features are not looked at, since network and picture give them. Content and starting picture count by
+    what `look` finds in them.
+    """
+    found = {"network": digest(net.tag.fingerprint, net.tag.pooling, net.mean.dtype)}
+    found["content"] = "none" if content is None else digest(*_content(content, look))
+    regions = [digest(*_region(region)) for region in every_style(style)]
+    found["style"] = digest(*regions) if regions else "none"
+    found["temporal"] = "none" if temporal is None else digest(temporal.image, temporal.mask)
+    found["starting picture"] = digest(look(start))
+    return found | {name: repr(value) for name, value in options.items()}
+
+
+def digest(*parts: Any) -> str:
+    """The first 32 hexadecimal digits of a SHA-256 of tensors, by dtype, shape and bytes, and other values, by `repr`."""
+    sha = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, Tensor):
+            sha.update(f"{part.dtype} {tuple(part.shape)}\0".encode())
+            sha.update(part.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+        else:
+            sha.update(f"{part!r}\0".encode())
+    return sha.hexdigest()[:32]
+
+
+def _content(content: ContentTarget, look: Callable[[Tensor], object]) -> list[Any]:
+    guides = [look(guide) for level in content.guides or () for _, guide in sorted(level.items())]
+    return [dict(content.layers), content.normalize, content.padding, look(content.image), *guides]
+
+
+def _region(region: Region) -> list[Any]:
+    style = region.style
+    sizes = [_bins(gram) for _, gram in sorted(style.grams[0].items())]
+    return [dict(style.layers), style.normalize, region.propagation, region.mask, sizes]
+
+
+def _bins(gram: Tensor) -> tuple[int, ...]:
+    values = gram.double()
+    measures = (values.diagonal(dim1=-2, dim2=-1).sum(), values.norm())
+    return tuple(round(GRAM_BINS * math.log(max(float(value), 1e-30))) for value in measures)
+
+
+def differences(own: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
+    """The names of what another run has not as this one; "form" where it only has more, since nobody knows its names."""
+    return [name for name in own if own[name] != other.get(name)] or ["form"]

@@ -1,0 +1,120 @@
+"""Where a descent starts: its first picture, and that of each finer level."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from ..network.vgg import VGG19
+from ..passes.layout import Canvas
+from ..settings import INITS
+from ..targets.regions import RegionalStyle
+from ..targets.targets import ContentTarget, StyleTarget
+
+_PIECE = 2**20
+"""Values of noise that are drawn at a time; not all of them need to be kept."""
+
+
+def noise(
+    count: int,
+    size: tuple[int, int],
+    seed: int,
+    draw: Callable[..., Tensor] = torch.rand,
+    rows: tuple[int, int] | None = None,
+) -> Tensor:
+    """White noise, (count, 3, *size), uniform in [0, 1] or as `draw` draws it; picture i has the seed `seed + i`.
+
+    Of `rows`, [first, last), only those are kept, and never all held.
+    """
+    height, width = size
+    first, last = rows or (0, height)
+    pictures = torch.empty(count, 3, last - first, width)
+    for index, picture in enumerate(pictures):
+        generator = torch.Generator().manual_seed((seed + index) % 2**63)
+        at, total = 0, 3 * height * width
+        while at < total:
+            # generators make normal values by sixteens: only the last of these may be other than in one piece
+            left = total - at
+            here = draw(left if left < _PIECE + 16 else _PIECE, generator=generator)
+            for channel, plane in enumerate(picture.flatten(1)):
+                low = (channel * height + first) * width
+                begin, end = max(low, at), min(low + len(plane), at + len(here))
+                if begin < end:
+                    plane[begin - low : end - low] = here[begin - at : end - at]
+            at += len(here)
+    return pictures
+
+
+def begin(
+    start: Tensor,
+    coarser: Tensor | None,
+    sizes: Sequence[tuple[int, int]],
+    level: int,
+    canvas: Canvas,
+    *,
+    detail: bool,
+) -> Tensor:
+    """Where a level starts: at the picture of the coarser level, enlarged.
+
+    With `detail`, what the coarser level changed is enlarged and added to the starting picture of this size, so that
+    details too small for the coarser level are still there to be painted.
+    """
+    here = canvas.resize(start, sizes[0], sizes[level])
+    if coarser is None:
+        return here
+    enlarged = canvas.resize(coarser, sizes[level + 1], sizes[level])
+    if not detail:
+        return enlarged
+    before = canvas.resize(start, sizes[0], sizes[level + 1])
+    return (here + enlarged - canvas.resize(before, sizes[level + 1], sizes[level])).clamp(0, 1)
+
+
+def full_size(
+    content: ContentTarget | None,
+    style: StyleTarget | RegionalStyle | None,
+    init: str | Tensor,
+    size: tuple[int, int] | None,
+    canvas: Canvas,
+) -> tuple[int, int]:
+    """(height, width) of the result: the content's; or else what is asked for, the starting picture's, or the style's."""
+    if content is not None:
+        if size is not None and tuple(size) != content.size:
+            raise ValueError(
+                f"size: the content target is {content.size} (height, width), got {tuple(size)}; leave size out"
+            )
+        return content.size
+    if size is not None:
+        return tuple(size)
+    return canvas.size(init) if isinstance(init, Tensor) else style.size
+
+
+def starting_picture(
+    net: VGG19,
+    content: ContentTarget | None,
+    init: str | Tensor,
+    full: tuple[int, int],
+    seed: int,
+    canvas: Canvas,
+) -> Tensor:
+    """(N, 3, H, W) at full size, of which the rows here, on the network's device."""
+    count = 1 if content is None else content.image.shape[0]
+    if isinstance(init, Tensor):
+        canvas.check(init, (), "init")
+        if content is not None and init.shape[0] not in (1, count):
+            raise ValueError(f"init: expected 1 or {count} pictures for {count} content pictures, got {init.shape[0]}")
+        count = max(count, init.shape[0])
+        image = canvas.resize(init.detach().clamp(0, 1), canvas.size(init), full).expand(count, -1, -1, -1)
+    elif init not in INITS:
+        raise ValueError(f"init: expected {', '.join(INITS)} or a picture, got {init!r}")
+    elif init == "noise" or (init == "auto" and content is None):
+        image = noise(count, full, seed, rows=canvas.rows(full))
+    elif init == "mean":
+        mean, std = (t.view(1, 3, 1, 1).cpu() for t in (net.mean, net.std))
+        image = (mean + 0.001 * std * noise(count, full, seed, torch.randn, canvas.rows(full))).clamp_(0, 1)
+    elif content is None:
+        raise ValueError("init: 'content' needs a content target, and there is none; use 'noise' or a picture")
+    else:
+        image = content.image
+    return image.to(device=net.mean.device, dtype=net.mean.dtype).clone(memory_format=torch.contiguous_format)

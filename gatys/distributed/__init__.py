@@ -1,0 +1,1 @@
+"""One picture on many processes: a wing that nothing else imports."""

@@ -1,0 +1,146 @@
+"""Pictures of which never more than some rows are held: TIFF files, through the library `tifffile`, if that is there.
+
+Every other file is read and written whole, by `images`.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..pictures.images import FORMATS, ImageError, load_image
+from ..pictures.replacing import replacing
+
+ROWS = 64
+"""Of a block that is written at a time."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A picture to be read by rows."""
+
+    size: tuple[int, int]
+    """(height, width)"""
+    channels: int
+    """3, or 4 with alpha"""
+    read: Callable[[int, int], Tensor]
+    """From the first row and the one after the last, float32 (1, channels, rows, width), sRGB in [0, 1]."""
+
+
+@contextmanager
+def open_rows(path: str) -> Iterator[Source]:
+    """A picture file as rows: read when they are asked for where the file allows it, else as `images.load_image` reads it.
+
+    It allows it if it is a TIFF of 8 or 16 bits a channel, grey, RGB or RGB with plain alpha, upright and without a
+    colour profile.
+
+    Raises:
+        ImageError: as `load_image`, and where rows are damaged.
+    """
+    library = tiff_library()
+    if library is not None and FORMATS.get(Path(path).suffix.lower()) == "TIFF" and Path(path).is_file():
+        damage = path, "is damaged or cut short", "copy or download it again"
+        with ExitStack() as files:
+            with _told(*damage):
+                page = files.enter_context(library.TiffFile(path)).pages[0]
+                plain = _is_plain(page)
+
+            def read(low: int, high: int) -> Tensor:
+                with _told(*damage):
+                    return _read(page, low, high)
+
+            if plain:
+                yield Source((page.imagelength, page.imagewidth), 3 + (page.samplesperpixel % 2 == 0), read)
+                return
+    picture = load_image(path)
+    planes = picture.pixels if picture.alpha is None else torch.cat([picture.pixels, picture.alpha], dim=1)
+    yield Source(tuple(planes.shape[-2:]), planes.shape[1], lambda low, high: planes[:, :, low:high])
+
+
+def write_rows(path: Path, size: tuple[int, int], channels: int, blocks: Iterable[Tensor], depth: int = 8) -> None:
+    """Write a TIFF from blocks of its rows, each (channels, `ROWS`, width) in [0, 1], the last one perhaps lower.
+
+    The file appears whole or not at all.
+
+    Raises:
+        ImageError: where the library is not there or the disk refuses.
+    """
+    library = tiff_library()
+    if library is None:
+        raise ImageError(
+            f"{str(path)!r}: writing by rows needs the library tifffile; install gatys-style-transfer[tiff]"
+        )
+    kind = np.dtype(np.uint16 if depth == 16 else np.uint8)
+
+    def encoded() -> Iterator[bytes]:
+        for block in blocks:
+            levels = (block.float().cpu() * np.iinfo(kind).max).round().permute(1, 2, 0).numpy().astype(kind)
+            yield zlib.compress(levels.tobytes(), 1)
+
+    how = {"photometric": "rgb", "compression": "zlib", "rowsperstrip": ROWS, "metadata": None}
+    how["extrasamples"] = ["unassalpha"] if channels == 4 else None
+    large = math.prod(size) * channels * kind.itemsize > 2**31
+    with (
+        _told(str(path), "cannot be written", "change the path, or free space"),
+        replacing(path) as temporary,
+        library.TiffWriter(temporary, bigtiff=large, byteorder="<") as file,
+    ):
+        file.write(encoded(), shape=(*size, channels), dtype=kind, **how)
+
+
+def tiff_library() -> ModuleType | None:
+    """`tifffile`, an optional extra, if it is installed."""
+    try:
+        import tifffile
+    except ImportError:
+        return None
+    return tifffile
+
+
+@contextmanager
+def _told(name: str, what: str, cure: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, IndexError, KeyError, TypeError, zlib.error) as problem:
+        raise ImageError(f"{name!r} {what} ({problem}); {cure}") from problem
+
+
+def _is_plain(page) -> bool:
+    kinds = {1: ("MINISBLACK",), 2: ("MINISBLACK",), 3: ("RGB",), 4: ("RGB",)}
+    alpha = [int(each) for each in page.extrasamples]
+    return (
+        page.photometric.name in kinds.get(page.samplesperpixel, ())
+        and page.dtype in (np.uint8, np.uint16)
+        and page.planarconfig == 1
+        and alpha == [2] * (page.samplesperpixel % 2 == 0)
+        and not {34675, 37724}.intersection(page.tags.keys())  # colour profile, layers
+        and int(page.tags.valueof(274) or 1) == 1  # orientation
+    )
+
+
+def _read(page, low: int, high: int) -> Tensor:
+    height, width = (page.tilelength, page.tilewidth) if page.is_tiled else (page.rowsperstrip, page.imagewidth)
+    levels = np.empty((high - low, page.imagewidth, page.samplesperpixel), page.dtype)
+    across = -(-page.imagewidth // width)
+    with page.parent.filehandle.lock:
+        for index in range(low // height * across, -(-high // height) * across):
+            top, left = index // across * height, index % across * width
+            page.parent.filehandle.seek(page.dataoffsets[index])
+            data = page.parent.filehandle.read(page.databytecounts[index])
+            block = page.decode(data, index, jpegtables=page.jpegtables)[0][0]
+            first, last = max(low, top), min(high, top + block.shape[0])
+            levels[first - low : last - low, left : left + width] = block[
+                first - top : last - top, : page.imagewidth - left
+            ]
+    planes = torch.from_numpy(levels.astype(np.float32) / np.iinfo(page.dtype).max).permute(2, 0, 1)[None]
+    colour = planes[:, : 3 if page.samplesperpixel > 2 else 1].expand(-1, 3, -1, -1)
+    return torch.cat([colour, planes[:, -1:]], dim=1) if page.samplesperpixel % 2 == 0 else colour

@@ -1,0 +1,289 @@
+"""One picture on many processes: each owns a strip of its rows.
+
+A process keeps the pixels, content features, gradients and descent of its rows only. To evaluate, it gets from its
+neighbours the rows around that its features see (`around`), passes over the tiles of its strip, adds up Gram matrices
+and losses with the others, and hands back what its features pull at the rows around (`collect`): the same sums as one
+process takes tile by tile, and so the same gradient.
+
+Strips begin at multiples of the network's deepest stride, and those at the border of the picture, which see rows on
+one side only, own more. Each size of picture is dealt anew; of a small one a process may own nothing.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from ..descent.checkpoint import Checkpoint
+from ..network.layers import LAYERS
+from ..network.vgg import check_image, check_size
+from ..passes.layout import Canvas, Done, Name, Size, Strip
+from ..passes.memory import is_out_of_memory
+from ..passes.tiles import Tile, halo, tiles
+from ..pictures.pyramid import resize_columns, resize_rows, seen_rows
+from .checkpoint import StripKeeper
+from .team import Team
+
+ALIGNMENT = max(layer.stride for layer in LAYERS.values())
+
+Run = tuple[int, int, int]
+"""Rows that lie in one piece in one strip: the process that owns them, the first one's place there, and how many."""
+
+
+class Strips(Canvas):
+    """Pictures dealt to the processes of a team by rows.
+
+    Args:
+        team: the processes.
+        layers: of all targets; strips that see rows of others on both sides own fewer, so that all have as much to do.
+        ring: whether the pictures are rings, which see beyond their border, too.
+    """
+
+    def __init__(self, team: Team, layers: Iterable[str], *, ring: bool = False):
+        self.team, self.rank = team, team.rank
+        self._halo, self._ring = halo(layers), ring
+        self.bounds = cache(self._deal)
+        """From the height of a picture, where each strip begins, and the height."""
+
+    def _deal(self, height: int) -> tuple[int, ...]:
+        count, units = self.team.count, height // ALIGNMENT
+        if units < count:
+            return (*(units * k // count * ALIGNMENT for k in range(count)), height)
+        before, after = (0, 0) if self._ring else self._halo
+        whole = height + (count - 1) * (before + after)
+        bounds = [0]
+        for k in range(1, count):
+            start = round((k * whole / count - k * (before + after) + before) / ALIGNMENT) * ALIGNMENT
+            bounds.append(min(max(start, bounds[-1] + ALIGNMENT), (units - count + k) * ALIGNMENT))
+        return (*bounds, height)
+
+    def check_count(self, size: Size) -> None:
+        most = size[0] // ALIGNMENT
+        if self.team.count > most:
+            raise ValueError(
+                f"processes: a picture of {size[1]} x {size[0]} pixels has {most} strips of {ALIGNMENT} rows, too few for "
+                f"{self.team.count} processes; start at most {most}"
+            )
+
+    # what is here
+
+    def size(self, image: Tensor) -> Size:
+        height = self.add(torch.tensor(image.shape[-2], device=self.team.device))
+        return int(height), image.shape[-1]
+
+    def rows(self, size: Size) -> tuple[int, int]:
+        bounds = self.bounds(size[0])
+        return bounds[self.rank], bounds[self.rank + 1]
+
+    def extent(self, size: Size, layers: Iterable[str], padding: str) -> Size:
+        low, high = self._window(self.rank, size[0], halo(layers), padding)
+        return max(high - low, ALIGNMENT), size[1]
+
+    def check(self, image: Tensor, layers: Iterable[str], what: str) -> None:
+        size = self.size(image)
+        check_size(size, layers, what)
+        first, last = self.rows(size)
+        if image.shape[-2] != last - first:
+            raise ValueError(
+                f"{what}: expected rows {first} to {last} of the {size[0]} on process {self.rank}, got {image.shape[-2]} "
+                "rows; cut it by `rows` of the canvas"
+            )
+        if image.ndim != 4 or image.shape[-2]:
+            check_image(image, (), what)
+
+    # pixels
+
+    def parts(self, size: Size, tile: int | tuple[int, int] | None, layers: Iterable[str], padding: str) -> list[Tile]:
+        layers = list(layers)
+        first, last = self.rows(size)
+        low, high = self._window(self.rank, size[0], halo(layers), padding)
+
+        def here(part: Tile) -> Tile:
+            span = part.rows
+            moved = {name: getattr(span, name) - first for name in ("start", "stop", "low", "high")}
+            # the rows above come last in `around`: as in a ring of this length
+            return replace(part, rows=replace(span, **moved, length=high - low))
+
+        return [here(part) for part in tiles(size, tile, layers, padding, (first, last))]
+
+    def around(self, image: Tensor, size: Size, layers: Iterable[str], padding: str) -> Tensor:
+        runs = self._runs_around(size, halo(layers), padding)
+        return torch.cat([image, self._fetch(image, runs)], dim=2)
+
+    def strip(self, image: Tensor, size: Size, padding: str) -> Strip:
+        own = image.shape[-2]
+        last = self.rows(size)[1] == size[0] and padding != "circular"
+        return Strip(own, own if last else own + 1, image.shape[1] * size[0] * size[1])
+
+    def collect(self, gradient: Tensor, size: Size, layers: Iterable[str], padding: str) -> Tensor:
+        first, last = self.rows(size)
+        own = gradient[:, :, : last - first].contiguous()
+        self._return(own, gradient[:, :, last - first :], self._runs_around(size, halo(layers), padding))
+        return own
+
+    def resize(self, image: Tensor, size: Size, to: Size) -> Tensor:
+        if size == to:
+            return image
+        columns = resize_columns(image, to[1])
+        bounds = self.bounds(to[0])
+        seen = [seen_rows(size[0], to[0], *bounds[k : k + 2]) for k in range(self.team.count)]
+        band = self._fetch(columns, [self._runs(size[0], *rows) for rows in seen])
+        first, last = self.rows(to)
+        return resize_rows(band, seen[self.rank][0], size[0], to[0], first, last).clamp_(0, 1)
+
+    def stretch(self, picture: Tensor, to: Size, margin: int = 0) -> Tensor:
+        first, last = self.rows(to)
+        if first < last:
+            first, last = max(0, first - margin), min(to[0], last + margin)
+        if tuple(picture.shape[-2:]) == to:
+            return picture[:, :, first:last]
+        height = picture.shape[-2]
+        low, high = seen_rows(height, to[0], first, last)
+        band = resize_columns(picture[:, :, low:high], to[1])
+        return resize_rows(band, low, height, to[0], first, last).clamp_(0, 1)
+
+    def deal(
+        self, read: Callable[[int, int], Tensor] | None, shape: Sequence[int], size: Size, dtype: torch.dtype
+    ) -> Tensor:
+        """The rows here of (*shape, *size) that process 0 reads, from a first row to one before another.
+
+        It deals them out one process after the other, so that it holds no more than one strip beside its own.
+        """
+        bounds, device = self.bounds(size[0]), self.team.device
+        for rank in range(1, self.team.count):
+            low, high = bounds[rank : rank + 2]
+            if low < high and read is not None:
+                self.team.exchange({rank: read(low, high).to(device).contiguous()}, {})
+        if read is not None:
+            return read(*bounds[:2]).to(device)
+        low, high = self.rows(size)
+        mine = torch.empty(*shape, high - low, size[1], dtype=dtype, device=device)
+        self.team.exchange({}, {0: mine} if low < high else {})
+        return mine
+
+    def to_first(self, image: Tensor, size: Size, low: int, high: int) -> Tensor:
+        """Rows [low, high) of the picture on process 0; on the others none."""
+        return self._fetch(image, [self._runs(size[0], low, high), *([] for _ in range(1, self.team.count))])
+
+    # which rows lie where
+
+    def _window(self, rank: int, height: int, halo: tuple[int, int], padding: str) -> tuple[int, int]:
+        """Rows of the picture that a strip's features see; beyond the border, those of the other side."""
+        first, last = self.bounds(height)[rank : rank + 2]
+        if first == last:
+            return first, last
+        low, high = first - halo[0], last + halo[1]
+        return (low, high) if padding == "circular" else (max(0, low), min(height, high))
+
+    def _runs(self, height: int, low: int, high: int) -> list[Run]:
+        bounds, found = self.bounds(height), []
+        while low < high:
+            there = low % height
+            owner = bisect_right(bounds, there) - 1
+            rows = min(bounds[owner + 1] - there, high - low)
+            found.append((owner, there - bounds[owner], rows))
+            low += rows
+        return found
+
+    def _runs_around(self, size: Size, halo: tuple[int, int], padding: str) -> list[list[Run]]:
+        """Of each process, the rows below its strip and then those above."""
+        found = []
+        for rank in range(self.team.count):
+            first, last = self.bounds(size[0])[rank : rank + 2]
+            low, high = self._window(rank, size[0], halo, padding)
+            found.append(self._runs(size[0], last, high) + self._runs(size[0], low, first))
+        return found
+
+    def _fetch(self, own: Tensor, runs: list[list[Run]]) -> Tensor:
+        """The rows of this process's runs, in their order, where `runs` are those of all."""
+        given = {
+            rank: torch.cat([own[:, :, at : at + rows] for owner, at, rows in wanted if owner == self.rank], dim=2)
+            for rank, wanted in enumerate(runs)
+            if rank != self.rank and any(owner == self.rank for owner, _, _ in wanted)
+        }
+        expected = {
+            owner: own.new_empty(*own.shape[:2], self._rows_of(owner, runs[self.rank]), own.shape[3])
+            for owner, _, _ in runs[self.rank]
+            if owner != self.rank
+        }
+        self.team.exchange(given, expected)
+        taken = dict.fromkeys(expected, 0)
+        pieces = [own[:, :, :0]]
+        for owner, at, rows in runs[self.rank]:
+            if owner != self.rank:
+                at, taken[owner] = taken[owner], taken[owner] + rows
+            pieces.append((own if owner == self.rank else expected[owner])[:, :, at : at + rows])
+        return torch.cat(pieces, dim=2)
+
+    def _return(self, own: Tensor, pulled: Tensor, runs: list[list[Run]]) -> None:
+        """The adjoint of `_fetch`: what all processes have for the rows that they fetched is added to `own`."""
+        pieces: dict[int, list[Tensor]] = {}
+        for (owner, _, _), piece in zip(
+            runs[self.rank], pulled.split([rows for _, _, rows in runs[self.rank]], dim=2), strict=True
+        ):
+            pieces.setdefault(owner, []).append(piece)
+        coming = {rank: self._rows_of(self.rank, wanted) for rank, wanted in enumerate(runs) if rank != self.rank}
+        expected = {rank: own.new_empty(*own.shape[:2], rows, own.shape[3]) for rank, rows in coming.items() if rows}
+        packed = {rank: torch.cat(some, dim=2) for rank, some in pieces.items()}
+        mine = packed.pop(self.rank, None)
+        self.team.exchange(packed, expected)
+        for rank, wanted in enumerate(runs):  # in the order of processes, so that rounding does not depend on chance
+            source, at = (mine if rank == self.rank else expected.get(rank)), 0
+            for owner, there, rows in wanted:
+                if owner == self.rank:
+                    own[:, :, there : there + rows] += source[:, :, at : at + rows]
+                    at += rows
+
+    @staticmethod
+    def _rows_of(owner: int, runs: list[Run]) -> int:
+        return sum(rows for each, _, rows in runs if each == owner)
+
+    # numbers
+
+    def add(self, value: Tensor) -> Tensor:
+        return self.team.sum_all({"": value})[""]
+
+    def add_all(self, values: Mapping[Name, Tensor]) -> dict[Name, Tensor]:
+        return self.team.sum_all(values)
+
+    def variance(self, values: Tensor) -> Tensor:
+        count = self.add(torch.tensor(values.shape[2] * values.shape[3], device=values.device))
+        mean = self.add(values.sum(dim=(2, 3))) / count
+        return self.add((values - mean[..., None, None]).square_().sum(dim=(2, 3))) / count
+
+    def any(self, flag: bool) -> bool:
+        return self.team.least(-int(flag)) < 0
+
+    def least(self, number: int) -> int:
+        return self.team.least(number)
+
+    def look(self, image: Tensor) -> object:
+        # as they are whatever the number of processes, which changes how resizing rounds
+        values = image.double()
+        columns = torch.arange(image.shape[-1], device=image.device)
+        moments = [values.sum(), values.square().sum(), (values * columns).sum()]
+        return [f"{value:.3e}" for value in self.add(torch.stack(moments)).tolist()]
+
+    def agree(self, what: Mapping[str, object]) -> None:
+        self.team.agree(what)
+
+    def keeper(self, make: Callable[[], Checkpoint], sizes: Sequence[Size]) -> StripKeeper:
+        return StripKeeper(self, make, sizes)
+
+    def together(self, work: Callable[[], Done]) -> Done:
+        done, full = None, False
+        try:
+            done = work()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            full = True
+        if self.any(full):
+            del done
+            raise MemoryError("out of memory on one of the processes")
+        return done

@@ -1,0 +1,191 @@
+"""Downloads of trained filters: with progress, checked by their SHA-256, and there whole or not at all.
+
+This is the only module that speaks to the network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+import shutil
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+
+from safetensors import SafetensorError
+
+from .accepted_files import MAX_BYTES, WeightsError
+
+Report = Callable[[int, int], None]
+"""Called with (bytes done, bytes in all or 0)."""
+_SCRATCH = ".vgg19-"  # how the names of folders begin that a download works in
+_PATIENCE = 20  # seconds without a byte
+_log = logging.getLogger(__name__)
+
+
+class DownloadError(WeightsError):
+    """A download that failed at every address."""
+
+    reason = ""
+    """Why, in a few words."""
+
+
+class FolderError(DownloadError):
+    """A download that the folder it should go into does not take."""
+
+    reason = "that folder cannot be written to"
+
+
+@contextmanager
+def _writing(folder: Path, url: str) -> Iterator[None]:
+    """Tell what the folder refuses from what the network does."""
+    try:
+        yield
+    except OSError as error:
+        raise FolderError(
+            f"weights: {url} cannot be kept in {folder} ({error}); set TORCH_HOME to a folder with room that can be written "
+            "to, give a file, or choose 'untrained'"
+        ) from error
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file on the network, and its SHA-256, or the first hexadecimal digits of that."""
+
+    url: str
+    sha256: str
+    mirrors: tuple[str, ...] = ()
+    """Further addresses of the same file, in the order in which they are tried."""
+
+    @property
+    def name(self) -> str:
+        """The file's name, the last part of its address."""
+        return self.url.rsplit("/", 1)[-1]
+
+
+def imagenet_source() -> Source:
+    """torchvision's `VGG19_Weights.IMAGENET1K_V1` (548 MB); its file name ends in the hash's first digits."""
+    return Source("https://download.pytorch.org/models/vgg19-dcbb9e9d.pth", "dcbb9e9d")
+
+
+def paper_source() -> Source:
+    """The VGG-19 of the paper, scaled to a mean activation of 1, as converted for AdaIN (80 MB), and its mirrors.
+
+    The environment variable HF_ENDPOINT replaces https://huggingface.co, as for Hugging Face's own programs.
+    """
+    hub = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+    return Source(
+        "https://github.com/naoto0804/pytorch-AdaIN/releases/download/v0.0.0/vgg_normalised.pth",
+        "804ca2835ecf7539f0cd2a7ac3c18ce81e6f8468969ae7117ac0c148d286bb4a",
+        (
+            f"{hub}/spaces/vkganesan/AdaIN/resolve/61b41295c02426bf996830eebf625370488c9758/vgg_normalised.pth",
+            f"{hub}/spaces/dataroots/SofaStyler/resolve/eca5c3634c9de1a94c88b6347e74785e1c7b738d/vgg_normalised.pth",
+            f"{hub}/datasets/HanzhouLiu/Stylos/resolve/main/checkpoints/vgg_normalised.pth",
+        ),
+    )
+
+
+def fetch(what: str, source: Source, kept: Path, make: Callable[[Path, Path, str], None], progress: Report | None):
+    """Make the file `kept` of what the first address gives that has the right SHA-256; nothing else stays.
+
+    Args:
+        what: the weights' name, for messages.
+        kept: in the folder of which all is done; that is made if needed.
+        make: called with the checked file as it came, the path to write to, and the SHA-256 of what came.
+        progress: what it raises cancels the download.
+
+    Raises:
+        DownloadError: if no address gives the file; it names each with the reason. `FolderError` where the folder is why.
+    """
+    failures, unreachable = [], set()
+    for url in (source.url, *source.mirrors):
+        if urlsplit(url).netloc in unreachable:
+            continue  # where packets get lost, each try takes long
+        with closing(_pieces(url, source.sha256, kept, make)) as pieces:
+            while True:
+                try:
+                    done = next(pieces, None)
+                except FolderError:
+                    raise
+                except (OSError, HTTPException, SafetensorError, ValueError) as error:  # ValueError: no address at all
+                    said = "".join(letter if letter.isprintable() else " " for letter in str(error))  # by a server
+                    said = re.sub("^<urlopen error (.*)>$", r"\1", said)
+                    failures.append((url, said[:300]))
+                    if isinstance(error, URLError) and not isinstance(error, HTTPError):
+                        unreachable.add(urlsplit(url).netloc)
+                    _log.info("that failed: %s", said)
+                    break
+                if done is None:
+                    return
+                if progress is not None:
+                    progress(*done)  # outside the generator: what it raises is no failed download
+    digest = f" (SHA-256 {source.sha256})" if source.mirrors else ""
+    problem = DownloadError(
+        f"could not get the {what!r} weights from {_tried(failures)}; download that elsewhere{digest} and put it into "
+        f"{kept.parent}, give the path of another VGG-19 or VGG-16 as weights, or choose 'untrained'"
+    )
+    url, said = failures[0]
+    problem.reason = f"{urlsplit(url).netloc}: {said[:120]}" + f", and {len(source.mirrors)} mirrors" * bool(
+        source.mirrors
+    )
+    raise problem
+
+
+def _tried(failures: list[tuple[str, str]]) -> str:
+    """Addresses with the reasons why they failed; one that all have is said once."""
+    reasons = {said for _, said in failures}
+    if len(reasons) == 1:
+        return " or ".join(url for url, _ in failures) + f" ({reasons.pop()})"
+    return ", nor from ".join(f"{url} ({said})" for url, said in failures)
+
+
+def _pieces(url: str, sha256: str, kept: Path, make: Callable[[Path, Path, str], None]) -> Iterator[tuple[int, int]]:
+    """Make `kept`; yields (bytes done, bytes in all or 0) after every piece."""
+    folder, digest, done = kept.parent, hashlib.sha256(), 0
+    _log.info("downloading %s", url)
+    request = urllib.request.Request(url, headers={"User-Agent": "gatys"})  # noqa: S310 - the digest decides
+    with _writing(folder, url):
+        folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
+        # Inside `folder`, so that the last step is a rename; removed whatever happens, cancelling included.
+        scratch_folder = tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=folder, ignore_cleanup_errors=True)
+    with scratch_folder as scratch:
+        # The host lists .pth and .safetensors wherever it finds them: not while they are coming.
+        coming, original, part = (Path(scratch) / name for name in ("coming", "original.pth", kept.name))
+        with urllib.request.urlopen(request, timeout=_PATIENCE) as reply, coming.open("wb") as file:  # noqa: S310
+            length = reply.headers.get("Content-Length", "")
+            total = int(length) if length.isascii() and length.isdigit() else 0
+            while piece := reply.read(1 << 20):
+                with _writing(folder, url):
+                    file.write(piece)
+                    file.flush()
+                digest.update(piece)
+                done += len(piece)
+                if done > MAX_BYTES:
+                    raise OSError(f"more than {MAX_BYTES} bytes came")
+                yield done, total
+        if done < total:
+            raise OSError(f"the transfer was cut off after {done} of {total} bytes")
+        if not (found := digest.hexdigest()).startswith(sha256):
+            raise OSError(f"the SHA-256 of what came begins with {found[:8]}, expected {sha256[:8]}")
+        coming.rename(original)
+        make(original, part, found)
+        if not kept.exists():  # another process may have been faster; Windows replaces no file that is in use
+            os.replace(part, kept)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what downloads have left that were killed: nothing was written there for a day."""
+    for scratch in folder.glob(f"{_SCRATCH}*"):
+        with suppress(OSError):
+            if time.time() - max(path.stat().st_mtime for path in (scratch, *scratch.iterdir())) > 86400:
+                shutil.rmtree(scratch)

@@ -1,0 +1,99 @@
+"""The terms of the loss as numbers: of each picture on the device, and read from there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from ..descent.protocol import largest
+
+
+class Terms:
+    """The unweighted terms of each picture of a batch, their weighted total, and how large its gradient is.
+
+    They are the rows of one tensor, so that all of them are copied, and read from the device, at once.
+
+    Args:
+        values: (6 + number of layers, N), float32 or wider: in the order of `_TERMS`, the largest value of the gradient, what
+            the descent is told, then the layers.
+        layers: what each layer adds to its term: "content conv4_2", "style conv1_1", ...
+    """
+
+    _TERMS = ("total", "content", "style", "tv")
+    _FIRST_LAYER = len(_TERMS) + 2
+
+    def __init__(self, values: Tensor, layers: tuple[str, ...]):
+        self._values, self._names = values, layers
+
+    @classmethod
+    def of(
+        cls,
+        terms: Mapping[str, Tensor],
+        layers: Mapping[str, Tensor],
+        gradient: Tensor,
+        smooth: Tensor | None = None,
+    ) -> Terms:
+        """From `_TERMS`, layers and the total with rounded kinks, (N,) each, and the gradient of the latter.
+
+        Without the latter, nothing is rounded.
+        """
+        total = terms["total"]
+        smooth = total if smooth is None else smooth
+        rows = [*(terms[name] for name in cls._TERMS), largest(gradient).expand_as(total), smooth, *layers.values()]
+        wide = torch.promote_types(total.dtype, torch.float32)
+        return cls(torch.stack([row.to(wide) for row in rows]), tuple(layers))
+
+    total, content, style, tv = (property(lambda self, row=row: self._values[row]) for row in range(4))
+    """Of each picture, (N,)."""
+    smooth = property(lambda self: self._values[5])
+    """(N,): the total with rounded kinks, of which the gradient is; the total where nothing is rounded."""
+
+    @property
+    def layers(self) -> dict[str, Tensor]:
+        """Of each picture, (N,), what each layer adds to its term."""
+        return dict(zip(self._names, self._values[self._FIRST_LAYER :], strict=True))
+
+    def clone(self) -> Terms:
+        return Terms(self._values.clone(), self._names)
+
+    def copy_(self, other: Terms) -> None:
+        self._values.copy_(other._values)
+
+    @cached_property
+    def _read(self) -> list[float]:
+        """Each row, summed over the batch, for which the device is waited for once."""
+        return [sum(row) for row in self._values.tolist()]
+
+    @property
+    def finite(self) -> bool:
+        """Whether the total and its gradient are, of all pictures."""
+        return math.isfinite(self._read[0]) and math.isfinite(self._read[len(self._TERMS)])
+
+    def sums(self) -> dict[str, float]:
+        """Each term summed over the batch."""
+        return dict(zip(self._TERMS, self._read, strict=False))
+
+    def layer_sums(self) -> dict[str, float]:
+        """Each layer's part summed over the batch."""
+        return dict(zip(self._names, self._read[self._FIRST_LAYER :], strict=True))
+
+    def check(self, gradient: Tensor) -> None:
+        """Raise ValueError where a picture's total or `gradient` is not finite; it says where that begins."""
+        layers = {f"the term {name}": value for name, value in self.layers.items()}
+        parts = layers | {
+            "tv": self.tv,
+            "the weighted total": self.total,
+            "its gradient": gradient.flatten(1).abs().amax(1) if gradient.numel() else self.total,  # no rows here
+        }
+        for name, value in parts.items():
+            wrong = (~torch.isfinite(value)).nonzero().flatten().tolist()
+            if wrong:
+                raise ValueError(
+                    f"picture {wrong[0] + 1} of {len(value)}: {name} is {float(value[wrong[0]])} where the descent "
+                    "starts, so there is nothing to go on from; lower the weights of the terms, work in float32, and "
+                    "check the filters and the targets for NaN"
+                )

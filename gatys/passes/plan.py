@@ -1,0 +1,297 @@
+"""How an evaluation fits into memory: whole or in tiles, how large, and what L-BFGS may remember, and where.
+
+The cheapest way that fits is taken. By arithmetic: a whole picture costs a pass forward and one back; tiles that keep
+what the way back needs cost that and their halos; tiles that keep nothing cost a second pass forward.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TypeVar
+
+import torch
+import torch.nn.functional as F
+
+from ..network.layers import layers_down_to, minimum_size
+from .memory import (
+    PICTURES,
+    OutOfMemory,
+    evaluation_bytes,
+    free_memory,
+    is_out_of_memory,
+    kept_bytes,
+    picture_bytes,
+    release,
+    setup_bytes,
+)
+from .precision import dtype_name
+from .tiles import cut, tiles
+
+Done = TypeVar("Done")
+
+SMALLEST_TILE = 64
+"""Edge in pixels below which the planner does not go: a tile's window is then ten times as large as its core."""
+MOST_TILES = 256
+"""Along one edge."""
+HALF_ABOVE = 2**22
+"""Pixels of a picture above which what only waits for its turn does so in half precision."""
+USABLE = 0.85
+"""Share of the free memory that a plan may use; the rest is for what the estimate does not see."""
+SHARE_OF_HISTORY = 0.4
+"""Share of that which L-BFGS may take before it remembers elsewhere, or less."""
+FEWEST_PAIRS = 3
+WORTH = 0.1
+"""Tiles need not be smaller than what would save this share of everything else."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to evaluate pictures of one size, and what that costs."""
+
+    size: tuple[int, int]
+    """(height, width) of the picture."""
+    layers: tuple[str, ...]
+    padding: str
+    tile: tuple[int, int] | None
+    """(height, width) of the tiles' cores; None is one tile that is the whole picture."""
+    keep: bool
+    """Whether tiles keep, packed, what the way back needs."""
+    device: torch.device
+    history_size: int
+    """Pairs that L-BFGS remembers."""
+    history_device: torch.device
+    bytes: int
+    """Expected peak on the device, without filters and targets, and without `setup_bytes`, which do not grow with the size."""
+    batch: int = 1
+    bytes_per_value: int = 4
+    dtype: torch.dtype | None = None
+    """Of the convolutions; None is that of the network."""
+
+    @property
+    def half(self) -> bool:
+        """Whether L-BFGS remembers in half precision."""
+        return _half(self.size)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of tiles."""
+        edges = self.tile or (None, None)
+        return tuple(len(cut(n, edge, self.layers, self.padding)) for n, edge in zip(self.size, edges, strict=True))
+
+    @property
+    def surplus(self) -> float:
+        """Pixels of all windows over those of the picture: 1 for a whole picture."""
+        windows = sum(h * w for h, w in (part.size for part in tiles(self.size, self.tile, self.layers, self.padding)))
+        return windows / (self.size[0] * self.size[1])
+
+    @property
+    def operations(self) -> float:
+        """Floating-point operations of one evaluation, the convolutions' only."""
+        forward = sum(18 * each.in_channels * each.channels / each.stride**2 for each in layers_down_to(self.layers))
+        passes = 2 if self.tile is None or self.keep else 3
+        return self.batch * self.size[0] * self.size[1] * self.surplus * passes * forward
+
+    def smaller(self) -> Plan:
+        """The plan to go on with after memory ran out: first keep nothing, then halve the tile.
+
+        Raises:
+            OutOfMemory: where the tile is the smallest already.
+        """
+        if self.tile is not None and self.keep:
+            return replace(self, keep=False)
+        least = max(SMALLEST_TILE, minimum_size(self.layers))
+        edges = self.tile or self.size
+        if max(edges) <= least:
+            raise OutOfMemory(
+                f"out of memory for a picture of {self.size[1]} x {self.size[0]} pixels even in tiles of {least} pixels; "
+                "make the picture smaller, use adam, which remembers nothing, or free memory"
+            )
+        tile = tuple(min(edge, max(least, -(-max(edges) // 2))) for edge in edges)
+        return replace(self, tile=tile, keep=False)
+
+    @property
+    def how(self) -> str:
+        """In words: "one piece", or what tiles."""
+        rows, columns = self.grid
+        if rows * columns == 1:
+            return "one piece"
+        halo = f"{100 * (self.surplus - 1):.0f} % halo"
+        passes = "one pass" if self.keep else "two passes"
+        return f"{rows} x {columns} tiles of {self.tile[1]} x {self.tile[0]}, {halo}, {passes} forward"
+
+    def __str__(self) -> str:
+        gib = (self.bytes + setup_bytes(self.device)) / 2**30
+        text = f"{self.size[1]} x {self.size[0]} pixels in {self.how}, {gib:.2g} GiB"
+        if self.dtype in (torch.bfloat16, torch.float16):
+            text += f" in {dtype_name(self.dtype)}"
+        if self.history_size:
+            text += f" with L-BFGS remembering {self.history_size} steps"
+            if self.history_device.type != self.device.type:
+                text += " in main memory"
+        return text
+
+
+def make_plan(
+    size: tuple[int, int],
+    layers: Iterable[str],
+    *,
+    device: torch.device | str = "cpu",
+    optimizer: str | None = "lbfgs",
+    history_size: int = 10,
+    batch: int = 1,
+    bytes_per_value: int = 4,
+    dtype: torch.dtype | None = None,
+    padding: str = "zero",
+    tile: int | tuple[int, int] | str | None = "auto",
+    memory: int | None = None,
+) -> Plan:
+    """Choose how to evaluate and to descend within the memory there is.
+
+    Args:
+        size: (height, width) of the picture.
+        layers: all that the objective uses.
+        device: where it will run.
+        optimizer: "lbfgs" or "adam"; None for passes forward only, without a descent.
+        history_size: pairs that L-BFGS would like to remember; fewer, at least 3, where memory is short.
+        batch: pictures at a time.
+        bytes_per_value: of the picture; 4 for float32.
+        dtype: of the convolutions, if it is not that of the picture.
+        padding: see `tiles.PADDINGS`.
+        tile: "auto" to choose; or None for whole pictures, or the edge of the tiles, which then keep nothing, so that
+            memory is bounded by them.
+        memory: bytes that may be used on the device beside filters and targets; default what is free there.
+    """
+    if optimizer not in PICTURES:
+        raise ValueError(f"optimizer: expected one of {', '.join(filter(None, PICTURES))}, got {optimizer!r}")
+    layers, device = tuple(layers), torch.device(device)
+    free = free_memory(device) if memory is None else memory
+    picture = picture_bytes(size, batch=batch, bytes_per_value=bytes_per_value)
+    pictures = PICTURES[optimizer] * picture
+    budget = int(USABLE * free) - pictures - setup_bytes(device)
+    pair, pairs, history_device = 0, 0, device
+    if optimizer == "lbfgs":
+        pair = picture if _half(size) else 2 * picture
+        pairs, history_device = _history(history_size, pair, budget, device)
+    history = pair * pairs if history_device == device else 0
+    room = max(budget - history, WORTH * (pictures + history))
+    ways = sorted(
+        _ways(size, layers, padding, tile, optimizer is not None, batch, dtype.itemsize if dtype else bytes_per_value),
+        key=lambda way: (way[3], way[2]),
+    )
+    way, keep, peak, _ = next((way for way in ways if way[2] <= room), min(ways, key=lambda way: way[2]))
+    peak += pictures + history
+    return Plan(
+        tuple(size), layers, padding, way, keep, device, pairs, history_device, peak, batch, bytes_per_value, dtype
+    )
+
+
+def within_memory(
+    plan: Plan, work: Callable[[Plan], Done], device: torch.device, shrunk: Callable[[Plan], None]
+) -> Done:
+    """What `work(plan)` returns; where memory runs out, it is called again with the next smaller plan.
+
+    `shrunk` is called with that plan before. Nothing must be lost when `work` is cut off.
+
+    Raises:
+        OutOfMemory: if even the smallest tiles do not fit.
+    """
+    while True:
+        try:
+            return work(plan)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        # out here the error is gone, and with it all that its traceback held
+        release(device)
+        plan = plan.smaller()
+        shrunk(plan)
+
+
+def wanted_bytes(size: tuple[int, int], layers: Iterable[str], optimizer: str | None = "lbfgs", **how) -> int:
+    """Bytes on the device that the cheapest way takes, for hosts that make room where they are asked to."""
+    return make_plan(size, layers, optimizer=optimizer, memory=2**62, **how).bytes
+
+
+def _half(size: tuple[int, int]) -> bool:
+    return size[0] * size[1] > HALF_ABOVE
+
+
+def _history(wanted: int, pair: int, budget: int, device: torch.device) -> tuple[int, torch.device]:
+    """How many pairs L-BFGS remembers, and where."""
+    if wanted * pair <= SHARE_OF_HISTORY * budget:
+        return wanted, device
+    if device.type != "cpu":
+        return max(FEWEST_PAIRS, min(wanted, int(0.5 * free_memory("cpu") / pair))), torch.device("cpu")
+    return min(wanted, max(FEWEST_PAIRS, int(SHARE_OF_HISTORY * budget / pair))), device
+
+
+def _ways(
+    size: tuple[int, int],
+    layers: tuple[str, ...],
+    padding: str,
+    tile: int | tuple[int, int] | str | None,
+    gradient: bool,
+    batch: int,
+    bytes_per_value: int,
+) -> Iterator[tuple[tuple[int, int] | None, bool, int, float]]:
+    """Tile, whether tapes are kept, bytes at the peak, and cost in pixels passed over."""
+    how = {"batch": batch, "bytes_per_value": bytes_per_value}
+    one_pass = evaluation_bytes((1024, 1024), layers, gradient=gradient, **how) / 2**20
+    kept = kept_bytes((1024, 1024), layers, **how) / 2**20
+    by_edge = []
+    for length in size:
+        if tile == "auto":
+            least = max(SMALLEST_TILE, minimum_size(layers))
+            edges = {-(-length // count) for count in range(1, min(MOST_TILES, max(1, length // least)) + 1)}
+        else:
+            edges = {length if tile is None else tile if isinstance(tile, int) else tile[len(by_edge)]}
+        options = []
+        for edge in edges:
+            spans = cut(length, edge, layers, padding)
+            windows = [span.high - span.low for span in spans]
+            options.append((edge, len(spans), max(windows), sum(windows)))
+        by_edge.append(options)
+    for height, rows, high, all_high in by_edge[0]:
+        for width, columns, wide, all_wide in by_edge[1]:
+            pixels, largest = all_high * all_wide, high * wide
+            if rows * columns == 1:
+                yield None, False, int(one_pass * largest), 2.0 * pixels
+            else:
+                if gradient and tile == "auto":
+                    # most of a packed tape is the features of the tiles' own parts
+                    yield (height, width), True, int(one_pass * largest + kept * size[0] * size[1]), 2.0 * pixels
+                yield (height, width), False, int(one_pass * largest), 3.0 * pixels
+
+
+def outlook(plans: Sequence[Plan], steps: Sequence[int], dtype: torch.dtype) -> str:
+    """The plan of the first of several sizes, and how long all will take, by the measured rate of convolutions."""
+    rate = convolution_rate(plans[0].device, dtype)
+    seconds = [plan.operations / rate for plan in plans]
+    whole = sum(n * each for n, each in zip(steps, seconds, strict=True))
+    text = f"{plans[0]}, about {_duration(seconds[0])} a step"
+    return text if sum(steps) == 1 else f"{text}, {_duration(whole)} for {sum(steps)} steps on {len(plans)} levels"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.2g} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+@cache
+def convolution_rate(device: torch.device, dtype: torch.dtype) -> float:
+    """Floating-point operations a second that 3x3 convolutions reach on a device; measured once, in well under a second."""
+    x, w = (
+        torch.ones(1, 256, 96, 96, device=device, dtype=dtype),
+        torch.ones(256, 256, 3, 3, device=device, dtype=dtype),
+    )
+    x, w = x.contiguous(memory_format=torch.channels_last), w.contiguous(memory_format=torch.channels_last)
+    seconds = []
+    for _ in range(3):
+        began = time.perf_counter()
+        F.conv2d(x, w, padding=1)[0, 0, 0, 0].item()  # waits for the device
+        seconds.append(time.perf_counter() - began)
+    return 18 * 256 * 256 * 96 * 96 / min(seconds)

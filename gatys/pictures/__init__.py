@@ -1,0 +1,1 @@
+"""Files and pixels: reading, writing, colour profiles, resampling, and colours."""

@@ -1,0 +1,229 @@
+"""Keeping the content's colours: painting in them from the start, or putting them back at the end.
+
+After Gatys, Bethge, Hertzmann and Shechtman, *Preserving Color in Neural Artistic Style Transfer* (2016,
+arXiv:1606.05897): `match_colors` gives the style picture the content's colours before its Gram matrices are taken;
+`keep_luminance` leaves the finished picture its lights and darks and replaces its colours.
+
+All of it is done in main memory and in float64: some devices lack float64, eigenvalues or sorting, and so the result
+is the same on each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from ..network.vgg import check_image
+from ..settings import METHODS, ROOTS
+from .pyramid import resize
+
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of R, G and B in luma: Rec. ITU-R BT.601, the Y of YIQ; of gamma-encoded values, as the paper takes it."""
+
+VARIANCE_FLOOR = 1e-4
+"""Variances below this, a deviation of 0.01 or 2.5 steps of 8 bits, are not stretched further.
+
+Grey and constant pictures have directions without variance, where the transfer would divide by zero, and nearly grey
+ones have only rounding and JPEG noise there: the 1e-5 that Gatys' own code adds still turns it into coloured specks.
+"""
+
+
+def match_colors(
+    style_image: Tensor,
+    content_image: Tensor,
+    method: str = "linear",
+    *,
+    root: str = "symmetric",
+    strength: float = 1.0,
+) -> Tensor:
+    """Give the style picture the colour distribution of the content picture, before its style is extracted.
+
+    "linear" is x' = A (x - mean_style) + mean_content with A cov_style A^T = cov_content, which leaves A free up to a
+    rotation. `root` chooses it, S being the covariance of the style and C that of the content:
+    - "symmetric": S^-1/2 (S^1/2 C S^1/2)^1/2 S^-1/2, the map that moves the colours least (Pitie and Kokaram, *The
+      Linear Monge-Kantorovitch Linear Colour Mapping for Example-Based Colour Transfer*, 2007);
+    - "pca": C^1/2 S^-1/2, of *Image Analogies* (Hertzmann et al., 2001); what Gatys' own notebook uses;
+    - "cholesky": L_C L_S^-1 with the lower triangular factors, in the order R, G, B, on which it depends; also in the
+      2016 paper.
+    "histogram" matches each channel for itself: every value becomes the mean of those content values that hold its
+    place in the order. So equal pixels stay equal, and the mean is the content's.
+
+    Args:
+        style_image: (N, 3, H, W) in [0, 1].
+        content_image: (1 or N, 3, H', W') in [0, 1], of any size.
+        method: one of `METHODS`.
+        root: one of `ROOTS`; histograms have none.
+        strength: how far to go, from 0 (the style picture as it is) to 1 (all the way); pixels are mixed between.
+
+    Returns:
+        (N, 3, H, W) clamped to [0, 1], like `style_image` in device and type. A style picture of one colour gets the
+        content's mean colour. A grey content makes it grey; by histogram, which knows no other channel, only nearly.
+
+    Raises:
+        ValueError: for pictures of another shape or kind or with NaN, numbers of them that do not fit, an unknown
+            method or root, or a strength outside 0 .. 1.
+    """
+    _check_choice(method, METHODS, "method")
+    _check_choice(root, ROOTS, "root")
+    pairs = _pairs(style_image, content_image, "style image", "content image", strength)
+
+    def matched(style: Tensor, content: Tensor) -> Tensor:
+        new = _match_histogram(style, content) if method == "histogram" else _match_linear(style, content, root)
+        return torch.lerp(style, new, strength).clamp(0, 1).to(style_image)
+
+    return torch.stack([matched(style, content) for style, content in pairs])
+
+
+def keep_luminance(result: Tensor, content: Tensor, *, match: bool = False, strength: float = 1.0) -> Tensor:
+    """Give a finished picture the colours of the content, and leave it its own luminance.
+
+    The I and Q channels of the content (YIQ, gamma-encoded) with the Y of the result: adding the same number to R, G
+    and B changes Y alone, so this is `content + (Y_result - Y_content)`. Where that leaves [0, 1], the colour is drawn
+    towards grey until it fits: luminance and hue stay exact, which clamping R, G and B would break.
+
+    Args:
+        result: (N, 3, H, W) in [0, 1].
+        content: (1 or N, 3, H', W') in [0, 1]; of another size, it is resized to that of `result`.
+        match: first bring the mean and the standard deviation of the result's luminance to the content's, as the
+            paper does with the style's, for a result that has come out too dark, too light or too flat.
+        strength: how far to go, from 0 (the result as it is) to 1 (all the way); pixels are mixed between.
+
+    Returns:
+        (N, 3, H, W) in [0, 1], like `result` in device and type.
+
+    Raises:
+        ValueError: for pictures of another shape or kind or with NaN, numbers of them that do not fit, or a strength
+            outside 0 .. 1.
+    """
+    pairs = _pairs(result, content, "result", "content", strength)
+
+    def kept(picture: Tensor, colours: Tensor) -> Tensor:
+        colours = resize(colours[None], tuple(picture.shape[-2:]))[0]
+        luminance, own = _luma(picture), _luma(colours)
+        if match:
+            luminance = _match_spread(luminance, own)
+        new = _fit_gamut(luminance.clamp(0, 1), colours - own)
+        return torch.lerp(picture, new, strength).clamp(0, 1).to(result)
+
+    return torch.stack([kept(picture, colours) for picture, colours in pairs])
+
+
+# what both check
+
+
+def _check_choice(value: str, known: Iterable[str], what: str) -> None:
+    if value not in known:
+        raise ValueError(f"{what}: expected one of {', '.join(known)}, got {value!r}")
+
+
+def _pairs(
+    images: Tensor, references: Tensor, what: str, reference: str, strength: float
+) -> Iterable[tuple[Tensor, Tensor]]:
+    """Each picture with its reference, (3, H, W) in main memory and float64."""
+    check_image(images, what=what)
+    check_image(references, what=reference)
+    count = images.shape[0]
+    if references.shape[0] not in (1, count):
+        raise ValueError(
+            f"{reference}: expected 1 picture or one for each {what}, {count} in all, got {references.shape[0]}"
+        )
+    if not 0 <= strength <= 1:
+        raise ValueError(f"strength: expected a number from 0 to 1, got {strength!r}")
+    for index in range(count):
+        yield _exact(images[index]), _exact(references[index if references.shape[0] > 1 else 0])
+
+
+def _exact(picture: Tensor) -> Tensor:
+    return picture.detach().cpu().to(torch.float64)
+
+
+# the linear transfer
+
+
+def _match_linear(style: Tensor, content: Tensor, root: str) -> Tensor:
+    style_mean, style_covariance = _moments(style)
+    content_mean, content_covariance = _moments(content)
+    transfer = _transfer(style_covariance, content_covariance, root)
+    moved = transfer @ (style.flatten(1) - style_mean) + content_mean
+    return moved.view_as(style)
+
+
+def _moments(picture: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (3, 1) and covariance (3, 3) of the colours of a (3, H, W) picture."""
+    pixels = picture.flatten(1)
+    mean = pixels.mean(1, keepdim=True)
+    centred = pixels - mean
+    return mean, centred @ centred.T / pixels.shape[1]
+
+
+def _transfer(style: Tensor, content: Tensor, root: str) -> Tensor:
+    """The (3, 3) matrix A with A style A^T = content, `style` having its variances raised to the floor.
+
+    Only the style's covariance is inverted, so only that one is touched: a grey content gives grey exactly, and
+    without variances under the floor nothing is changed at all.
+    """
+    forth, back = _roots(style)
+    if root == "pca":
+        return _roots(content, floor=0.0)[0] @ back
+    if root == "symmetric":
+        return back @ _roots(forth @ content @ forth, floor=0.0)[0] @ back
+    return _lower_factor(content) @ torch.linalg.inv(torch.linalg.cholesky(forth @ forth))
+
+
+def _roots(covariance: Tensor, floor: float = VARIANCE_FLOOR) -> tuple[Tensor, Tensor]:
+    """The symmetric root of a (3, 3) covariance with its variances raised to `floor`, and the root's inverse.
+
+    With a floor of 0 the inverse may be infinite; it is for those who need the root alone.
+    """
+    variances, axes = torch.linalg.eigh((covariance + covariance.T) / 2)
+    deviations = variances.clamp_min(floor).sqrt()
+    return (axes * deviations) @ axes.T, (axes / deviations) @ axes.T
+
+
+def _lower_factor(covariance: Tensor) -> Tensor:
+    """The Cholesky factor of a covariance that may be singular, by way of the QR factors of its root."""
+    upper = torch.linalg.qr(_roots(covariance, floor=0.0)[0])[1]
+    return (upper * torch.where(upper.diagonal() < 0, -1.0, 1.0)[:, None]).T
+
+
+# histograms
+
+
+def _match_histogram(style: Tensor, content: Tensor) -> Tensor:
+    return torch.stack([_match_channel(s, c) for s, c in zip(style, content, strict=True)])
+
+
+def _match_channel(values: Tensor, wanted: Tensor) -> Tensor:
+    """Replace each value of one channel by the mean of `wanted` over the share of the order that it holds."""
+    _, level_of, counts = torch.unique(values, return_inverse=True, return_counts=True)
+    ends = counts.cumsum(0).to(torch.float64) * (wanted.numel() / values.numel())
+    ends[-1] = wanted.numel()  # whatever the rounding
+    sums = torch.cat([wanted.new_zeros(1), wanted.flatten().sort().values.cumsum(0)])
+    whole = ends.floor().long().clamp(max=wanted.numel() - 1)
+    until = sums[whole] + (ends - whole) * (sums[whole + 1] - sums[whole])
+    shares = ends.diff(prepend=ends.new_zeros(1))
+    return (until.diff(prepend=until.new_zeros(1)) / shares)[level_of]
+
+
+# luminance
+
+
+def _luma(picture: Tensor) -> Tensor:
+    """(3, H, W) -> (1, H, W)."""
+    return (picture * picture.new_tensor(LUMA).view(3, 1, 1)).sum(0, keepdim=True)
+
+
+def _match_spread(luminance: Tensor, wanted: Tensor) -> Tensor:
+    variance = luminance.var(correction=0).clamp_min(VARIANCE_FLOOR)
+    gain = (wanted.var(correction=0) / variance).sqrt()
+    return (luminance - luminance.mean()) * gain + wanted.mean()
+
+
+def _fit_gamut(luminance: Tensor, chroma: Tensor) -> Tensor:
+    """`luminance + s * chroma` with the largest s up to 1 that stays in [0, 1]; luminance must be in [0, 1]."""
+    room = torch.where(chroma > 0, 1 - luminance, luminance)
+    tiny = torch.finfo(chroma.dtype).tiny  # without chroma there is nothing to draw in
+    scale = (room / chroma.abs().clamp_min(tiny)).amin(0, keepdim=True).clamp(max=1)
+    return luminance + scale * chroma

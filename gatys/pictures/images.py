@@ -1,0 +1,284 @@
+"""Files and pixels, for the command line: reading, writing and resizing pictures.
+
+Pictures are float32 tensors (N, 3, H, W), sRGB in [0, 1]. Whatever is wrong with a file or with an argument is an
+`ImageError` of one sentence. What is read or written but not quite as asked is a warning of this module's logger.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import struct
+import warnings
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
+
+from ..passes.memory import is_out_of_memory
+from .deep_images import ENCODERS, DeepImageError, read_samples, stores_16_bits
+from .profiles import as_tensor, to_srgb
+from .pyramid import resize
+from .replacing import replacing
+
+log = logging.getLogger(__name__)
+
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
+"""Suffix of a file that `save_image` writes -> its format."""
+
+READABLE = ("AVIF", "BMP", "DDS", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "PSD", "QOI", "SGI", "TGA")
+READABLE += ("TIFF", "WEBP")
+"""Formats that `load_image` reads, by Pillow's names: not EPS, say, for which Pillow starts another program."""
+MAX_PIXELS = 178_956_970
+"""Of a picture that is read; in Pillow this is where a decompression bomb begins. It takes 2 GB as a tensor."""
+MAX_BYTES = 2 << 30
+"""Of a file that is read."""
+
+_ORIENTATION = 0x0112  # EXIF tag
+_ORIENTATION_FLIPS = {2: [-1], 3: [-2, -1], 4: [-2], 6: [-1], 7: [-2, -1], 8: [-2]}  # after 5 .. 8's transposition
+_GREY_MODES = {"1", "L", "LA"}
+_COLOUR_MODES = {"P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV"}
+_DAMAGE = (OSError, ValueError, SyntaxError, RuntimeError, EOFError, LookupError, TypeError, ArithmeticError)
+_DAMAGE += (struct.error, zlib.error)  # all that decoders raise on damaged files
+
+
+class ImageError(ValueError):
+    """A picture that cannot be read, written or made; its text is one sentence that says what to do."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What a file holds."""
+
+    pixels: Tensor
+    """float32 (1, 3, H, W), sRGB in [0, 1], not premultiplied by alpha."""
+    alpha: Tensor | None
+    """float32 (1, 1, H, W) in [0, 1], 1 is opaque; None where the file has none."""
+
+
+def fit(width: int, height: int, size: int) -> tuple[int, int]:
+    """(width, height) in pixels with a longer edge of `size` and the same aspect; the shorter is rounded, at least 1.
+
+    Raises ImageError where a number is not a positive integer.
+    """
+    for name, value in (("width", width), ("height", height), ("size", size)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ImageError(f"{name} must be a whole number of pixels, 1 or more, not {value!r}; give one")
+    longer = max(width, height)
+    width, height = (max(1, (2 * edge * size + longer) // (2 * longer)) for edge in (width, height))
+    return width, height
+
+
+def load_image(path: str | os.PathLike, size: int | Callable[[tuple[int, int]], int] | None = None) -> Picture:
+    """The picture in a file, upright as its EXIF orientation says, in sRGB.
+
+    size: longer edge of the result in pixels, by `resize`; None leaves it as it is. A function gives it from the
+        picture's (height, width).
+
+    Every format of READABLE: greyscale, palette and CMYK become RGB, transparency becomes `alpha`. Integer grey of more than 8 bits counts to 65535. An embedded colour profile is converted to sRGB, at 8 bits a channel unless
+    it is sRGB already. 16-bit RGB(A) is read in full from PNG and TIFF; from every other format Pillow gives 8 bits.
+    Of several frames the first is read.
+
+    Raises ImageError where there is no readable picture at `path`, or `size` is not a positive integer.
+    """
+    if size is not None and not callable(size):
+        fit(1, 1, size)
+    name = str(path)
+    data = _read(Path(path), name)
+    with _damage_told(name):
+        planes = _planes_in(data, name)
+    if callable(size):
+        size = size(tuple(planes.shape[-2:]))
+    if size is not None:
+        width, height = fit(planes.shape[-1], planes.shape[-2], size)
+        planes = resize(planes, (height, width))
+    return Picture(planes[:, :3].contiguous(), None if planes.shape[1] == 3 else planes[:, 3:].contiguous())
+
+
+def _read(path: Path, name: str) -> bytes:
+    if os.path.isdir(path):
+        raise ImageError(f"{name!r} is a folder, not a picture; give the path of one file in it")
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)  # a device may have no end
+    except FileNotFoundError:
+        raise ImageError(f"there is no file {name!r}; check the path") from None
+    except (OSError, ValueError) as problem:
+        why = getattr(problem, "strerror", None) or problem
+        raise ImageError(f"{name!r} cannot be opened ({why}); check the path and its permissions") from problem
+    if not data:
+        raise ImageError(f"{name!r} is empty (0 bytes), not a picture; copy or download it again")
+    if len(data) > MAX_BYTES:
+        raise ImageError(f"{name!r} has more than {MAX_BYTES} bytes, which is not safe to open; shrink it")
+    return data
+
+
+@contextmanager
+def _damage_told(name: str) -> Iterator[None]:
+    """Turns whatever decoders raise on damaged files into an ImageError."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's, of large pictures and of metadata that make no difference here
+            yield
+    except ImageError:
+        raise
+    except DeepImageError as problem:
+        raise ImageError(f"{name!r} {problem}") from problem
+    except Image.DecompressionBombError as problem:
+        raise ImageError(f"{name!r} has too many pixels, which is not safe to open; shrink it") from problem
+    except UnidentifiedImageError as problem:
+        raise ImageError(f"{name!r} is not a picture that is read here; convert it to PNG or JPEG") from problem
+    except _DAMAGE as problem:
+        if is_out_of_memory(problem):
+            raise
+        raise ImageError(f"{name!r} is damaged or cut short ({problem}); copy or download it again") from problem
+
+
+def _planes_in(data: bytes, name: str) -> Tensor:
+    """(1, 3 or 4, H, W) in [0, 1]: colour and perhaps alpha, upright."""
+    Image.init()
+    image = Image.open(io.BytesIO(data), formats=[form for form in READABLE if form in Image.OPEN])
+    if image.width * image.height > MAX_PIXELS:
+        raise ImageError(f"{name!r} has more than {MAX_PIXELS} pixels, which is not safe to open; shrink it")
+    if getattr(image, "is_animated", False):
+        log.warning("%s holds several frames; only the first is used", name)  # counting them may take long
+    image.load()
+    colour, alpha = read_samples(image, data) or _samples(image, data, name)
+    profile = image.info.get("icc_profile")
+    converted = to_srgb(colour, profile, name) if profile else None
+    if converted is not None:
+        colour = converted
+    if isinstance(colour, Image.Image):
+        colour = as_tensor(colour.convert("RGB"))
+    planes = torch.cat((colour.expand(3, -1, -1),) if alpha is None else (colour.expand(3, -1, -1), alpha))[None]
+    orientation = image.getexif().get(_ORIENTATION, 1)
+    if orientation in (5, 6, 7, 8):
+        planes = planes.transpose(-1, -2)
+    return planes.flip(_ORIENTATION_FLIPS.get(orientation, []))
+
+
+def _samples(image: Image.Image, data: bytes, name: str) -> tuple[Image.Image, Tensor | None]:
+    """8-bit colour in L, RGB or CMYK, whichever the file's profile would describe, and alpha (1, H, W)."""
+    mode = image.mode
+    if mode not in _GREY_MODES | _COLOUR_MODES:
+        raise ImageError(f"{name!r} has pixels of the kind {mode}, which have no sRGB colour; save it as RGB")
+    if stores_16_bits(image, data):
+        log.warning("%s has 16 bits a channel in a layout that is read as 8; save it as 16-bit RGB to keep all", name)
+    alpha = None
+    if image.has_transparency_data:
+        opaque = image.convert("RGBA")
+        alpha = as_tensor(opaque.getchannel("A"))
+        image = image if mode in _GREY_MODES else opaque
+    return image.convert("L" if mode in _GREY_MODES else "CMYK" if mode == "CMYK" else "RGB"), alpha
+
+
+def check_output(path: str | os.PathLike, depth: int | None = None) -> Path:
+    """`path` as a Path, once it is sure that `save_image` can write there; call it before long work.
+
+    Raises ImageError where the suffix is not in FORMATS, its format has no such depth, the path is a folder, or the
+    folder that it lies in is missing or not writable.
+    """
+    path = Path(path)
+    name, folder = str(path), path.parent
+    if os.path.isdir(path):
+        raise ImageError(f"{name!r} is a folder; give the path of a file to write")
+    form = FORMATS.get(path.suffix.lower())
+    if form is None:
+        raise ImageError(f"{name!r} has the suffix {path.suffix!r}; give it one of {', '.join(FORMATS)}")
+    if depth not in (None, 8, 16):
+        raise ImageError(f"depth must be 8 or 16 bits a channel, not {depth!r}; give one of these")
+    if depth == 16 and form not in ENCODERS:
+        raise ImageError(f"{name!r} would be {form}, which has no 16 bits a channel; use .png or .tif, or depth 8")
+    if not os.path.isdir(folder):
+        raise ImageError(f"there is no folder {str(folder)!r} to write {path.name!r} to; create it first")
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as problem:
+        raise ImageError(f"{name!r} can be no file ({problem}); give it another name") from problem
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ImageError(f"the folder {str(folder)!r} is not writable; choose another or change its permissions")
+    return path
+
+
+def _planes(image: Tensor, channels: int, name: str) -> Tensor:
+    if image.ndim == 3:
+        image = image[None]
+    shape = tuple(image.shape)
+    if image.ndim != 4 or shape[:2] != (1, channels) or 0 in shape or not image.is_floating_point():
+        expected = f"a floating-point tensor (1, {channels}, H, W) or ({channels}, H, W)"
+        raise ImageError(f"{name} must be {expected}, not {shape} of {image.dtype}; give one picture a file")
+    image = image.detach()[0].float().cpu()
+    if not bool(((image >= 0) & (image <= 1)).all()):
+        came = f"{image.min():g} to {image.max():g}" if bool(image.isfinite().all()) else "values that are not finite"
+        raise ImageError(f"{name} must lie in [0, 1], not {came}; clamp it first")
+    return image
+
+
+def save_image(
+    path: str | os.PathLike,
+    image: Tensor,
+    *,
+    alpha: Tensor | None = None,
+    depth: int | None = None,
+    quality: int = 95,
+) -> Path:
+    """Writes a picture in the format of the path's suffix (see FORMATS) and returns the path.
+
+    image: (1, 3, H, W) or (3, H, W), floating point, sRGB in [0, 1]; each value goes to its nearest level.
+    alpha: (1, 1, H, W) or (1, H, W) in [0, 1], 1 is opaque; JPEG cannot hold it, and warns.
+    depth: bits a channel, 8 (the default) or, in PNG and TIFF, 16.
+    quality: 1 .. 100, of JPEG (whose colour is not subsampled) and WebP; PNG and TIFF are lossless.
+
+    The file appears whole or not at all, replacing one that is there. Raises ImageError as `check_output` does, where
+    an argument is not of that form, and where the format or the disk refuses.
+    """
+    path = check_output(path, depth)
+    form = FORMATS[path.suffix.lower()]
+    if isinstance(quality, bool) or not isinstance(quality, int) or not 1 <= quality <= 100:
+        raise ImageError(f"quality must be a whole number from 1 to 100, not {quality!r}; give one")
+    planes = _planes(image, 3, "image")
+    if alpha is not None:
+        alpha = _planes(alpha, 1, "alpha")
+        if alpha.shape[1:] != planes.shape[1:]:
+            sizes = f"{tuple(planes.shape[1:])}, not {tuple(alpha.shape[1:])}"
+            raise ImageError(f"alpha must have the picture's height and width {sizes}; resize it")
+        if form == "JPEG":
+            log.warning("%s is written without its alpha, which JPEG cannot hold; use .png to keep it", path)
+        else:
+            planes = torch.cat((planes, alpha))
+    levels = (planes * (65535 if depth == 16 else 255)).round().permute(1, 2, 0).numpy()
+    try:
+        if depth == 16:
+            encoded = ENCODERS[form](levels.astype(np.uint16))
+        else:
+            encoded = _encode(levels.astype(np.uint8), form, quality)
+        with replacing(path) as temporary:
+            temporary.write_bytes(encoded)
+    except (OSError, ValueError, struct.error) as problem:
+        raise ImageError(f"{str(path)!r} cannot be written ({problem}); change the path, format or size") from problem
+    return path
+
+
+def _encode(levels: np.ndarray, form: str, quality: int) -> bytes:
+    """The file of uint8 levels (H, W, 3 or 4)."""
+    srgb = PngInfo()
+    srgb.add(b"sRGB", b"\0")
+    options = {
+        "JPEG": {"quality": quality, "subsampling": 0},
+        "WEBP": {"quality": quality, "exact": True},  # exact: colour under transparent pixels is kept too
+        "PNG": {"pnginfo": srgb},
+        "TIFF": {},
+    }
+    buffer = io.BytesIO()
+    Image.fromarray(levels).save(buffer, format=form, **options[form])
+    return buffer.getvalue()

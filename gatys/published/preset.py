@@ -1,0 +1,230 @@
+"""A published setting as a record, and what it means in the terms of `Objective`.
+
+Each source writes its loss in its own way. With G the Gram matrix over M positions of N channels, every one is
+
+    content_weight * mean((F - P)^2)  +  sum_l k_l * sum((G_l / M_l - A_l / M'_l)^2)  +  tv_weight * tv
+
+with its own coefficients, some of which depend on the size of the picture. The tables below say which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import isclose
+from types import MappingProxyType
+from typing import Any
+
+from torch import Tensor
+
+from ..descent.optimize import optimize
+from ..descent.records import Result
+from ..network.layers import LAYERS
+from ..network.preprocessing import PREPROCESSINGS, read_as
+from ..network.vgg import VGG19, check_image
+from ..objective.objective import Objective
+from ..pictures.pyramid import resize
+from ..settings import OWN
+from ..targets.extraction import extract_content, extract_style
+
+CONTENT_LOSSES: Mapping[str, Callable[[int, int], float]] = MappingProxyType(
+    {
+        "mean (F-P)^2": lambda n, m: 1.0,
+        "sum (F-P)^2 / 2": lambda n, m: n * m / 2,
+    }
+)
+"""How a source takes a layer's content term: from N and M, what multiplies mean((F - P)^2)."""
+
+STYLE_LOSSES: Mapping[str, Callable[[int, int], float]] = MappingProxyType(
+    {
+        "sum (G-A)^2 / (4 N^2 M^2)": lambda n, m: 1 / (4 * n**2),
+        "mean (G/M - A/M)^2": lambda n, m: 1 / n**2,
+        "mean (G/NM - A/NM)^2": lambda n, m: 1 / n**4,
+        "sum (G/NM - A/NM)^2": lambda n, m: 1 / n**2,
+        "mean (G-A)^2 / (N M)": lambda n, m: m / n**3,
+    }
+)
+"""How a source takes a layer's style term: from N and M, what multiplies sum((G/M - A/M')^2).
+
+Those with a bare G need a style picture as large as the content; the others divide each Gram matrix by its own M.
+"""
+
+TV_LOSSES: Mapping[str, tuple[str, float, int]] = MappingProxyType(
+    {
+        "none": ("squared", 0.0, 2),
+        "sum |d|": ("absolute", 1.0, 1),
+        "sum d^2 / 2, corners": ("corner", 0.5, 2),
+    }
+)
+"""How a source takes the differences d of neighbours, in its own pixel units: the `tv_form`, a factor, d's exponent."""
+
+EDGES: Mapping[str, Callable[[tuple[int, int], tuple[int, int]], float]] = MappingProxyType(
+    {
+        "longer": lambda size, like: max(like) / max(size),
+        "shorter": lambda size, like: min(like) / min(size),
+        "height": lambda size, like: like[0] / size[0],
+        "shorter, at most as long as the longer was": lambda size, like: min(min(like), max(size)) / min(size),
+    }
+)
+"""Which edge a source sets: from two (height, width), the factor that brings the first to the second."""
+
+STRETCH = "both"
+"""Of a style picture: it is made as large as the content, whatever its own shape."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Everything that a source fixes. Numbers are the source's own, in its own units.
+
+    `settings` and `objective` translate them to pictures in [0, 1].
+    """
+
+    name: str
+    title: str
+    """What it is, in a few words."""
+    remark: str
+    """What is special about it, in a sentence or two."""
+    source: str
+    """Repository, file and commit, or paper; `sources` are places in it unless they name another."""
+    sources: Mapping[str, str]
+    """{field: line, cell or section that it was read in}, for each of the fields below."""
+    weights: str
+    """"imagenet" or a file's name."""
+    preprocessing: str
+    """One of `PREPROCESSINGS`, or "own"."""
+    pooling: str
+    responses: str
+    content_layers: Mapping[str, float]
+    style_layers: Mapping[str, float]
+    """Each layer's own weight w_l."""
+    content_loss: str
+    style_loss: str
+    tv_loss: str
+    content_weight: float
+    style_weight: float
+    tv_weight: float
+    init: str
+    optimizer: str
+    learning_rate: float
+    """Of Adam in units of what the network is given; of L-BFGS a factor."""
+    steps: int
+    history_size: int
+    size: int
+    edge: str
+    """Which edge of the result is `size` pixels long, one of `EDGES`."""
+    style_edge: str
+    """Which edge the style picture has in common with the result, one of `EDGES` or `STRETCH`."""
+
+    def settings(self, size: tuple[int, int]) -> dict[str, Any]:
+        """Arguments of this package that make the source's own loss of a picture of `size` (height, width).
+
+        The names are those of the arguments of `load_vgg19`, `read_as`, `extract_content`, `extract_style` and
+        `optimize`, and of the command line's options. The style's coefficients are the source's own w_l where all
+        layers come out equal, else the smallest is 1. Adam's rate is divided by the scale of the preprocessing: Adam moves
+        each value by about the rate, whatever the gradient, so that a change of units is a factor.
+
+        Raises:
+            ValueError: if `size` is too small for the layers.
+        """
+        height, width = size
+        units = {name: (height // LAYERS[name].stride) * (width // LAYERS[name].stride) for name in self._layers}
+        if not all(units.values()):
+            raise ValueError(
+                f"size: {width} x {height} pixels is too small for the layers of preset {self.name}; give a larger one"
+            )
+        factor, of_layer = CONTENT_LOSSES[self.content_loss], {}
+        for name, weight in self.content_layers.items():
+            of_layer[name] = self.content_weight * weight * factor(LAYERS[name].channels, units[name])
+        first = next(iter(of_layer))
+        content_weight = of_layer[first] / self.content_layers[first]
+        style = {}  # of each layer what multiplies sum((G/M - A/M')^2) / (4 N^2)
+        for name, weight in self.style_layers.items():
+            n = LAYERS[name].channels
+            style[name] = self.style_weight * weight * STYLE_LOSSES[self.style_loss](n, units[name]) * 4 * n**2
+        least = min(style, key=style.get)
+        equal = all(isclose(value, style[least]) for value in style.values())
+        style_weight = style[least] / (self.style_layers[least] if equal else 1)
+        form, tv, exponent = TV_LOSSES[self.tv_loss]
+        scale = 1.0 if self.preprocessing == OWN else 3 / sum(PREPROCESSINGS[self.preprocessing][1])
+        return {
+            "weights": self.weights,
+            "preprocessing": self.preprocessing,
+            "pooling": self.pooling,
+            "responses": self.responses,
+            "content_layers": {name: value / content_weight for name, value in of_layer.items()},
+            "style_layers": {name: value / style_weight for name, value in style.items()},
+            "levels": 1,
+            "normalize": False,
+            "padding": "zero",
+            "content_weight": content_weight,
+            "style_weight": style_weight,
+            "tv_weight": self.tv_weight * tv * scale**exponent * 3 * height * width,
+            "tv_form": form,
+            "init": self.init,
+            "optimizer": self.optimizer,
+            "learning_rate": self.learning_rate / scale if self.optimizer == "adam" else self.learning_rate,
+            "steps": self.steps,
+            "history_size": self.history_size,
+        }
+
+    @property
+    def _layers(self) -> list[str]:
+        return [*self.content_layers, *self.style_layers]
+
+    def result_edge(self, size: tuple[int, int]) -> int:
+        """Longer edge in pixels that the source would give the result for a content picture of `size`."""
+        return max(1, round(max(size) * EDGES[self.edge](size, (self.size, self.size))))
+
+    def style_size(self, size: tuple[int, int], result: tuple[int, int], scale: float = 1.0) -> tuple[int, int]:
+        """(height, width) that the source would give a style picture of `size` for a result of size `result`.
+
+        `scale` is a further factor.
+        """
+        if self.style_edge == STRETCH:
+            return tuple(max(1, round(edge * scale)) for edge in result)
+        factor = EDGES[self.style_edge](size, result) * scale
+        return tuple(max(1, round(edge * factor)) for edge in size)
+
+    def network(self, net: VGG19) -> VGG19:
+        """The filters of `net`, read as the source reads them; see `read_as`."""
+        how = {"pooling": self.pooling, "preprocessing": self.preprocessing, "responses": self.responses}
+        return read_as(net, **how)
+
+    def objective(self, net: VGG19, content_image: Tensor, style_image: Tensor) -> Objective:
+        """The source's own loss for these pictures, and its gradient in pictures in [0, 1].
+
+        Args:
+            net: any filters; pooling, preprocessing and the side of the rectifier become those of the source.
+            content_image: (N, 3, H, W), sRGB in [0, 1], of the size that the result will have.
+            style_image: (N, 3, h, w), likewise; several are averaged. Sources that compare bare Gram matrices, or
+                refuse other sizes, get it at the content's size.
+
+        Raises:
+            ValueError: for pictures that are not as above or too small for the layers.
+        """
+        targets, settings = self._prepare(net, content_image, style_image)
+        names = ("content_weight", "style_weight", "tv_weight", "tv_form")
+        return Objective(**targets, **{name: settings[name] for name in names})
+
+    def optimize(self, net: VGG19, content_image: Tensor, style_image: Tensor, **changes: Any) -> Result:
+        """Descend as the source does, as far as this package's optimisers are its own.
+
+        Arguments as for `objective`; `changes` are arguments of `gatys.optimize` that are to differ.
+        """
+        targets, settings = self._prepare(net, content_image, style_image)
+        names = ("content_weight", "style_weight", "tv_weight", "tv_form", "init", "optimizer")
+        names += ("learning_rate", "steps", "history_size")
+        given = targets | {name: settings[name] for name in names} | changes
+        return optimize(given.pop("net"), **given)
+
+    def _prepare(self, net: VGG19, content_image: Tensor, style_image: Tensor) -> tuple[dict, dict]:
+        check_image(content_image, self.content_layers, "content image")
+        check_image(style_image, self.style_layers, "style image")
+        size = tuple(content_image.shape[-2:])
+        settings, net = self.settings(size), self.network(net)
+        if self.style_edge == STRETCH:
+            style_image = resize(style_image, size)
+        how = {name: settings[name] for name in ("normalize", "padding")}
+        content = extract_content(net, content_image, settings["content_layers"], **how)
+        style = extract_style(net, style_image, settings["style_layers"], **how)
+        return {"net": net, "content": content, "style": style}, settings

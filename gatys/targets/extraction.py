@@ -1,0 +1,271 @@
+"""Extraction: from pictures to what the result must match. Tile by tile where a picture is large."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from ..network.layers import CONTENT_LAYERS, LAYERS, STYLE_LAYERS, check_layers
+from ..network.vgg import VGG19
+from ..passes.layout import WHOLE, Canvas
+from ..passes.plan import HALF_ABOVE, Plan, make_plan, within_memory
+from ..passes.tiles import Tile, check_padding, check_tile
+from ..passes.trunk import See, forward
+from ..pictures.pyramid import Levels, check_mask, guide_at, level_size, resolve_levels
+from .gram import accumulation_dtype, gram_sum
+from .targets import ContentTarget, StyleTarget
+
+
+@torch.no_grad()
+def extract_content(
+    net: VGG19,
+    image: Tensor,
+    layers: Mapping[str, float] | Iterable[str] = CONTENT_LAYERS,
+    levels: Levels = 1,
+    *,
+    normalize: bool = True,
+    mask: Tensor | None = None,
+    padding: str = "zero",
+    tile: int | str | None = "auto",
+    memory: int | None = None,
+    dtype: torch.dtype | str | None = None,
+    device: torch.device | str | None = None,
+    canvas: Canvas = WHOLE,
+    callback: Callable[[], None] | None = None,
+) -> ContentTarget:
+    """Features of the content picture (paper, equation 1: P).
+
+    Args:
+        net: the network that the optimiser will use, too.
+        image: (N, 3, H, W), sRGB in [0, 1]. Several pictures are several results.
+        layers: coefficient c_l of each layer; a list of names means 1 each.
+        levels: number of sizes, each half of the one before; "auto" goes down to about 128 px on the short edge.
+        normalize: divide each layer's term by the spatial variance of its target, so that weights mean the same
+            for every network; the default weights are made for that.
+        mask: (H, W), (N, H, W) or (N, 1, H, W) in [0, 1], of any size: a factor on the content term at each
+            position. 1 everywhere changes nothing.
+        padding: what convolutions see beyond the picture's border, one of `tiles.PADDINGS`.
+        tile: edge in pixels of the tiles that it is done in, None for whole pictures; "auto" for what fits. The result
+            does not depend on it, but for rounding.
+        memory: bytes that may be used on the network's device; default what is free there.
+        dtype: of the features that are kept; default that of the network. "auto" is bfloat16 for levels of more
+            than four megapixels, whose features would be large.
+        device: where the target is kept; default that of the network. The optimiser fetches it tile by tile.
+        canvas: where the picture lies; in strips `image` and the target are the rows of this process, `mask` is whole.
+        callback: called after each tile of each picture. An exception from it ends the extraction and is passed on.
+
+    Raises:
+        ValueError: for a picture, layers, levels, mask, padding or tile that are not as above; it says what to do.
+        OutOfMemory: if not even the smallest tiles fit.
+    """
+    layers = check_layers(layers, "layers of the content")
+    canvas.check(image, layers, "content image")
+    size = canvas.size(image)
+    check_padding(padding)
+    _check_tile(tile, layers)
+    count = resolve_levels(levels, size, layers, "content image")
+    device = net.mean.device if device is None else torch.device(device)
+    guides = None
+    if mask is not None:
+        mask = check_mask(mask, image, "content mask", lambda mask: canvas.stretch(mask, size))
+        masks = _pyramid(mask, size, count, canvas)
+        guides = tuple({name: guide_at(m, LAYERS[name].stride).to(device) for name in layers} for m in masks)
+    how = {"padding": padding, "tile": tile, "memory": memory, "canvas": canvas, "callback": callback}
+    features = []
+    for picture in _pyramid(image.detach(), size, count, canvas):
+        kept = _kept_dtype(dtype, net, canvas.size(picture))
+        level = {name: _empty(picture, name, kept, device) for name in layers}
+        for index in range(picture.shape[0]):  # one picture at a time: a film must not need a film of memory
+
+            def see(name: str, core: Tensor, part: Tile, level=level, index=index) -> None:
+                level[name][(index, ..., *part.owned(name))] = core[0].to(level[name].dtype).to(device)
+
+            _sweep(net, picture[index : index + 1], layers, see, **how)
+        features.append(level)
+    return ContentTarget(
+        network=net.tag,
+        layers=layers,
+        features=tuple(features),
+        guides=guides,
+        image=image.detach().to(device, copy=True),
+        normalize=normalize,
+        automatic=levels == "auto",
+        padding=padding,
+        whole=size,
+    )
+
+
+@torch.no_grad()
+def extract_style(
+    net: VGG19,
+    images: Tensor | Sequence[Tensor],
+    layers: Mapping[str, float] | Iterable[str] = STYLE_LAYERS,
+    levels: Levels = 1,
+    mask: Tensor | None = None,
+    *,
+    normalize: bool = True,
+    padding: str = "zero",
+    tile: int | str | None = "auto",
+    memory: int | None = None,
+    device: torch.device | str | None = None,
+    canvas: Canvas = WHOLE,
+    callback: Callable[[], None] | None = None,
+) -> StyleTarget:
+    """Gram matrices of the style picture (paper, equations 3 and 4: A).
+
+    Several pictures are averaged, which is the same as adding up their losses, up to a constant, when their
+    weights sum to 1: sum_i w_i |G - A_i|^2 = |G - sum_i w_i A_i|^2 + const.
+
+    Args:
+        net: the network that the optimiser will use, too.
+        images: (N, 3, H, W), sRGB in [0, 1], or a list of such, which may differ in size.
+        layers: coefficient s_l of each layer; a list of names means 1 each.
+        levels: number of sizes, each half of the one before; "auto" goes down to about 128 px on the short edge.
+        mask: (H, W), (N, H, W) or (N, 1, H, W) in [0, 1], of any size: which part of the painting counts
+            (guided Gram matrix). Only for a single tensor of pictures.
+        normalize: divide each layer's term by the mean square of its target Gram, so that weights mean the same
+            for every network; the default weights are made for that.
+        padding, tile, memory, callback: as for `extract_content`.
+        device: where the target is kept; default that of the network.
+        canvas: where the pictures lie; in strips `images` are the rows of this process, `mask` is whole.
+
+    Raises:
+        ValueError: for pictures, layers, levels, mask, padding or tile that are not as above; it says what to do.
+        OutOfMemory: if not even the smallest tiles fit.
+    """
+    layers = check_layers(layers, "layers of the style")
+    check_padding(padding)
+    _check_tile(tile, layers)
+    batches = [images] if isinstance(images, Tensor) else list(images)
+    if not batches:
+        raise ValueError("style image: expected at least one picture, got an empty list")
+    if mask is not None and len(batches) > 1:
+        raise ValueError(f"style mask: expected one batch of style pictures, got {len(batches)}; blend styles instead")
+    for image in batches:
+        canvas.check(image, layers, "style image")
+    sizes = [canvas.size(image) for image in batches]
+    count = min(resolve_levels(levels, size, layers, "style image") for size in sizes)
+    total = sum(image.shape[0] for image in batches)
+    how = {"padding": padding, "tile": tile, "memory": memory, "canvas": canvas, "callback": callback}
+    grams: list[dict[str, Tensor]] = [{} for _ in range(count)]
+    for image, size in zip(batches, sizes, strict=True):
+        masks = None
+        if mask is not None:
+            here = check_mask(mask, image, "style mask", lambda mask, size=size: canvas.stretch(mask, size))
+            masks = list(_pyramid(here, size, count, canvas))
+        for level, picture in enumerate(_pyramid(image.detach(), size, count, canvas)):
+            for index in range(picture.shape[0]):
+                guide = None if masks is None else masks[level][index % masks[level].shape[0]][None]
+                for name, gram in _grams(net, picture[index : index + 1], layers, guide, **how).items():
+                    gram = gram.to(device or gram.device) / total
+                    grams[level][name] = grams[level][name] + gram if name in grams[level] else gram
+    return StyleTarget(
+        network=net.tag,
+        layers=layers,
+        grams=tuple(grams),
+        size=sizes[0],
+        normalize=normalize,
+        automatic=levels == "auto",
+    )
+
+
+def _pyramid(image: Tensor, size: tuple[int, int], levels: int, canvas: Canvas) -> Iterator[Tensor]:
+    """As `pyramid.pyramid`, of a picture of that size."""
+    return (canvas.resize(image, size, level_size(size, level)) for level in range(levels))
+
+
+def _grams(
+    net: VGG19, picture: Tensor, layers: Iterable[str], mask: Tensor | None, *, canvas: Canvas, **how
+) -> dict[str, Tensor]:
+    """Normalised Gram matrices, F F^T / M, or with a guide t, sum_i t_i^2 f_i f_i^T / sum_i t_i^2."""
+    weights = None
+    if mask is not None:
+        weights = {}
+        for name in layers:
+            guide = guide_at(mask, LAYERS[name].stride).to(net.mean)
+            if not canvas.any(bool(guide.any())):
+                raise ValueError(
+                    f"style mask: its area vanishes on the grid of {name}; paint a larger area or use shallower layers"
+                )
+            weights[name] = guide.square()
+    sums = {name: _zeros(net, name) for name in layers}
+
+    def see(name: str, core: Tensor, part: Tile) -> None:
+        weight = None if weights is None else weights[name][(..., *part.owned(name))]
+        sums[name] += gram_sum(core, weight)
+
+    def again() -> None:
+        for total in sums.values():
+            total.zero_()
+
+    _sweep(net, picture, layers, see, again, canvas=canvas, **how)
+    height, width = canvas.size(picture)
+    sums = canvas.add_all(sums)
+    for name, total in sums.items():
+        stride = LAYERS[name].stride
+        mass = (height // stride) * (width // stride) if weights is None else canvas.add(weights[name].sum()).to(total)
+        total /= mass
+    return sums
+
+
+def _sweep(
+    net: VGG19,
+    picture: Tensor,
+    layers: Iterable[str],
+    see: See,
+    again: Callable[[], None] = lambda: None,
+    *,
+    padding: str,
+    tile: int | str | None,
+    memory: int | None,
+    canvas: Canvas,
+    callback: Callable[[], None] | None,
+) -> None:
+    """Show `see` the features of every tile of a picture; where memory runs out, all of them again in smaller tiles."""
+    device, dtype = net.mean.device, net.mean.dtype
+    image = picture.detach().to(device=device, dtype=dtype)
+    layers = tuple(layers)
+    size = canvas.size(picture)
+    field = canvas.around(image, size, layers, padding)
+    plan = make_plan(
+        canvas.extent(size, layers, padding),
+        layers,
+        device=device,
+        optimizer=None,
+        bytes_per_value=dtype.itemsize,
+        padding=padding,
+        tile=tile,
+        memory=memory,
+    )
+
+    def show(plan: Plan) -> None:
+        for part in canvas.parts(size, plan.tile, layers, padding):
+            forward(net, field, part, layers, see)
+            if callback is not None:
+                callback()
+
+    within_memory(plan, lambda plan: canvas.together(lambda: show(plan)), device, lambda _: again())
+
+
+def _check_tile(tile: int | str | None, layers: Iterable[str]) -> None:
+    if tile != "auto":
+        check_tile(tile, layers)
+
+
+def _empty(picture: Tensor, name: str, dtype: torch.dtype, device: torch.device) -> Tensor:
+    layer = LAYERS[name]
+    units = (picture.shape[-2] // layer.stride, picture.shape[-1] // layer.stride)
+    return torch.empty((picture.shape[0], layer.channels, *units), dtype=dtype, device=device)
+
+
+def _zeros(net: VGG19, name: str) -> Tensor:
+    channels = LAYERS[name].channels
+    return torch.zeros(1, channels, channels, device=net.mean.device, dtype=accumulation_dtype(net.mean.dtype))
+
+
+def _kept_dtype(dtype: torch.dtype | str | None, net: VGG19, size: tuple[int, int]) -> torch.dtype:
+    if dtype == "auto":
+        return torch.bfloat16 if size[0] * size[1] > HALF_ABOVE else net.mean.dtype
+    return net.mean.dtype if dtype is None else dtype

@@ -1,0 +1,173 @@
+"""Styles for parts of the picture: each region has its own style and its own guided Gram matrix.
+
+(Gatys et al., *Controlling Perceptual Factors in Neural Style Transfer*, CVPR 2017, section 4.) A guide t weighs each
+position of a layer; G = sum_i t_i^2 f_i f_i^T / sum_i t_i^2, so that a small region gets its style in full. Where no
+region reaches, only the content acts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..network.layers import LAYERS, Layer
+from ..network.vgg import NetworkTag
+from ..passes.layout import WHOLE, Canvas
+from ..passes.tiles import halo
+from ..pictures.pyramid import fewest_levels, guide_at, mask_planes
+from ..settings import PROPAGATIONS
+from .targets import StyleTarget
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    style: StyleTarget
+    mask: Tensor | None
+    """(1 or N, 1, H, W) in [0, 1], of any size, over the picture being made; None is all of it."""
+    propagation: str
+
+
+@dataclass(frozen=True, eq=False)
+class RegionalStyle:
+    """Several styles, each for a part of the picture. It stands wherever a `StyleTarget` does."""
+
+    regions: tuple[Region, ...]
+
+    @property
+    def styles(self) -> list[StyleTarget]:
+        return [region.style for region in self.regions]
+
+    @property
+    def network(self) -> NetworkTag:
+        return self.regions[0].style.network
+
+    @property
+    def layers(self) -> Mapping[str, float]:
+        """Every layer that a region uses, with the largest of its coefficients."""
+        layers: dict[str, float] = {}
+        for style in self.styles:
+            for name, coefficient in style.layers.items():
+                layers[name] = max(coefficient, layers.get(name, 0.0))
+        return layers
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.regions[0].style.size
+
+    @property
+    def levels(self) -> int:
+        return min(style.levels for style in self.styles)
+
+    @property
+    def automatic(self) -> bool:
+        return all(style.automatic for style in self.styles)
+
+
+def regional_style(
+    regions: Sequence[tuple[StyleTarget | RegionalStyle, Tensor | None]], *, propagation: str = "average"
+) -> RegionalStyle:
+    """Styles for parts of the picture being made.
+
+    Args:
+        regions: pairs of a style and its mask, (H, W), (N, H, W) or (N, 1, H, W) in [0, 1] and of any size; None is
+            the whole picture. Soft and overlapping masks are fine: both styles act where they overlap. Instead of a
+            style, an earlier `regional_style` with None adds its regions.
+        propagation: how a mask comes to the grid of a layer. "average" follows the network's poolings, so that units
+            at its edge count in part; "inside" counts a unit by the least of the mask in all that it sees, so that no
+            style crosses the edge, but small regions lose their deep layers.
+
+    Raises:
+        ValueError: without a region, with a mask that is not as above or 0 everywhere, with styles of different
+            networks or numbers of levels, or an unknown propagation.
+    """
+    if propagation not in PROPAGATIONS:
+        raise ValueError(f"propagation: expected one of {', '.join(PROPAGATIONS)}, got {propagation!r}")
+    found: list[Region] = []
+    for style, mask in regions:
+        if isinstance(style, RegionalStyle):
+            if mask is not None:
+                raise ValueError("regions: a style that has regions already takes no further mask; give None with it")
+            found.extend(style.regions)
+        else:
+            found.append(
+                Region(
+                    style,
+                    None if mask is None else mask_planes(mask, "region mask").to(torch.float32, copy=True),
+                    propagation,
+                )
+            )
+    if not found:
+        raise ValueError("regions: expected at least one pair of a style and a mask, got none")
+    first = found[0].style
+    for region in found[1:]:
+        if not region.style.network.fits(first.network):
+            raise ValueError(
+                f"regions: styles made with {first.network} and with {region.style.network} do not go together; "
+                "extract both with the same network"
+            )
+    if fewest_levels((region.style.levels, region.style.automatic) for region in found)[1] is not None:
+        counts = ", ".join(str(region.style.levels) for region in found)
+        raise ValueError(f"levels: the styles of the regions have {counts}; extract them with the same number")
+    return RegionalStyle(tuple(found))
+
+
+def region_weights(
+    region: Region, size: tuple[int, int], like: Tensor, canvas: Canvas = WHOLE
+) -> dict[str, Tensor] | None:
+    """Weight t^2 of each position, {layer: (1 or N, 1, H_l, W_l)}, for a picture of `size` (height, width).
+
+    Args:
+        region: its mask is brought to `size` and on to each layer of its style.
+        size: of the level that is worked on.
+        like: a tensor whose device and dtype the weights get.
+        canvas: where the picture lies; the weights are those of the rows here.
+
+    Raises:
+        ValueError: where the region vanishes on the grid of a layer.
+    """
+    if region.mask is None:
+        return None
+    layers = [LAYERS[name] for name in region.style.layers]
+    margin = 0 if region.propagation == "average" else max(halo(layer.name for layer in layers))
+    mask = canvas.stretch(region.mask.to(like), size, margin)
+    return {layer.name: _weight(mask, layer, region.propagation, size, margin, canvas) for layer in layers}
+
+
+def _weight(mask: Tensor, layer: Layer, propagation: str, size: tuple[int, int], margin: int, canvas: Canvas) -> Tensor:
+    guide = guide_at(mask, layer.stride) if propagation == "average" else inside_guide(mask, layer)
+    first, last = canvas.rows(size)
+    before = min(first, margin) // layer.stride
+    guide = guide.narrow(2, before, last // layer.stride - first // layer.stride)
+    if not canvas.add((guide > 1e-3).flatten(1).any(dim=1).to(guide)).all():
+        raise ValueError(
+            f"region mask: its area vanishes on the grid of {layer.name} by the rule {propagation!r}; "
+            "paint a larger region, or use shallower layers" + (", or 'average'" if propagation == "inside" else "")
+        )
+    return guide.square()
+
+
+def inside_guide(mask: Tensor, layer: Layer) -> Tensor:
+    """The least value of a (N, 1, H, W) mask in all the pixels of the picture that each unit of `layer` sees."""
+    if not mask.shape[-2]:
+        return guide_at(mask, layer.stride)
+    holes = -mask
+    for axis in (-2, -1):  # the minimum over a square is that over its rows and then its columns
+        units = mask.shape[axis] // layer.stride
+        before, after = -layer.first, max(0, layer.stride * (units - 1) + layer.last + 1 - mask.shape[axis])
+        pad = (0, 0, before, after) if axis == -2 else (before, after)
+        window = (layer.receptive_field, 1) if axis == -2 else (1, layer.receptive_field)
+        step = (layer.stride, 1) if axis == -2 else (1, layer.stride)
+        holes = F.max_pool2d(F.pad(holes, pad, value=-1.0), window, step)
+        holes = holes.narrow(axis, 0, units)
+    return -holes
+
+
+def every_style(style: StyleTarget | RegionalStyle | None) -> Iterable[Region]:
+    """The regions of a style; a plain one is a single region that is the whole picture."""
+    if style is None:
+        return ()
+    return style.regions if isinstance(style, RegionalStyle) else (Region(style, None, PROPAGATIONS[0]),)

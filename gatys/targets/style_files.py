@@ -1,0 +1,296 @@
+"""A bank of styles: each one as a small file that is safe to open, whoever made it.
+
+A style file is a .safetensors with a float32 Gram matrix (C, C) for each level and layer, named `level0.conv1_1`, perhaps
+a `thumbnail` (H, W, 3) of bytes, and metadata: `format`, `style` (JSON: network, layers, levels, size, normalize,
+automatic) and `description`. Nothing in it is run, and a file that has anything else, or that does not fit together, is
+refused as a whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from ..network.layers import LAYERS, check_layers
+from ..network.vgg import NetworkTag, check_image
+from ..pictures.pyramid import resolve_levels, scale_picture
+from ..pictures.replacing import replacing
+from ..settings import POOLINGS, STYLE_SUFFIX
+from .blending import check_whole
+from .targets import StyleTarget
+
+FORMAT = "gatys style 1"
+THUMBNAIL_EDGE = 256
+MAX_BYTES = 256 << 20
+"""Sixteen layers at twelve levels take 116 MB."""
+MAX_HEADER = 1 << 20
+MAX_DESCRIPTION = 10_000
+MAX_EDGE = 1 << 17
+"""Pixels of the largest edge that a file may claim; a texture without content gets this size."""
+_ASYMMETRY = 1e-4  # of the largest entry, far above the rounding of a matrix product
+_FIELDS = {"network", "layers", "levels", "size", "normalize", "automatic"}
+_DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"} | {
+    f"{p}{d}" for p in ("COM", "LPT") for d in "0123456789¹²³"
+}
+
+
+class StyleFileError(ValueError, OSError):
+    """A style file that cannot be read or written; OSError too, as for any missing file."""
+
+
+@dataclass(frozen=True, eq=False)
+class StyleInfo:
+    """What a style file says about its style."""
+
+    network: NetworkTag
+    layers: Mapping[str, float]
+    levels: int
+    size: tuple[int, int]
+    """(height, width) of the style picture at level 0."""
+    description: str
+    thumbnail: Tensor | None
+    """(1, 3, H, W), sRGB in [0, 1], the longer edge at most 256 pixels."""
+
+
+def save_style(
+    style: StyleTarget,
+    path: str | os.PathLike,
+    *,
+    overwrite: bool = False,
+    thumbnail: Tensor | None = None,
+    description: str = "",
+) -> Path:
+    """Write a style as one file, which appears whole or not at all, and return its path.
+
+    Args:
+        style: its Grams are kept as float32.
+        path: in a folder that exists; best ending in .safetensors.
+        overwrite: whether a file that is there may be replaced.
+        thumbnail: (N, 3, H, W), sRGB in [0, 1]; the first picture is kept, with a longer edge of at most 256 pixels.
+        description: free text, at most 10,000 characters.
+
+    Raises:
+        StyleFileError: if the file is there already, or cannot be written.
+        ValueError, TypeError: for a style, thumbnail or description that a style file cannot hold.
+    """
+    path = Path(path)
+    check_whole(style, "style")
+    if thumbnail is not None:
+        check_image(thumbnail, what="thumbnail")
+    if not isinstance(description, str) or len(description) > MAX_DESCRIPTION:
+        got = f"{len(description)} characters" if isinstance(description, str) else type(description).__name__
+        raise ValueError(f"description: expected a text of at most {MAX_DESCRIPTION} characters, got {got}; shorten it")
+    data = _encode(style, thumbnail, description)
+    try:
+        _decode(data)  # what is written can be read again
+    except _Unfit as problem:
+        raise ValueError(f"style: it cannot be saved, because {problem}; extract it again") from None
+    if path.is_dir() or not path.parent.is_dir():
+        raise StyleFileError(f"{str(path)!r} is a folder or in a folder that is not there; give the path of a file")
+    try:
+        with replacing(path) as temporary:
+            temporary.write_bytes(data)
+            if not overwrite and os.path.lexists(path):
+                raise FileExistsError
+    except FileExistsError:
+        problem = "exists already; choose another name, or allow overwriting it"
+        raise StyleFileError(f"{str(path)!r} {problem}") from None
+    except OSError as problem:
+        raise StyleFileError(f"{str(path)!r} cannot be written ({problem}); change the path or free space") from problem
+    return path
+
+
+def load_style(path: str | os.PathLike, *, device: torch.device | str = "cpu") -> StyleTarget:
+    """The style of a file that `save_style` wrote, as it was, its Grams float32 on `device`.
+
+    Raises:
+        StyleFileError: if there is no such file, or it is anything else than a whole and sound style.
+    """
+    return _read(Path(path), device)[0]
+
+
+def read_style_info(path: str | os.PathLike) -> StyleInfo:
+    """What a style file says about its style; the file is checked as `load_style` does, with the same errors."""
+    return _read(Path(path))[1]
+
+
+def style_path(folder: str | os.PathLike, name: str) -> Path:
+    """The path of the style called `name` in the folder of a bank: always inside of it, on every system.
+
+    Args:
+        folder: the bank. Links inside of it are followed: only its owner can have put them there.
+        name: may have sub-folders, separated by / or \\; .safetensors is added where it is missing.
+
+    Raises:
+        ValueError: for a name that is empty, absolute or too long, has `..` in it, or is no file name on some system.
+    """
+    parts = [part.strip() for part in name.replace("\\", "/").split("/")]
+    if not parts[-1].lower().endswith(STYLE_SUFFIX):
+        parts[-1] += STYLE_SUFFIX
+    for part in parts:
+        problem = None
+        if part.lower() in ("", STYLE_SUFFIX):
+            problem = "an empty part"
+        elif part.startswith(".") or part.endswith("."):
+            problem = f"{part!r}, which begins or ends with a dot"
+        elif re.search(r'[<>:"|?*\x00-\x1f\x7f\ud800-\udfff]', part):
+            problem = 'a control character or one of < > : " | ? *'
+        elif part.split(".")[0].rstrip().upper() in _DEVICES:
+            problem = f"{part!r}, which is a device on Windows"
+        elif len(part.encode()) > 255:
+            problem = "a part of more than 255 bytes"
+        if problem:
+            expected = "a name like 'starry night' or 'paintings/starry night'"
+            raise ValueError(f"name: expected {expected}, got {name[:99]!r} with {problem}; choose another name")
+    return Path(folder, *parts)
+
+
+def _encode(style: StyleTarget, thumbnail: Tensor | None, description: str) -> bytes:
+    tensors = {
+        f"level{level}.{name}": gram.detach()[0].to("cpu", torch.float32, copy=True).contiguous()
+        for level, grams in enumerate(style.grams)
+        for name, gram in grams.items()
+    }
+    if thumbnail is not None:
+        picture = thumbnail[:1].detach().float().cpu()
+        picture = scale_picture(picture, min(1, THUMBNAIL_EDGE / max(picture.shape[-2:])))
+        tensors["thumbnail"] = picture[0].movedim(0, -1).clamp(0, 1).mul(255).round().to(torch.uint8).contiguous()
+    record = {name: getattr(style, name) for name in ("levels", "size", "normalize", "automatic")}
+    record |= {"network": asdict(style.network), "layers": dict(style.layers)}
+    return safetensors.torch.save(tensors, {"format": FORMAT, "style": json.dumps(record), "description": description})
+
+
+def _read(path: Path, device: torch.device | str = "cpu") -> tuple[StyleTarget, StyleInfo]:
+    name = str(path)
+    try:
+        if not os.path.exists(path):  # unlike Path.exists, for names that no file can have, too
+            raise FileNotFoundError
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe would never end
+            raise _Unfit("it is a folder or a device")
+        if status.st_size > MAX_BYTES:
+            raise _Unfit(f"it has {status.st_size} bytes, more than any style ({MAX_BYTES})")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES)
+        with torch.inference_mode(False):  # ComfyUI calls nodes in inference mode, whose tensors autograd refuses
+            return _decode(data, device)
+    except _Unfit as problem:
+        hint = "choose a file that was saved as a style, or fetch it again"
+        raise StyleFileError(f"{name!r} is no sound style file: {problem}; {hint}") from None
+    except FileNotFoundError:
+        raise StyleFileError(f"there is no file {name!r}; check the path") from None
+    except OSError as problem:
+        raise StyleFileError(f"{name!r} cannot be read ({problem}); check the path and its permissions") from problem
+
+
+class _Unfit(Exception):
+    """Says what keeps a file from being a style."""
+
+
+def _need(fits: bool, problem: str) -> None:
+    if not fits:
+        raise _Unfit(problem)
+
+
+def _decode(data: bytes, device: torch.device | str = "cpu") -> tuple[StyleTarget, StyleInfo]:
+    names, metadata = _header(data)
+    record = _json(metadata["style"], "its style record")
+    _need(record.keys() == _FIELDS, f"its style record has {sorted(record)[:9]} instead of {sorted(_FIELDS)}")
+    network = _network(record["network"])
+    layers, levels, size = _layers(record["layers"]), record["levels"], record["size"]
+    sound = isinstance(size, list) and len(size) == 2 and all(type(n) is int and 1 <= n <= MAX_EDGE for n in size)
+    _need(sound, f"its size is {size!r}, no height and width in pixels"[:200])
+    _need(type(levels) is int and 1 <= levels <= 64, f"its number of levels is {levels!r}"[:200])  # a bool is no number
+    flags = (record["normalize"], record["automatic"])
+    _need(all(isinstance(flag, bool) for flag in flags), "its flags are neither true nor false")
+    try:
+        resolve_levels(levels, tuple(size), layers, "style")
+    except ValueError as problem:
+        raise _Unfit(str(problem)) from None
+    wanted = {f"level{level}.{name}" for level in range(levels) for name in layers}
+    strange = sorted(wanted ^ (names - {"thumbnail"}))
+    _need(not strange, f"{len(strange)} tensors are missing or do not belong there, first {strange[:1]}"[:300])
+    try:
+        tensors = safetensors.torch.load(data)
+    except Exception as problem:  # SafetensorError and whatever an unknown type of numbers leads to
+        raise _Unfit(f"it is cut off or damaged ({problem})"[:300]) from problem
+    grams = tuple({n: _gram(tensors, f"level{level}.{n}").to(device)[None] for n in layers} for level in range(levels))
+    style = StyleTarget(network, layers, grams, tuple(size), *flags)
+    return style, StyleInfo(network, layers, levels, style.size, metadata["description"], _thumbnail(tensors))
+
+
+def _header(data: bytes) -> tuple[set[str], dict[str, str]]:
+    """The names of the tensors, and the metadata: exactly the three texts of this format."""
+    length = int.from_bytes(data[:8], "little")
+    _need(8 <= len(data) and 2 <= length <= min(MAX_HEADER, len(data) - 8), "it is cut off, or no .safetensors at all")
+    header = _json(data[8 : 8 + length], "its header")
+    metadata = header.pop("__metadata__", None)
+    form = metadata.get("format") if isinstance(metadata, dict) else None
+    _need(form == FORMAT, f"its format is {form!r} instead of {FORMAT!r}"[:200])
+    texts = metadata.keys() == {"format", "style", "description"} and all(isinstance(v, str) for v in metadata.values())
+    _need(texts, f"its metadata has {sorted(metadata)[:9]}"[:200])
+    _need(
+        len(metadata["description"]) <= MAX_DESCRIPTION, f"its description is longer than {MAX_DESCRIPTION} characters"
+    )
+    return set(header), metadata
+
+
+def _json(text: str | bytes, what: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        raise _Unfit(f"{what} cannot be read") from None
+    _need(isinstance(found, dict), f"{what} is no JSON object")
+    return found
+
+
+def _network(record: Any) -> NetworkTag:
+    fits = isinstance(record, dict) and record.keys() == {"weights", "pooling", "fingerprint"}
+    _need(fits and all(isinstance(value, str) for value in record.values()), "its network is not named")
+    tag = NetworkTag(**record)
+    named = len(tag.weights) <= 1000 and not re.search(r"[\x00-\x1f\x7f]", tag.weights) and tag.pooling in POOLINGS
+    _need(
+        named and re.fullmatch("[0-9a-f]{16}", tag.fingerprint) is not None,
+        "its network has no sound name and fingerprint",
+    )
+    return tag
+
+
+def _layers(record: Any) -> dict[str, float]:
+    numbers = isinstance(record, dict) and all(type(value) in (int, float) for value in record.values())
+    _need(numbers, "its layers have no weights")
+    try:
+        layers = check_layers(record, "layers")
+    except (ValueError, OverflowError) as problem:
+        raise _Unfit(str(problem)[:300]) from None
+    _need(layers.keys() == record.keys(), "its layers are not named as 'conv1_1', or have a weight of 0")
+    return layers
+
+
+def _gram(tensors: Mapping[str, Tensor], key: str) -> Tensor:
+    gram, channels = tensors[key], LAYERS[key.partition(".")[2]].channels
+    fits = gram.dtype == torch.float32 and tuple(gram.shape) == (channels, channels)
+    _need(fits, f"{key} is {gram.dtype} {tuple(gram.shape)} instead of torch.float32 {(channels, channels)}")
+    _need(bool(torch.isfinite(gram).all()), f"{key} has NaN or infinite values")
+    _need(bool((gram - gram.T).abs().max() <= _ASYMMETRY * gram.abs().max()), f"{key} is not symmetric")
+    return gram
+
+
+def _thumbnail(tensors: Mapping[str, Tensor]) -> Tensor | None:
+    picture = tensors.get("thumbnail")
+    if picture is None:
+        return None
+    fits = picture.dtype == torch.uint8 and picture.ndim == 3 and picture.shape[2] == 3
+    fits = fits and all(1 <= edge <= THUMBNAIL_EDGE for edge in picture.shape[:2])
+    _need(fits, f"its thumbnail is {picture.dtype} {tuple(picture.shape)}")
+    return picture.movedim(-1, 0)[None].float().div(255).contiguous()

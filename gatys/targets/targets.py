@@ -1,0 +1,160 @@
+"""What the picture must match: the content's features and the style's Gram matrices, at every level."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..network.layers import LAYERS
+from ..network.vgg import VGG19, NetworkTag
+from ..pictures.pyramid import fewest_levels, level_size, levels_with_room
+
+
+@dataclass(frozen=True, eq=False)
+class ContentTarget:
+    """Features that the picture should have. Tensors are shared, never written to."""
+
+    network: NetworkTag
+    layers: Mapping[str, float]
+    """Coefficient c_l of each layer."""
+    features: tuple[Mapping[str, Tensor], ...]
+    """Of each level, {layer: (N, C, H_l, W_l)}."""
+    guides: tuple[Mapping[str, Tensor], ...] | None
+    """Of each level, {layer: (1 or N, 1, H_l, W_l)} weight of each position; None means 1 everywhere."""
+    image: Tensor
+    """(N, 3, H, W), the content picture itself; in strips the rows that this process has, as of all tensors here."""
+    normalize: bool
+    automatic: bool
+    """Whether the number of levels was left to the picture's size."""
+    padding: str = "zero"
+    """What the network saw beyond the picture's border, one of `tiles.PADDINGS`."""
+    whole: tuple[int, int] | None = None
+    """(height, width) of the whole picture where `image` is a strip."""
+
+    @property
+    def levels(self) -> int:
+        return len(self.features)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) at level 0."""
+        return self.whole or tuple(self.image.shape[-2:])
+
+    def pictures(self) -> list[ContentTarget]:
+        """A target for each picture of the batch, sharing its memory."""
+
+        def one(level: Mapping[str, Tensor], index: int) -> dict[str, Tensor]:
+            return {name: t[index : index + 1] if t.shape[0] > 1 else t for name, t in level.items()}
+
+        return [
+            replace(
+                self,
+                features=tuple(one(level, index) for level in self.features),
+                guides=None if self.guides is None else tuple(one(level, index) for level in self.guides),
+                image=self.image[index : index + 1],
+            )
+            for index in range(self.image.shape[0])
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class StyleTarget:
+    """Gram matrices that the picture should have. Tensors are shared, never written to."""
+
+    network: NetworkTag
+    layers: Mapping[str, float]
+    """Coefficient s_l of each layer."""
+    grams: tuple[Mapping[str, Tensor], ...]
+    """Of each level, {layer: (1, C, C)}, divided by the number of positions."""
+    size: tuple[int, int]
+    """(height, width) of the first style picture at level 0."""
+    normalize: bool
+    automatic: bool
+    """Whether the number of levels was left to the picture's size."""
+
+    @property
+    def levels(self) -> int:
+        return len(self.grams)
+
+    def save(
+        self, path: Path | str, *, overwrite: bool = False, thumbnail: Tensor | None = None, description: str = ""
+    ) -> Path:
+        """Write the style as one file; see `bank.save_style`."""
+        from .style_files import save_style  # files are above targets; these two methods are for people's comfort
+
+        return save_style(self, path, overwrite=overwrite, thumbnail=thumbnail, description=description)
+
+    @staticmethod
+    def load(path: Path | str, *, device: torch.device | str = "cpu") -> StyleTarget:
+        """The style of a file that `save` wrote; see `bank.load_style`."""
+        from .style_files import load_style
+
+        return load_style(path, device=device)
+
+
+def common_levels(content: ContentTarget | None, style: StyleTarget | None) -> int:
+    """The number of levels that both targets give.
+
+    Raises:
+        ValueError: if neither target is there, or both were given different numbers of levels.
+    """
+    if content is None and style is None:
+        raise ValueError("content, style: expected at least one target, got none; extract content or style first")
+    if content is None or style is None:
+        return (content or style).levels
+    fewest, misfit = fewest_levels((target.levels, target.automatic) for target in (content, style))
+    if misfit is not None:
+        raise ValueError(
+            f"levels: content was extracted with {content.levels} and style with {style.levels}; "
+            "extract both with the same number, or with 'auto'"
+        )
+    return fewest
+
+
+def fit_levels(content: ContentTarget | None, style: StyleTarget | None, size: tuple[int, int]) -> int:
+    """The number of levels that both targets give and that a result of `size` (height, width) has room for.
+
+    Where it was left to the pictures' sizes, it is lowered until each layer of both has a unit at the coarsest level.
+
+    Raises:
+        ValueError: as `common_levels` and `check_room` do.
+    """
+    levels = common_levels(content, style)
+    given = [target for target in (content, style) if target is not None]
+    if all(target.automatic for target in given):
+        levels = max(1, levels_with_room(levels, size, [name for target in given for name in target.layers]))
+    check_room(content, style, size, levels - 1)
+    return levels
+
+
+def check_room(content: ContentTarget | None, style: StyleTarget | None, size: tuple[int, int], level: int) -> None:
+    """Raise ValueError unless each layer of both targets has a unit at `level` of a result of `size` (height, width).
+
+    A target fits its own picture; the style's may be larger than the content, and its layers deeper.
+    """
+    given = {"style": style, "content": content}
+    whose = {name: what for what, target in given.items() if target is not None for name in target.layers}
+    room = levels_with_room(level + 1, size, whose)
+    if room > level:
+        return
+    deepest = max(whose, key=lambda name: LAYERS[name].stride)
+    need, (height, width) = LAYERS[deepest].stride, level_size(size, level)
+    raise ValueError(
+        f"{'result' if content is None else 'content'}: {size[1]} x {size[0]} pixels"
+        + (f" are {width} x {height} at the coarsest of {level + 1} levels" if room else "")
+        + f", but {deepest} of the {whose[deepest]} needs at least {need} x {need}; "
+        + (f"extract with at most {room} level{'s' if room > 1 else ''}, " if room else "")
+        + f"make the picture larger, or choose shallower layers for the {whose[deepest]}"
+    )
+
+
+def check_network(net: VGG19, target: ContentTarget | StyleTarget, what: str) -> None:
+    """Raise ValueError unless `target` was made with the filters and pooling of `net`."""
+    if not target.network.fits(net.tag):
+        raise ValueError(
+            f"{what}: made with {target.network}, but the network given is {net.tag}; extract it again with that network"
+        )

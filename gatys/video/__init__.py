@@ -1,0 +1,1 @@
+"""Films: each frame from the last one's result."""
