@@ -17,7 +17,7 @@ from gatys.descent.lbfgs import LBFGS
 from gatys.descent.start import noise
 from gatys.objective.objective import Objective
 from gatys.pictures.images import load_image
-from gatys.pictures.pyramid import resize
+from gatys.pictures.resampling import resize
 
 
 def carry_pairs(coarse, fine, size):

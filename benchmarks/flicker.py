@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 import gatys
-from gatys.objective.objective import TEMPORAL_WEIGHT
 from gatys.pictures.images import load_image
+from gatys.settings import TEMPORAL_WEIGHT
 from gatys.video.frames import optimize_frames
 
 ROOT = Path(__file__).resolve().parent.parent

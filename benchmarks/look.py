@@ -27,7 +27,7 @@ from PIL import Image, ImageDraw
 import gatys
 from gatys.network.preprocessing import read_as
 from gatys.pictures.images import fit, load_image
-from gatys.pictures.pyramid import resize
+from gatys.pictures.resampling import resize
 
 JUDGED = ("conv1_2", "conv2_2", "conv3_3", "conv4_3")
 LUMA = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)

@@ -24,7 +24,7 @@ from gatys.descent.start import noise
 from gatys.network.preprocessing import PREPROCESSINGS
 from gatys.passes.precision import choose
 from gatys.pictures.images import load_image
-from gatys.pictures.pyramid import resize
+from gatys.pictures.resampling import resize
 from gatys.settings import OWN
 
 importlib.import_module("gatys.descent.optimize")  # the module: `gatys.optimize` is the function

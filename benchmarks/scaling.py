@@ -43,18 +43,18 @@ def work(arguments):
     """What one process does: prints its figures as JSON."""
     torch.set_num_threads(1)
     team = join(torch.device("cpu"))
-    canvas, size = strips(team.count, team=team), (arguments.size, arguments.size)
-    low, high = canvas.rows(size)
+    place, size = strips(team.count, team=team), (arguments.size, arguments.size)
+    low, high = place.rows(size)
     picture = torch.rand(1, 3, high - low, size[1], generator=torch.Generator().manual_seed(team.rank))
     net = gatys.load_vgg19("untrained", pooling="average")
-    how = {"normalize": True, "canvas": canvas}
+    how = {"normalize": True, "place": place}
     objective = gatys.Objective(
         net,
         content=gatys.extract_content(net, picture, **how),
         style=gatys.extract_style(net, picture.flip(-1), **how),
-        canvas=canvas,
+        place=place,
     )
-    descent = LBFGS(picture, add=canvas.add)
+    descent = LBFGS(picture, add=place.add)
 
     def step():
         terms, gradient = objective.terms(descent.ask())
@@ -108,11 +108,11 @@ def sent(size, count):
     """Bytes that the process with the most to send sends in an evaluation: Gram sums, and halos twice."""
     most = 0
     for rank in range(count):
-        canvas = strips(count, rank)
-        low, high = canvas.rows(size)
-        runs = canvas._runs_around(size, canvas._halo, "zero")
+        place = strips(count, rank)
+        low, high = place.rows(size)
+        runs = place._runs_around(size, place._halo, "zero")
         given = sum(n for other, each in enumerate(runs) for owner, _, n in each if owner == rank != other)
-        returned = canvas.extent(size, USED, "zero")[0] - (high - low)
+        returned = place.extent(size, USED, "zero")[0] - (high - low)
         most = max(most, (given + returned) * 12 * size[1])
     return most + 2 * (count - 1) * GRAMS * 4 // count
 

@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 import gatys
 from gatys.pictures.images import load_image, save_image
-from gatys.pictures.pyramid import scale_picture
+from gatys.pictures.resampling import scale_picture
 from gatys.settings import ROOTS
 
 HERE = Path(__file__).parent

@@ -1,33 +1,80 @@
 """Neural style transfer as Gatys, Ecker and Bethge defined it (CVPR 2016).
 
-What is public is imported when it is first asked for, so that `python -m gatys --help` need not wait for PyTorch.
+What is public is imported when it is first asked for, so that `import gatys` and `python -m gatys --help` need not wait
+for PyTorch. Type checkers read the imports below.
 """
 
 import importlib
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_PLACES = {
-    "descent.diagnostics": ("gradient_shares", "plot_history"),
-    "descent.optimize": ("optimize",),
-    "descent.records": ("Progress", "Record", "Result"),
-    "network.layers": ("LAYERS",),
-    "network.preprocessing": ("read_as",),
-    "network.vgg": ("VGG19",),
-    "network.weights": ("UntrainedWarning", "WeightsError", "load_vgg19"),
-    "objective.objective": ("Objective",),
-    "objective.terms": ("TemporalTarget",),
-    "pictures.colors": ("keep_luminance", "match_colors"),
-    "published.preset": ("Preset",),
-    "published.presets": ("presets",),
-    "targets.blending": ("blend_styles",),
-    "targets.extraction": ("extract_content", "extract_style"),
-    "targets.regions": ("RegionalStyle", "regional_style"),
-    "targets.style_files": ("StyleFileError", "StyleInfo", "read_style_info"),
-    "targets.targets": ("ContentTarget", "StyleTarget"),
-    "video.frames": ("FramesResult", "optimize_frames"),
+if TYPE_CHECKING:
+    from .descent.optimize import optimize as optimize
+    from .descent.plot import plot_history as plot_history
+    from .descent.records import Progress as Progress
+    from .descent.records import Record as Record
+    from .descent.records import Result as Result
+    from .errors import CheckpointError as CheckpointError
+    from .errors import DownloadError as DownloadError
+    from .errors import FolderError as FolderError
+    from .errors import GatysError as GatysError
+    from .errors import ImageError as ImageError
+    from .errors import InputError as InputError
+    from .errors import InputTypeError as InputTypeError
+    from .errors import MissingPackage as MissingPackage
+    from .errors import OutOfMemory as OutOfMemory
+    from .errors import StyleFileError as StyleFileError
+    from .errors import UnknownPreset as UnknownPreset
+    from .errors import UntrainedWarning as UntrainedWarning
+    from .errors import WeightsError as WeightsError
+    from .network.layers import LAYERS as LAYERS
+    from .network.preprocessing import read_as as read_as
+    from .network.vgg import VGG19 as VGG19
+    from .network.weights import load_vgg19 as load_vgg19
+    from .objective.objective import Objective as Objective
+    from .objective.shares import gradient_shares as gradient_shares
+    from .objective.terms import TemporalTarget as TemporalTarget
+    from .pictures.colors import keep_luminance as keep_luminance
+    from .pictures.colors import match_colors as match_colors
+    from .published.preset import Preset as Preset
+    from .published.presets import presets as presets
+    from .targets.blending import blend_styles as blend_styles
+    from .targets.extraction import extract_content as extract_content
+    from .targets.extraction import extract_style as extract_style
+    from .targets.regions import RegionalStyle as RegionalStyle
+    from .targets.regions import regional_style as regional_style
+    from .targets.style_files import StyleInfo as StyleInfo
+    from .targets.style_files import read_style_info as read_style_info
+    from .targets.targets import ContentTarget as ContentTarget
+    from .targets.targets import StyleTarget as StyleTarget
+    from .video.frames import FramesResult as FramesResult
+    from .video.frames import optimize_frames as optimize_frames
+
+_ROOMS = {
+    "descent.optimize": "optimize",
+    "descent.plot": "plot_history",
+    "descent.records": "Progress Record Result",
+    "errors": "CheckpointError DownloadError FolderError GatysError ImageError InputError InputTypeError MissingPackage "
+    "OutOfMemory StyleFileError UnknownPreset UntrainedWarning WeightsError",
+    "network.layers": "LAYERS",
+    "network.preprocessing": "read_as",
+    "network.vgg": "VGG19",
+    "network.weights": "load_vgg19",
+    "objective.objective": "Objective",
+    "objective.shares": "gradient_shares",
+    "objective.terms": "TemporalTarget",
+    "pictures.colors": "keep_luminance match_colors",
+    "published.preset": "Preset",
+    "published.presets": "presets",
+    "targets.blending": "blend_styles",
+    "targets.extraction": "extract_content extract_style",
+    "targets.regions": "RegionalStyle regional_style",
+    "targets.style_files": "StyleInfo read_style_info",
+    "targets.targets": "ContentTarget StyleTarget",
+    "video.frames": "FramesResult optimize_frames",
 }
-_PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
+"""Where each public name is defined; a test compares it with the imports above."""
+_PLACE_OF = {name: place for place, names in _ROOMS.items() for name in names.split()}
 
 __all__ = sorted(_PLACE_OF)  # noqa: PLE0605 (names all the same)
 
@@ -41,4 +88,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*vars(sys.modules[__name__]), *__all__})
+    return list(__all__)

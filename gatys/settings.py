@@ -8,6 +8,7 @@ at everything that was measured (benchmarks/RESULTS.md, "Defaults")."""
 
 STEPS = 120
 CONTENT_WEIGHT, STYLE_WEIGHT, TV_WEIGHT = 0.002, 1.0, 0.0
+TEMPORAL_WEIGHT = 1.0
 """Defaults, chosen through trained filters (benchmarks/look.py), for normalised targets."""
 
 RESPONSES = ("relu", "conv")

@@ -7,7 +7,7 @@ from comfy_api.latest import io
 from ..gatys import extract_style
 from ..gatys.network.layers import STYLE_LAYERS, check_layers, parse_layers
 from ..gatys.passes.plan import wanted_bytes
-from ..gatys.pictures.pyramid import scale_picture
+from ..gatys.pictures.resampling import scale_picture
 from ..gatys.settings import PADDINGS
 from . import host
 from .sockets import StyleSocket, Vgg19Socket, schema

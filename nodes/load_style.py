@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..gatys.targets.style_files import load_style
+from ..gatys import StyleTarget
 from . import host
 from .sockets import StyleSocket, schema
 
@@ -51,4 +51,4 @@ class LoadStyle(io.ComfyNode):
             raise ValueError(
                 f"name: expected a style in {folder}, got {name!r}; {kept}, save one with Save Style or put a file there"
             )
-        return io.NodeOutput(load_style(path, device=host.storage_device()))
+        return io.NodeOutput(StyleTarget.load(path, device=host.storage_device()))

@@ -8,9 +8,10 @@ import torch
 from comfy_api.latest import io
 
 from ..gatys import load_vgg19
+from ..gatys.errors import UntrainedWarning
 from ..gatys.network.found_files import IMAGENET_FILE, PAPER_FILE, trained_files
 from ..gatys.network.preprocessing import PREPROCESSINGS, read_as
-from ..gatys.network.weights import NAMED, UntrainedWarning
+from ..gatys.network.weights import NAMED
 from ..gatys.settings import OWN, POOLINGS, RESPONSES
 from . import host
 from .sockets import Vgg19Socket, schema

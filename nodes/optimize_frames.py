@@ -6,9 +6,8 @@ from dataclasses import replace
 
 from comfy_api.latest import io
 
-from ..gatys.objective.objective import TEMPORAL_WEIGHT
 from ..gatys.passes.plan import wanted_bytes
-from ..gatys.settings import INITS
+from ..gatys.settings import INITS, TEMPORAL_WEIGHT
 from ..gatys.video.frames import optimize_frames
 from . import host
 from .sockets import ContentSocket, HistorySocket, StyleSocket, Vgg19Socket, schema

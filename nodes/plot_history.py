@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..gatys.descent.diagnostics import plot_history
+from ..gatys.descent.plot import plot_history
 from . import host
 from .sockets import HistorySocket, schema
 

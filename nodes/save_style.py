@@ -6,7 +6,9 @@ import logging
 
 from comfy_api.latest import io
 
-from ..gatys.targets.style_files import StyleFileError, save_style, style_path
+from ..gatys.errors import StyleFileError
+from ..gatys.targets.blending import check_whole
+from ..gatys.targets.style_files import save_style, style_path
 from . import host
 from .sockets import StyleSocket, schema
 
@@ -64,6 +66,7 @@ class SaveStyle(io.ComfyNode):
             raise StyleFileError(
                 f"name: cannot make the folder {path.parent} ({error}); choose another name"
             ) from error
+        check_whole(style, "style")
         save_style(style, path, overwrite=overwrite, thumbnail=thumbnail, description=description)
         log.info("Gatys Style Transfer: saved the style %s", path)
         return io.NodeOutput(style, ui={"text": (str(path),)})

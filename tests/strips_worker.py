@@ -28,8 +28,8 @@ def pictures(*shape, seed=0):
     return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def rows_of(canvas, picture):
-    return picture[:, :, slice(*canvas.rows(tuple(picture.shape[-2:])))]
+def rows_of(place, picture):
+    return picture[:, :, slice(*place.rows(tuple(picture.shape[-2:])))]
 
 
 def half(height, width):
@@ -39,127 +39,127 @@ def half(height, width):
     return mask.clamp(0, 1)
 
 
-def content_and_style(net, canvas, size=(69, 22), layers=MEDIUM, levels=1, count=1, padding="zero", mask=None):
+def content_and_style(net, place, size=(69, 22), layers=MEDIUM, levels=1, count=1, padding="zero", mask=None):
     photo, painting = pictures(count, 3, *size, seed=1), pictures(1, 3, 53, 40, seed=2)
-    how = {"levels": levels, "normalize": True, "canvas": canvas}
+    how = {"levels": levels, "normalize": True, "place": place}
     deepest = {"conv4_2": 1.0} if layers is DEEP else {"conv2_2": 0.5, "conv3_2": 1.0}
-    content = gatys.extract_content(net, rows_of(canvas, photo), deepest, padding=padding, mask=mask, **how)
-    return content, gatys.extract_style(net, rows_of(canvas, painting), layers, **how)
+    content = gatys.extract_content(net, rows_of(place, photo), deepest, padding=padding, mask=mask, **how)
+    return content, gatys.extract_style(net, rows_of(place, painting), layers, **how)
 
 
-def evaluated(net, canvas, content, style, size=(69, 22), tile=None, keep=False, **rest):
+def evaluated(net, place, content, style, size=(69, 22), tile=None, keep=False, **rest):
     count = 1 if content is None else content.image.shape[0]
-    objective = gatys.Objective(net, content=content, style=style, canvas=canvas, **rest)
-    terms, gradient = objective.terms(rows_of(canvas, pictures(count, 3, *size, seed=5)), tile, keep=keep)
+    objective = gatys.Objective(net, content=content, style=style, place=place, **rest)
+    terms, gradient = objective.terms(rows_of(place, pictures(count, 3, *size, seed=5)), tile, keep=keep)
     return {"losses": terms.sums() | terms.layer_sums(), "rows": gradient}
 
 
-def descended(net, canvas, content, style, steps=4, **rest):
-    result = gatys.optimize(net, content=content, style=style, steps=steps, canvas=canvas, **rest)
+def descended(net, place, content, style, steps=4, **rest):
+    result = gatys.optimize(net, content=content, style=style, steps=steps, place=place, **rest)
     losses = {f"{r.step} {name}": value for r in result.history for name, value in (r.asdict() | r.layers).items()}
     return {"losses": losses, "rows": result.image, "notes": result.notes}
 
 
-def deep_layers(net, canvas):
-    return evaluated(net, canvas, *content_and_style(net, canvas, layers=DEEP), tile=32, tv_weight=0.1)
+def deep_layers(net, place):
+    return evaluated(net, place, *content_and_style(net, place, layers=DEEP), tile=32, tv_weight=0.1)
 
 
-def replicate_with_two_passes(net, canvas):
-    both = content_and_style(net, canvas, padding="replicate", count=2)
-    return evaluated(net, canvas, *both, tile=16, tv_form="corner", tv_weight=0.3)
+def replicate_with_two_passes(net, place):
+    both = content_and_style(net, place, padding="replicate", count=2)
+    return evaluated(net, place, *both, tile=16, tv_form="corner", tv_weight=0.3)
 
 
-def ring_whose_edge_the_poolings_do_not_divide(net, canvas):
-    both = content_and_style(net, canvas, padding="circular")
-    return evaluated(net, canvas, *both, tile=(24, 16), keep=True, tv_weight=0.2)
+def ring_whose_edge_the_poolings_do_not_divide(net, place):
+    both = content_and_style(net, place, padding="circular")
+    return evaluated(net, place, *both, tile=(24, 16), keep=True, tv_weight=0.2)
 
 
-def ring(net, canvas):
-    both = content_and_style(net, canvas, size=(80, 32), padding="circular")
-    return evaluated(net, canvas, *both, size=(80, 32), tv_form="absolute", tv_weight=0.2)
+def ring(net, place):
+    both = content_and_style(net, place, size=(80, 32), padding="circular")
+    return evaluated(net, place, *both, size=(80, 32), tv_form="absolute", tv_weight=0.2)
 
 
-def content_mask_and_regions(net, canvas):
-    content, one = content_and_style(net, canvas, mask=half(30, 20), levels=2)
-    paintings = [rows_of(canvas, pictures(1, 3, *size)) for size in ((40, 33), (70, 20))]
-    other = gatys.extract_style(net, paintings, MEDIUM, 2, normalize=True, canvas=canvas)
+def content_mask_and_regions(net, place):
+    content, one = content_and_style(net, place, mask=half(30, 20), levels=2)
+    paintings = [rows_of(place, pictures(1, 3, *size)) for size in ((40, 33), (70, 20))]
+    other = gatys.extract_style(net, paintings, MEDIUM, 2, normalize=True, place=place)
     style = gatys.regional_style([(one, half(69, 22)), (other, 1 - half(31, 30))])
     near = TemporalTarget(pictures(1, 3, 20, 20, seed=8), pictures(1, 1, 69, 22, seed=9))
-    return descended(net, canvas, content, style, temporal=near, temporal_weight=2.0, tv_weight=0.1)
+    return descended(net, place, content, style, temporal=near, temporal_weight=2.0, tv_weight=0.1)
 
 
-def regions_from_inside(net, canvas):
+def regions_from_inside(net, place):
     masked = gatys.extract_style(
-        net, rows_of(canvas, pictures(1, 3, 53, 40)), MEDIUM, 1, half(20, 20), canvas=canvas, normalize=False
+        net, rows_of(place, pictures(1, 3, 53, 40)), MEDIUM, 1, half(20, 20), place=place, normalize=False
     )
     mask = torch.zeros(69, 60)
     mask[:50] = 1
     style = gatys.regional_style([(masked, mask), (masked, None)], propagation="inside")
-    return evaluated(net, canvas, None, style, size=(69, 60))
+    return evaluated(net, place, None, style, size=(69, 60))
 
 
-def levels_of_which_some_are_too_small_for_all(net, canvas):
-    both = content_and_style(net, canvas, levels=3)
-    return descended(net, canvas, *both, steps=6, init="noise", seed=3, tile=32)
+def levels_of_which_some_are_too_small_for_all(net, place):
+    both = content_and_style(net, place, levels=3)
+    return descended(net, place, *both, steps=6, init="noise", seed=3, tile=32)
 
 
-def adam_on_a_ring(net, canvas):
-    both = content_and_style(net, canvas, levels=2, padding="circular")
-    return descended(net, canvas, *both, optimizer="adam", init="mean", history_size=3)
+def adam_on_a_ring(net, place):
+    both = content_and_style(net, place, levels=2, padding="circular")
+    return descended(net, place, *both, optimizer="adam", init="mean", history_size=3)
 
 
-def texture_from_a_picture(net, canvas):
-    style = content_and_style(net, canvas)[1]
-    init = rows_of(canvas, pictures(1, 3, 64, 33))
-    return descended(net, canvas, None, style, init=init, size=(69, 22), steps=6)
+def texture_from_a_picture(net, place):
+    style = content_and_style(net, place)[1]
+    init = rows_of(place, pictures(1, 3, 64, 33))
+    return descended(net, place, None, style, init=init, size=(69, 22), steps=6)
 
 
-def content_alone(net, canvas):
-    return descended(net, canvas, content_and_style(net, canvas)[0], None, init="noise", learning_rate=3.0)
+def content_alone(net, place):
+    return descended(net, place, content_and_style(net, place)[0], None, init="noise", learning_rate=3.0)
 
 
-def stopped_by_the_last_process(net, canvas):
-    last = canvas is WHOLE or canvas.rank == canvas.team.count - 1
+def stopped_by_the_last_process(net, place):
+    last = place is WHOLE or place.rank == place.team.count - 1
 
     def callback(progress):
         if progress.step == 2 and last:
             raise StopIteration
 
-    return descended(net, canvas, *content_and_style(net, canvas, levels=2), steps=6, callback=callback)
+    return descended(net, place, *content_and_style(net, place, levels=2), steps=6, callback=callback)
 
 
-def gone_on_with(net, canvas):
+def gone_on_with(net, place):
     """A run that is left after 2 steps by two processes, after 5 by three, and finished by four."""
-    both, how = content_and_style(net, canvas, levels=2), {"init": "noise", "steps": 8}
-    if canvas is WHOLE:
-        return descended(net, canvas, *both, **how)
-    stop = {2: 2, 3: 5}.get(canvas.team.count)
+    both, how = content_and_style(net, place, levels=2), {"init": "noise", "steps": 8}
+    if place is WHOLE:
+        return descended(net, place, *both, **how)
+    stop = {2: 2, 3: 5}.get(place.team.count)
 
     def callback(progress):
-        assert progress.step > {2: 0, 3: 2, 4: 5}[canvas.team.count]
+        assert progress.step > {2: 0, 3: 2, 4: 5}[place.team.count]
         if progress.step == stop:
             raise StopIteration
 
     how |= {"checkpoint": Path(sys.argv[1], "run.safetensors"), "checkpoint_every": 3600}
-    return descended(net, canvas, *both, callback=callback, **how)
+    return descended(net, place, *both, callback=callback, **how)
 
 
-def memory_runs_out_on_the_last_process(net, canvas):
-    both, calls = content_and_style(net, canvas, size=(69, 72)), []
+def memory_runs_out_on_the_last_process(net, place):
+    both, calls = content_and_style(net, place, size=(69, 72)), []
     forward = objective_module.forward
 
     def fails_once(*args, **how):
         calls.append(1)
-        if canvas is not WHOLE and canvas.rank == canvas.team.count - 1 and len(calls) == 1:
+        if place is not WHOLE and place.rank == place.team.count - 1 and len(calls) == 1:
             raise RuntimeError("out of memory")
         return forward(*args, **how)
 
     objective_module.forward = fails_once
     try:
-        found = descended(net, canvas, *both)
+        found = descended(net, place, *both)
     finally:
         objective_module.forward = forward
-    assert canvas is WHOLE or "memory ran out; went on from the same picture in" in found["notes"][0]
+    assert place is WHOLE or "memory ran out; went on from the same picture in" in found["notes"][0]
     return found
 
 
@@ -188,10 +188,10 @@ def chosen(case, count):
     return long or (CASES.index(case) + 1) % 3 == count - 2
 
 
-def refused(net, canvas):
+def refused(net, place):
     """What each process is told where they do not agree."""
     try:
-        canvas.agree({"options": 1, "pictures": canvas.rank})
+        place.agree({"options": 1, "pictures": place.rank})
     except ValueError as problem:
         return str(problem)
 
@@ -214,11 +214,11 @@ def main(folder, *names):
             for case in cases:
                 if not (chosen(case, count) or case is gone_on_with):
                     continue
-                canvas = Strips(part, ["conv5_1" if case is deep_layers else "conv3_2"], ring="ring" in case.__name__)
-                here, whole = case(net, canvas), expected[case.__name__]
+                place = Strips(part, ["conv5_1" if case is deep_layers else "conv3_2"], ring="ring" in case.__name__)
+                here, whole = case(net, place), expected[case.__name__]
                 if case is gone_on_with and count < 4:
                     continue
-                rows = rows_of(canvas, whole["rows"])
+                rows = rows_of(place, whole["rows"])
                 found[f"{case.__name__} {count}"] = {
                     "names": sorted(here["losses"]) == sorted(whole["losses"]),
                     "loss": max(abs(here["losses"][k] - v) / max(abs(v), 1e-9) for k, v in whole["losses"].items()),
@@ -226,10 +226,10 @@ def main(folder, *names):
                     "losses": here["losses"],
                 }
                 if (case, count) in ((deep_layers, 3), (adam_on_a_ring, 4)):
-                    again = case(net, canvas)
+                    again = case(net, place)
                     same = torch.equal(again["rows"], here["rows"]) and again["losses"] == here["losses"]
                     found[f"{case.__name__} again"] = same
-            found[f"refused {count}"] = refused(net, canvas)
+            found[f"refused {count}"] = refused(net, place)
             found[f"sent {count}"] = part.sent
     (folder / f"{team.rank}.json").write_text(json.dumps(found))
     leave()

@@ -11,10 +11,10 @@ import torch
 
 import gatys
 from gatys.descent import checkpoint as checkpoints
-from gatys.descent.checkpoint import Checkpoint, CheckpointError
+from gatys.descent.checkpoint import Checkpoint
 from gatys.descent.lbfgs import LBFGS
 from gatys.descent.tensor_file import Damaged, read_tensors, write_tensors
-from gatys.passes.memory import OutOfMemory
+from gatys.errors import CheckpointError, OutOfMemory
 
 STYLE = {"conv1_1": 0.5, "conv2_1": 0.5}
 CONTENT = {"conv2_2": 1.0}

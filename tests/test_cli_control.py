@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gatys import extract_content, extract_style, load_vgg19, optimize
+from gatys import StyleTarget, extract_content, extract_style, load_vgg19, optimize
 from gatys.cli import command as cli
 from gatys.cli import inputs, options
 from gatys.pictures.colors import LUMA, keep_luminance, match_colors
@@ -16,7 +16,7 @@ from gatys.pictures.images import load_image, save_image
 from gatys.settings import METHODS, PROPAGATIONS, ROOTS
 from gatys.targets.blending import blend_styles
 from gatys.targets.regions import regional_style
-from gatys.targets.style_files import load_style, read_style_info, save_style
+from gatys.targets.style_files import read_style_info, save_style
 
 LAYERS = {"conv1_1": 1.0, "conv2_1": 1.0}
 QUICK = ["--size", "64", "--steps", "2", "--levels", "1", "--device", "cpu", "--style-layers", "conv1_1,conv2_1"]
@@ -155,7 +155,7 @@ def test_propagation_and_masks_reach_the_regions(monkeypatch, given):
     assert torch.allclose(left, load_image("left.png").pixels[:, 0]) and left.shape == (1, 20, 40)
     luminance = sum(weight * value for weight, value in zip(LUMA, (1.0, 0.5, 0.25), strict=True))
     assert torch.allclose(tinted, torch.full((1, 10, 12), luminance), atol=1 / 255)
-    assert first.size == (64, 48) and same(second, load_style("bank.safetensors"))  # STYLEs, then loaded ones
+    assert first.size == (64, 48) and same(second, StyleTarget.load("bank.safetensors"))  # STYLEs, then loaded ones
 
 
 def test_a_mask_may_leave_part_of_the_content_alone(net):
@@ -201,9 +201,9 @@ def test_weights_of_a_blend_follow_the_order_of_the_styles(monkeypatch):
     run(*argv, "--load-style", "auto.safetensors", "--blend=-1e-1")
     ((first, a), (second, b), (third, c)) = calls[0]["styles"]
     assert (a, b, c) == (0.5, 2.0, -0.1)
-    assert first.size == (64, 48) and same(second, load_style("bank.safetensors"))
+    assert first.size == (64, 48) and same(second, StyleTarget.load("bank.safetensors"))
     assert third.levels == 1 and torch.equal(
-        third.grams[0]["conv1_1"], load_style("auto.safetensors").grams[0]["conv1_1"]
+        third.grams[0]["conv1_1"], StyleTarget.load("auto.safetensors").grams[0]["conv1_1"]
     )
 
 
@@ -218,7 +218,7 @@ def test_equal_weights_are_the_plain_average(monkeypatch):
 def test_a_loaded_style_alone(monkeypatch, capsys):
     seen = descended(monkeypatch)
     assert cli.main(["content.png", "--load-style", "bank.safetensors", *QUICK[:-4]]) == 0
-    assert same(seen["style"], load_style("bank.safetensors"))
+    assert same(seen["style"], StyleTarget.load("bank.safetensors"))
     assert capsys.readouterr().out.startswith("content_bank.png: 64 x 51, ")
     assert cli.main(["-", "--load-style", "bank.safetensors", *QUICK[:-4]]) == 0
     assert capsys.readouterr().out.startswith("bank_texture.png: 53 x 64, ")  # the shape of its picture, 200 x 240
@@ -227,7 +227,7 @@ def test_a_loaded_style_alone(monkeypatch, capsys):
 def test_loaded_and_extracted_styles_are_averaged(monkeypatch, net):
     seen = descended(monkeypatch)
     run(*PAIR, "--load-style", "bank.safetensors")
-    styles = [extracted(net, "style.png"), extracted(net, "other.png"), load_style("bank.safetensors")]
+    styles = [extracted(net, "style.png"), extracted(net, "other.png"), StyleTarget.load("bank.safetensors")]
     assert same(seen["style"], blend_styles([(style, 1.0) for style in styles]))
 
 
@@ -240,7 +240,7 @@ def test_what_is_saved_is_what_is_used(monkeypatch, capsys):
     assert torch.allclose(info.thumbnail, load_image("style.png", 64).pixels, atol=1 / 255)
     seen = descended(monkeypatch)
     run(*PAIR, "--blend", "1", "--blend", "3", "--save-style", "blend.safetensors")
-    assert same(load_style("blend.safetensors"), seen["style"])
+    assert same(StyleTarget.load("blend.safetensors"), seen["style"])
 
 
 def test_the_style_of_saved_styles_has_the_first_thumbnail(monkeypatch):
@@ -259,7 +259,7 @@ def test_saved_styles_are_replaced_only_when_told(monkeypatch, capsys):
     assert "--save-style: 'new.safetensors' exists already; " in capsys.readouterr().err
     assert Path("new.safetensors").read_bytes() == before
     run("content.png", "other.png", *argv[2:], "--overwrite-style")
-    assert same(load_style("new.safetensors"), seen["style"]) and Path("new.safetensors").read_bytes() != before
+    assert same(StyleTarget.load("new.safetensors"), seen["style"]) and Path("new.safetensors").read_bytes() != before
 
 
 def test_a_file_that_appears_meanwhile_stops_the_run_before_the_descent(monkeypatch, net, capsys):
@@ -283,7 +283,7 @@ def test_another_network_is_refused_with_both_named(monkeypatch, average_pooled,
 def test_levels_of_saved_styles(monkeypatch, levels, name, count):
     """Of an automatic one, as many as are asked for; of any other, exactly its own."""
     seen = descended(monkeypatch)
-    assert load_style("auto.safetensors").levels == 2
+    assert StyleTarget.load("auto.safetensors").levels == 2
     argv = ["-", "--load-style", f"{name}.safetensors", *QUICK, "--steps", "9", "--levels", levels, "--size", "200"]
     assert cli.main(argv) == 0
     assert seen["style"].levels == count
@@ -316,7 +316,7 @@ def test_saved_styles_keep_their_colours_and_that_is_said(monkeypatch, capsys):
     seen = descended(monkeypatch)
     argv = ["content.png", "style.png", "--load-style", "bank.safetensors", "--match-colors", "linear"]
     run(*argv, "--blend", "0", "--blend", "1")
-    assert same(seen["style"], load_style("bank.safetensors"))
+    assert same(seen["style"], StyleTarget.load("bank.safetensors"))
     assert "style 'bank.safetensors': it keeps the colours" in capsys.readouterr().err
 
 

@@ -10,7 +10,7 @@ import torch
 
 from gatys.pictures import colors as color
 from gatys.pictures.colors import keep_luminance, match_colors
-from gatys.pictures.pyramid import resize
+from gatys.pictures.resampling import resize
 from gatys.settings import METHODS, ROOTS
 
 LINEAR = [{"root": root} for root in ROOTS]

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 import gatys
-from gatys.descent.diagnostics import gradient_parts, gradient_shares, plot_history
+from gatys.descent.plot import plot_history
+from gatys.objective.shares import gradient_parts, gradient_shares
 
 STYLE = {"conv1_1": 0.5, "conv2_2": 2.0}
 CONTENT = {"conv2_2": 1.0, "conv3_1": 0.5}
@@ -96,7 +97,7 @@ def test_terms_without_a_part_are_left_out(build, changes, names):
 
 
 def test_another_level_has_its_own_shares(build):
-    small = gatys.pictures.pyramid.resize(picture(4, 2), (18, 16))
+    small = gatys.pictures.resampling.resize(picture(4, 2), (18, 16))
     assert sum(gradient_shares(build(level=1), small).values()) == pytest.approx(1)
 
 

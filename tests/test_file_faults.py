@@ -29,19 +29,20 @@ from PIL import EpsImagePlugin, Image
 from safetensors.torch import load_file, save_file
 
 import gatys
+from gatys import StyleTarget
 from gatys.cli import command as cli
 from gatys.descent import tensor_file as tensorfile
-from gatys.descent.checkpoint import FORMAT, Checkpoint, CheckpointError
+from gatys.descent.checkpoint import FORMAT, Checkpoint
 from gatys.descent.tensor_file import Damaged, read_tensors, write_tensors
+from gatys.errors import CheckpointError, ImageError, StyleFileError, WeightsError
 from gatys.network import download, state_file, weights
-from gatys.network.accepted_files import WeightsError
 from gatys.network.download import Source
 from gatys.network.found_files import IMAGENET_FILE
 from gatys.network.layers import LAYERS
 from gatys.pictures import images
-from gatys.pictures.images import ImageError, load_image, save_image
+from gatys.pictures.images import load_image, save_image
 from gatys.pictures.replacing import replacing
-from gatys.targets.style_files import StyleFileError, load_style, save_style, style_path
+from gatys.targets.style_files import save_style, style_path
 
 resource = pytest.importorskip("resource", reason="limits on the size of files, which Windows has not")
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -305,7 +306,7 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path, monkeypatch, kind, form):
         gatys.load_vgg19(path, pooling="average")
     assert "never run" in told(caught) or "no checkpoint that PyTorch reads safely" in told(caught)
     with pytest.raises(StyleFileError):
-        load_style(path)
+        StyleTarget.load(path)
     assert tree(tmp_path) == before
 
 
@@ -485,7 +486,7 @@ def test_names_that_no_file_can_have(tmp_path, monkeypatch, pictures, name):
     with pytest.raises(WeightsError, match="there is no file"):
         gatys.load_vgg19(f"{name}.safetensors", pooling="average")
     with pytest.raises(StyleFileError):
-        load_style(name)
+        StyleTarget.load(name)
     assert tree(tmp_path) == {}
 
 
@@ -501,7 +502,7 @@ def test_names_that_styles_may_have(tmp_path, style, name):
     path = style_path(tmp_path, stem)
     save_style(style, path)
     assert path.parent == tmp_path and os.listdir(tmp_path) == [path.name]
-    assert load_style(path).network == style.network
+    assert StyleTarget.load(path).network == style.network
 
 
 TRICKS = ["../out", "..\\out", "a/../../out", "/out", "\\out", "C:\\out", "C:out", "\\\\server\\share\\out", "out\0"]
@@ -534,7 +535,7 @@ def test_names_that_lead_elsewhere(standin, name):
 def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
     readers = {
         "a.pth": (gatys.load_vgg19, WeightsError),
-        "a.safetensors": (load_style, StyleFileError),
+        "a.safetensors": (StyleTarget.load, StyleFileError),
         "b.safetensors": (lambda path: Checkpoint(path, 0, {}, [1]).read(), CheckpointError),
         "a.png": (load_image, ImageError),
     }

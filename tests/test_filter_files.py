@@ -16,9 +16,9 @@ from torch import nn
 
 import gatys
 from gatys.cli import command as cli
+from gatys.errors import WeightsError
 from gatys.network import filters as layouts
 from gatys.network import keras_file, known_files
-from gatys.network.accepted_files import WeightsError
 from gatys.network.known_files import KNOWN_FILES, KnownFile, known_file
 from gatys.network.layers import LAYERS
 from gatys.network.vgg import NOT_IN_VGG16

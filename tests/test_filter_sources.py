@@ -14,13 +14,13 @@ from safetensors.torch import save_file
 
 import gatys
 from gatys.cli import command as cli
+from gatys.errors import UntrainedWarning, WeightsError
 from gatys.network import download, found_files
 from gatys.network import weights as module
-from gatys.network.accepted_files import WeightsError
 from gatys.network.download import Source, paper_source
 from gatys.network.found_files import IMAGENET_FILE, PAPER_FILE, trained_files
 from gatys.network.layers import LAYERS
-from gatys.network.weights import UntrainedWarning, load_vgg19
+from gatys.network.weights import load_vgg19
 
 PADDED = [2, 5, 9, 12, 16, 19, 22, 25, 29, 32, 35, 38, 42, 45, 48, 51]
 

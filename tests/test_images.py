@@ -10,9 +10,10 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
+from gatys.errors import ImageError
 from gatys.pictures.deep_images import ENCODERS
-from gatys.pictures.images import ImageError, check_output, fit, load_image, save_image
-from gatys.pictures.pyramid import resize
+from gatys.pictures.images import check_output, fit, load_image, save_image
+from gatys.pictures.resampling import resize
 
 # 3 wide, 2 high; every pixel different, every level exact
 LEVELS = np.array(

@@ -19,7 +19,8 @@ from gatys.cli import jobs
 from gatys.cli import many_pictures as many
 from gatys.cli import reuse as studio
 from gatys.cli.jobs import Job, find_jobs, held, work
-from gatys.pictures.images import ImageError, load_image
+from gatys.errors import ImageError
+from gatys.pictures.images import load_image
 
 LONG = pytest.mark.skipif(os.environ.get("GATYS_LONG_TESTS") != "1", reason="needs GATYS_LONG_TESTS=1: many processes")
 ROOT = Path(__file__).parents[1]

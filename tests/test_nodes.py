@@ -138,7 +138,7 @@ def test_widgets_reach_gatys(standin, run, vgg19, net):
         seed=7,
     )
     gatys = standin.gatys
-    small = gatys.pictures.pyramid.resize(as_gatys(picture(2)), (36, 30))
+    small = gatys.pictures.resampling.resize(as_gatys(picture(2)), (36, 30))
     layers = {"conv1_1": 1.0, "conv3_1": 0.5, "conv2_2": 2.0}
     result = gatys.optimize(
         net,
@@ -198,7 +198,7 @@ def test_init_image_is_where_it_starts(run, vgg19, style, count):
 def test_init_image_of_another_size_is_resized(standin, run, vgg19, content, style):
     first = picture(3, 30, 60)
     image, _ = run(OPTIMIZE, vgg19=vgg19, content=content, style=style, init_image=first, steps=1)
-    wanted = standin.gatys.pictures.pyramid.resize(as_gatys(first), (48, 40)).movedim(1, -1)
+    wanted = standin.gatys.pictures.resampling.resize(as_gatys(first), (48, 40)).movedim(1, -1)
     torch.testing.assert_close(image, wanted, rtol=0, atol=1e-6)
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import gatys
-from gatys.objective.terms import total_variation
+from gatys.objective.smoothness import total_variation
 from gatys.targets.gram import gram_matrix, gram_sum, gram_sum_gradient
 
 CONTENT = {"conv4_2": 1.0, "conv2_2": 0.3}

@@ -7,7 +7,8 @@ import gatys
 from gatys.descent import start
 from gatys.descent.schedule import parse_steps, split_steps
 from gatys.descent.start import noise
-from gatys.pictures.pyramid import level_size, resize, resolve_levels, scale_picture
+from gatys.pictures.resampling import resize, scale_picture
+from gatys.targets.levels import level_size, resolve_levels
 
 STYLE = {"conv1_1": 0.5, "conv2_1": 0.5}
 CONTENT = {"conv2_2": 1.0}

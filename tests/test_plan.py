@@ -9,9 +9,10 @@ import torch
 import gatys
 from gatys.descent.adam import Adam
 from gatys.descent.lbfgs import LBFGS
+from gatys.errors import OutOfMemory, is_out_of_memory
 from gatys.objective import evaluation as bounded
 from gatys.passes import memory, trunk
-from gatys.passes.memory import OutOfMemory, free_memory, is_out_of_memory
+from gatys.passes.memory import free_memory
 from gatys.passes.plan import FEWEST_PAIRS, SMALLEST_TILE, make_plan, outlook, wanted_bytes
 from gatys.passes.tiles import tiles
 from gatys.targets import extraction as extract

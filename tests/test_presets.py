@@ -8,8 +8,8 @@ import torch.nn.functional as F
 
 import gatys
 from gatys.network.preprocessing import read_as
-from gatys.objective.terms import total_variation
-from gatys.pictures.pyramid import resize
+from gatys.objective.smoothness import total_variation
+from gatys.pictures.resampling import resize
 from gatys.published.presets import weights_from
 from gatys.settings import TV_FORMS
 

@@ -20,7 +20,8 @@ from gatys.distributed.files import load_strip, save_strips
 from gatys.distributed.session import ENDED, LOST, Crew
 from gatys.distributed.strips import Strips
 from gatys.distributed.team import Team, is_lost, join, own_device, started_together
-from gatys.pictures.images import ImageError, load_image
+from gatys.errors import ImageError
+from gatys.pictures.images import load_image
 
 LONG = pytest.mark.skipif(os.environ.get("GATYS_LONG_TESTS") != "1", reason="needs GATYS_LONG_TESTS=1: many processes")
 QUICK = ["--size", "72", "--steps", "3", "--levels", "2", "--device", "cpu", "--style-layers", "conv1_1,conv3_1"]
@@ -242,20 +243,20 @@ def test_who_speaks(alone):
 
 
 def test_memory_that_runs_out_on_one_is_told_on_all(alone):
-    canvas = Strips(alone, ["conv1_1"])
-    assert canvas.together(lambda: 5) == 5
+    place = Strips(alone, ["conv1_1"])
+    assert place.together(lambda: 5) == 5
 
     def fails():
         raise RuntimeError("out of memory")
 
     with pytest.raises(MemoryError, match="out of memory on one of the processes"):
-        canvas.together(fails)
+        place.together(fails)
 
     def is_wrong():
         raise RuntimeError("shapes do not match")
 
     with pytest.raises(RuntimeError, match="shapes do not match"):
-        canvas.together(is_wrong)
+        place.together(is_wrong)
 
 
 # files
@@ -263,18 +264,18 @@ def test_memory_that_runs_out_on_one_is_told_on_all(alone):
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_pictures_from_and_to_files(alone, suffix):
-    canvas = Strips(alone, ["conv1_1"])
-    picture, expected = load_strip("content.png", canvas, 40), load_image("content.png", 40)
+    place = Strips(alone, ["conv1_1"])
+    picture, expected = load_strip("content.png", place, 40), load_image("content.png", 40)
     torch.testing.assert_close(picture.pixels, expected.pixels, rtol=0, atol=1e-5)
     torch.testing.assert_close(picture.alpha, expected.alpha, rtol=0, atol=1e-5)
-    assert load_strip("style.png", canvas, max).alpha is None
+    assert load_strip("style.png", place, max).alpha is None
     how = {"alpha": picture.alpha, "depth": 16, "quality": 95}
-    save_strips(Path(f"out{suffix}"), picture.pixels, (40, 32), canvas, **how)
+    save_strips(Path(f"out{suffix}"), picture.pixels, (40, 32), place, **how)
     torch.testing.assert_close(load_image(f"out{suffix}").pixels, expected.pixels, rtol=0, atol=3e-5)
 
 
 def test_a_picture_that_cannot_be_written_is_kept_elsewhere(alone, monkeypatch):
-    canvas, attempts = Strips(alone, ["conv1_1"]), []
+    place, attempts = Strips(alone, ["conv1_1"]), []
     write = strip_files.save_image
 
     def full_disk(path, *rest, **how):
@@ -285,5 +286,5 @@ def test_a_picture_that_cannot_be_written_is_kept_elsewhere(alone, monkeypatch):
 
     monkeypatch.setattr(strip_files, "save_image", full_disk)
     with pytest.raises(ImageError, match=r"\(full\); until then it is kept as '.*result.png'"):
-        save_strips(Path("a.png"), torch.rand(1, 3, 20, 30), (20, 30), canvas, alpha=None, depth=8, quality=95)
+        save_strips(Path("a.png"), torch.rand(1, 3, 20, 30), (20, 30), place, alpha=None, depth=8, quality=95)
     assert load_image(attempts[1]).pixels.shape == (1, 3, 20, 30)

@@ -7,7 +7,7 @@ import torch
 import gatys
 from gatys.cli import command as cli
 from gatys.pictures.images import load_image
-from gatys.pictures.pyramid import levels_with_room
+from gatys.targets.levels import levels_with_room
 
 DEEP, SHALLOW = {"conv5_1": 1.0}, {"conv1_1": 1.0}
 """Layers that need 16 pixels, and 1."""

@@ -7,7 +7,8 @@ from PIL import Image
 
 from gatys.distributed import rows
 from gatys.distributed.rows import ROWS, open_rows, write_rows
-from gatys.pictures.images import ImageError, load_image, save_image
+from gatys.errors import ImageError
+from gatys.pictures.images import load_image, save_image
 
 tifffile = pytest.importorskip("tifffile")
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import gatys
-from gatys.objective.terms import total_variation
+from gatys.objective.smoothness import total_variation
 from gatys.pictures.images import load_image
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 
 from gatys.distributed.strips import ALIGNMENT, Strips
-from gatys.pictures.pyramid import resize_columns, resize_rows, seen_rows
+from gatys.pictures.resampling import resize_columns, resize_rows, seen_rows
 
 HERE = Path(__file__).parent
 PROCESSES = 4
@@ -103,28 +103,28 @@ def test_each_process_has_rows_as_long_as_there_are_enough():
 
 
 def test_rows_that_are_another_s_are_refused():
-    canvas = strips(2)
-    canvas.team.device, canvas.team.sum_all = "cpu", lambda values: {name: 2 * value for name, value in values.items()}
-    canvas.check(torch.rand(1, 3, 32, 20), ["conv1_1"], "image")
+    place = strips(2)
+    place.team.device, place.team.sum_all = "cpu", lambda values: {name: 2 * value for name, value in values.items()}
+    place.check(torch.rand(1, 3, 32, 20), ["conv1_1"], "image")
     with pytest.raises(
         ValueError, match="content image: expected rows 0 to 16 of the 40 on process 0, got 20 rows; cut"
     ):
-        canvas.check(torch.rand(1, 3, 20, 20), ["conv1_1"], "content image")
+        place.check(torch.rand(1, 3, 20, 20), ["conv1_1"], "content image")
 
 
 def test_a_picture_is_dealt_a_strip_at_a_time():
     picture, sent, read = torch.rand(1, 3, 205, 7), {}, []
-    canvas = strips(4)
-    canvas.team.device = "cpu"
-    canvas.team.exchange = lambda given, expected: sent.update(given)
+    place = strips(4)
+    place.team.device = "cpu"
+    place.team.exchange = lambda given, expected: sent.update(given)
 
     def rows(low, high):
         read.append(high - low)
         return picture[:, :, low:high]
 
-    mine = canvas.deal(rows, (1, 3), (205, 7), torch.float32)
+    mine = place.deal(rows, (1, 3), (205, 7), torch.float32)
     assert torch.equal(torch.cat([mine, *(sent[rank] for rank in (1, 2, 3))], dim=2), picture)
-    assert max(read) == max(high - low for low, high in pairwise(canvas.bounds(205))) < 100
+    assert max(read) == max(high - low for low, high in pairwise(place.bounds(205))) < 100
 
 
 # resampling by rows

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from gatys.errors import WeightsError
 from gatys.network import weights as module
-from gatys.network.accepted_files import WeightsError
 from gatys.network.download import Source
 from gatys.network.found_files import IMAGENET_FILE
 from gatys.network.layers import LAYERS

@@ -35,13 +35,13 @@ from ..descent.optimize import optimize
 from ..descent.records import Progress, Record, Result
 from ..distributed.files import save_strips
 from ..distributed.session import LOST, Crew, go_on
+from ..errors import ImageError, InputError, OutOfMemory, UntrainedWarning, is_out_of_memory
 from ..network.preprocessing import read_as
 from ..network.vgg import VGG19
-from ..network.weights import UntrainedWarning, load_vgg19
-from ..passes.layout import WHOLE, Canvas
-from ..passes.memory import OutOfMemory, is_out_of_memory
+from ..network.weights import load_vgg19
+from ..passes.layout import WHOLE, Layout
 from ..pictures.colors import keep_luminance
-from ..pictures.images import ImageError, check_output, save_image
+from ..pictures.images import check_output, save_image
 from ..targets.extraction import extract_content
 from .console import INTERRUPTED, Bar, Lines, Terminated, interruptible, losses_of, tell
 from .inputs import load_inputs
@@ -77,18 +77,18 @@ def main(argv: Sequence[str] | None = None, run: str | None = None) -> int:
         options = parse_options(argv)
         jobs = find_jobs(options.content, options.out)
         if options.workers > 1 and jobs is None:
-            raise ValueError("--workers: expected CONTENT to be a folder or a .txt list, got a picture; leave it out")
+            raise InputError("--workers: expected CONTENT to be a folder or a .txt list, got a picture; leave it out")
         if jobs is not None and crew.several:
-            raise ValueError("CONTENT: many pictures are shared out by --workers; leave out torchrun")
-        canvas = crew.meet(options)
+            raise InputError("CONTENT: many pictures are shared out by --workers; leave out torchrun")
+        place = crew.meet(options)
         package.setLevel({"quiet": logging.ERROR, "verbose": logging.DEBUG}.get(options.verbosity, logging.INFO))
         if jobs is None:
-            code = _run(options, canvas)
+            code = _run(options, place)
         else:
             studio, given = Studio(_load_network, many=True), sys.argv[1:] if argv is None else argv
             if options.workers > 1 and run is None:
                 given = [*given, *_for_all_workers(options)]
-            code = paint_many(options, given, jobs, lambda one: _run(one, canvas, studio), _worker, run)
+            code = paint_many(options, given, jobs, lambda one: _run(one, place, studio), _worker, run)
         crew.leave()
     except KeyboardInterrupt:
         crew.complain(f"interrupted by Ctrl-C; {go_on(options) or 'nothing was saved'}")
@@ -121,14 +121,14 @@ def _worker(argv: list[str], run: str, threads: int) -> None:
     sys.exit(main(argv, run))
 
 
-def _run(options: argparse.Namespace, canvas: Canvas = WHOLE, studio: Studio | None = None) -> int:
+def _run(options: argparse.Namespace, place: Layout = WHOLE, studio: Studio | None = None) -> int:
     studio = studio or Studio(_load_network)
     check_options(options)
-    writes = canvas.rank == 0
+    writes = place.rank == 0
     if options.out is not None and writes:
         check_output(options.out, options.depth)
     device = find_device(options.device)
-    given = load_inputs(options, device, canvas)
+    given = load_inputs(options, device, place)
     content, size = given.content, given.size
     if options.preset is not None:
         fill_options(options, size)
@@ -141,18 +141,18 @@ def _run(options: argparse.Namespace, canvas: Canvas = WHOLE, studio: Studio | N
     saved = {
         path: digest(*style.grams[0].values()) for path, style in zip(options.load_style, given.loaded, strict=True)
     }
-    canvas.agree({"filters": (net.tag.fingerprint, net.tag.pooling)} | saved)
+    place.agree({"filters": (net.tag.fingerprint, net.tag.pooling)} | saved)
     began = time.monotonic()
-    style = studio.style(net, given, options, canvas)
+    style = studio.style(net, given, options, place)
     if options.save_style is not None and writes:  # before the descent, so that what fails here has cost no time
         style.save(options.save_style, overwrite=options.overwrite_style, thumbnail=given.thumbnail)
         log.info("saved the style as %s", options.save_style)
     targets: dict[str, Any] = {"content": None, "style": style}
     if content is not None:
         how = {"levels": options.levels, "normalize": options.normalize, "padding": options.padding or "zero"}
-        how |= {"tile": options.tile, "memory": options.memory, "dtype": "auto", "canvas": canvas}
+        how |= {"tile": options.tile, "memory": options.memory, "dtype": "auto", "place": place}
         targets["content"] = extract_content(net, content.pixels, options.content_layers, **how)
-    result, interrupted = _descend(net, targets, given.start, size if content is None else None, options, canvas)
+    result, interrupted = _descend(net, targets, given.start, size if content is None else None, options, place)
 
     for note in result.notes:
         log.warning(note)
@@ -165,10 +165,10 @@ def _run(options: argparse.Namespace, canvas: Canvas = WHOLE, studio: Studio | N
     if options.keep_luminance:
         image = keep_luminance(image, content.pixels)
     how = {"alpha": alpha, "depth": options.depth, "quality": options.quality}
-    if canvas is WHOLE:
+    if place is WHOLE:
         _save(out, image, **how)
     else:
-        save_strips(Path(out), image, size, canvas, **how)
+        save_strips(Path(out), image, size, place, **how)
     done = len(result.history)
     steps = f"interrupted after {done} of {_total(options)} steps" if interrupted else f"{done} steps"
     losses = losses_of(min(result.history, key=_worth))
@@ -212,12 +212,12 @@ def _descend(
     start: str | Tensor,
     size: tuple[int, int] | None,
     options: argparse.Namespace,
-    canvas: Canvas,
+    place: Layout,
 ) -> tuple[Result, bool]:
     """The result, and whether Ctrl-C ended it early."""
     given = {name: getattr(options, name) for name in _OF_OPTIMIZE}
     with (
-        interruptible(options.checkpoint is not None and canvas is WHOLE, tells=canvas.rank == 0) as interruption,
+        interruptible(options.checkpoint is not None and place is WHOLE, tells=place.rank == 0) as interruption,
         Bar("steps", options.verbosity == "quiet", unit="step", total=_total(options)) as bar,
     ):
 
@@ -228,7 +228,7 @@ def _descend(
             if interruption.asked:
                 raise StopIteration
 
-        result = optimize(net, **targets, init=start, size=size, **given, callback=follow, canvas=canvas)
+        result = optimize(net, **targets, init=start, size=size, **given, callback=follow, place=place)
     return result, interruption.asked and len(result.history) < _total(options)
 
 
@@ -263,7 +263,7 @@ def find_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if cards else "mps" if mps else "cpu")
     if name not in there:
-        raise ValueError(
+        raise InputError(
             f"--device: {name!r} is not on this machine or not known to PyTorch; use auto or {', '.join(there)}"
         )
     return torch.device(name)

@@ -12,18 +12,19 @@ from torch import Tensor
 from ..descent.identity import digest
 from ..descent.schedule import split_steps
 from ..distributed.files import collect, load_strip
+from ..errors import ImageError, InputError
 from ..network.vgg import VGG19
-from ..passes.layout import WHOLE, Canvas
+from ..passes.layout import WHOLE, Layout
 from ..passes.tiles import tiles
 from ..pictures.colors import LUMA, match_colors
-from ..pictures.images import ImageError, Picture, fit, load_image
-from ..pictures.pyramid import fewest_levels, levels_with_room, resolve_levels
+from ..pictures.images import Picture, fit, load_image
 from ..published.presets import presets
 from ..settings import INITS, ROOTS
 from ..targets.blending import blend_styles
 from ..targets.extraction import extract_style
+from ..targets.levels import fewest_levels, levels_with_room, resolve_levels
 from ..targets.regions import RegionalStyle, regional_style
-from ..targets.style_files import load_style, read_style_info
+from ..targets.style_files import read_style_info
 from ..targets.targets import StyleTarget, check_network
 from .options import NO_CONTENT
 
@@ -45,7 +46,7 @@ class Inputs:
     """Of the style, to be saved with it."""
 
 
-def load_inputs(options: argparse.Namespace, device: torch.device, canvas: Canvas = WHOLE) -> Inputs:
+def load_inputs(options: argparse.Namespace, device: torch.device, place: Layout = WHOLE) -> Inputs:
     """All that the options name, once it is sure that it goes together.
 
     In strips, masks and saved styles are read by each process, pictures by process 0.
@@ -59,41 +60,41 @@ def load_inputs(options: argparse.Namespace, device: torch.device, canvas: Canva
     start: str | Tensor = options.init
     if start not in INITS:
         try:
-            start = _load(start, canvas).pixels
+            start = _load(start, place).pixels
         except ImageError as problem:
             raise ImageError(f"--init: expected {', '.join(INITS)} or a picture file: {problem}") from problem
-    content = None if options.content == NO_CONTENT else _load(options.content, canvas, options.size or None)
+    content = None if options.content == NO_CONTENT else _load(options.content, place, options.size or None)
     shape = None
     if content is not None:
-        shape = canvas.size(content.pixels)
+        shape = place.size(content.pixels)
         options.size = max(shape) if callable(options.size) else options.size
     elif isinstance(start, Tensor):
-        shape = canvas.size(start)
+        shape = place.size(start)
     pictures = []
     for path in options.style:
-        pixels = _load_opaque(path, "style", canvas)
-        whole = canvas.size(pixels)
+        pixels = _load_opaque(path, "style", place)
+        whole = place.size(pixels)
         shape = whole if shape is None else shape
         height, width = _style_size(options, whole, shape)
         log.debug("style %r: %d x %d", path, width, height)
-        pixels = canvas.resize(pixels, whole, (height, width))
+        pixels = place.resize(pixels, whole, (height, width))
         pictures.append(_recolored(pixels, content.pixels, options.match_colors) if options.match_colors else pixels)
     loaded = [_load_style(path, options, device) for path in options.load_style]
     shape = loaded[0].size if shape is None else shape
     height, width = _result_size(options, shape)
-    thumbnail = _thumbnail(pictures[0], canvas) if pictures and options.save_style is not None else None
+    thumbnail = _thumbnail(pictures[0], place) if pictures and options.save_style is not None else None
     if options.save_style is not None and not pictures:
         thumbnail = read_style_info(options.load_style[0]).thumbnail
     masks = [_load_mask(path) for path in options.style_mask]
     inputs = Inputs(content, pictures, loaded, masks, start, (height, width), thumbnail)
-    _check_sizes(options, inputs, canvas)
-    canvas.check_count(inputs.size)
-    canvas.agree({path: digest(mask) for path, mask in zip(options.style_mask, masks, strict=True)})
+    _check_sizes(options, inputs, place)
+    place.check_count(inputs.size)
+    place.agree({path: digest(mask) for path, mask in zip(options.style_mask, masks, strict=True)})
     return inputs
 
 
 def make_style(
-    net: VGG19, given: Inputs, options: argparse.Namespace, canvas: Canvas = WHOLE
+    net: VGG19, given: Inputs, options: argparse.Namespace, place: Layout = WHOLE
 ) -> StyleTarget | RegionalStyle | None:
     """The style of the run: regions, a blend, or the plain average, in which each picture and saved style counts as one.
 
@@ -105,7 +106,7 @@ def make_style(
     how = {"layers": options.style_layers, "levels": options.levels, "normalize": options.normalize}
     # a painting's own edges do not meet
     how["padding"] = "replicate" if options.padding == "circular" else options.padding or "zero"
-    how |= {"tile": options.tile, "memory": options.memory, "canvas": canvas}
+    how |= {"tile": options.tile, "memory": options.memory, "place": place}
     if not (given.masks or options.blend or given.loaded):
         return extract_style(net, given.pictures, **how) if given.pictures else None
     styles = [extract_style(net, pixels, **how) for pixels in given.pictures] + given.loaded
@@ -130,22 +131,22 @@ def _style_size(options: argparse.Namespace, size: tuple[int, int], shape: tuple
     return fit(size[1], size[0], max(1, round(max(result) * options.style_scale)))[::-1]
 
 
-def _load(path: str, canvas: Canvas, size=None) -> Picture:
-    return load_image(path, size) if canvas is WHOLE else load_strip(path, canvas, size)
+def _load(path: str, place: Layout, size=None) -> Picture:
+    return load_image(path, size) if place is WHOLE else load_strip(path, place, size)
 
 
-def _thumbnail(picture: Tensor, canvas: Canvas) -> Tensor:
+def _thumbnail(picture: Tensor, place: Layout) -> Tensor:
     """What a saved style shows of itself; in strips, on process 0."""
-    if canvas is WHOLE:
+    if place is WHOLE:
         return picture
-    whole = canvas.size(picture)
+    whole = place.size(picture)
     small = fit(whole[1], whole[0], 256)[::-1]
-    return collect(canvas.resize(picture, whole, small), small, canvas)
+    return collect(place.resize(picture, whole, small), small, place)
 
 
-def _load_opaque(path: str, kind: str, canvas: Canvas = WHOLE) -> Tensor:
-    picture = _load(path, canvas)
-    if picture.alpha is not None and canvas.any(bool((picture.alpha < 1).any())):
+def _load_opaque(path: str, kind: str, place: Layout = WHOLE) -> Tensor:
+    picture = _load(path, place)
+    if picture.alpha is not None and place.any(bool((picture.alpha < 1).any())):
         log.warning("%s %r: its transparency is ignored, the colours underneath count", kind, path)
     return picture.pixels
 
@@ -154,7 +155,7 @@ def _load_mask(path: str) -> Tensor:
     """(1, H, W): the luminance of a picture."""
     pixels = _load_opaque(path, "style mask")
     if not pixels.any():  # regional_style says so too, but only once the network is there
-        raise ValueError(f"--style-mask: {path!r} is black everywhere; paint the region of its style white")
+        raise InputError(f"--style-mask: {path!r} is black everywhere; paint the region of its style white")
     return torch.einsum("nchw,c->nhw", pixels, pixels.new_tensor(LUMA))
 
 
@@ -165,10 +166,10 @@ def _recolored(pixels: Tensor, content: Tensor, method: str) -> Tensor:
 
 
 def _load_style(path: str, options: argparse.Namespace, device: torch.device) -> StyleTarget:
-    style = load_style(path, device=device)
+    style = StyleTarget.load(path, device=device)
     if style.normalize != options.normalize:
         flag = "--normalize" if style.normalize else "--no-normalize"
-        raise ValueError(f"--load-style: {path!r} was saved with {flag}, which holds for a whole run; give {flag}")
+        raise InputError(f"--load-style: {path!r} was saved with {flag}, which holds for a whole run; give {flag}")
     if style.automatic and options.levels != "auto":  # such a style gives as many as are wanted, up to what it has
         style = replace(style, grams=style.grams[: options.levels])
     if options.match_colors:
@@ -176,15 +177,15 @@ def _load_style(path: str, options: argparse.Namespace, device: torch.device) ->
     return style
 
 
-def _check_sizes(options: argparse.Namespace, given: Inputs, canvas: Canvas) -> None:
+def _check_sizes(options: argparse.Namespace, given: Inputs, place: Layout) -> None:
     """That each picture is large enough for the layers, levels and tiles, and that the steps suffice for the levels."""
     chosen = [] if given.content is None else [("content", options.content, given.content.pixels)]
     chosen += [("style", path, pixels) for path, pixels in zip(options.style, given.pictures, strict=True)]
     counts, layers = [], []
     for kind, path, pixels in chosen:
         names, what = getattr(options, f"{kind}_layers"), f"{kind} {path!r}"
-        canvas.check(pixels, names, what)
-        count = resolve_levels(options.levels, canvas.size(pixels), names, what)
+        place.check(pixels, names, what)
+        count = resolve_levels(options.levels, place.size(pixels), names, what)
         counts.append((count, what, options.levels == "auto"))
         layers += names
     for path, style in zip(options.load_style, given.loaded, strict=True):
@@ -205,10 +206,10 @@ def _common_levels(options: argparse.Namespace, counts: list[tuple[int, str, boo
     which = next(what for count, what, _ in counts if count == fewest)
     if misfit is not None:
         count, what, _ = counts[misfit]
-        raise ValueError(
+        raise InputError(
             f"--levels: {what} has {count} and {which} has {fewest}, but all must have the same number; give the "
             "number of the saved style, or save it again with another"
         )
     if options.levels not in ("auto", fewest):
-        raise ValueError(f"--levels: {which} was saved with {fewest}, got {options.levels}; give {fewest} or auto")
+        raise InputError(f"--levels: {which} was saved with {fewest}, got {options.levels}; give {fewest} or auto")
     return fewest

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from ..passes.memory import free_memory, is_out_of_memory
+from ..errors import InputError, is_out_of_memory
+from ..passes.memory import free_memory
 from .console import INTERRUPTED, complain, tell
 from .jobs import Job, begin, folder_for, launch, summary, work
 from .option_checks import check_options
@@ -40,12 +41,12 @@ def paint_many(
             that cannot be.
     """
     if options.save_style is not None:
-        raise ValueError("--save-style: expected one CONTENT, got many; keep the style by a run of one picture")
+        raise InputError("--save-style: expected one CONTENT, got many; keep the style by a run of one picture")
     if options.checkpoint is not None and not os.path.isdir(options.checkpoint):
-        raise ValueError(f"--checkpoint: expected a folder for many pictures, got {options.checkpoint!r}; give one")
+        raise InputError(f"--checkpoint: expected a folder for many pictures, got {options.checkpoint!r}; give one")
     for path in (*options.style, *options.load_style, *options.style_mask):
         if not os.path.isfile(path):  # or each picture would fail by it
-            raise ValueError(f"STYLE: expected a file, got {path!r}, which is none; check the path")
+            raise InputError(f"STYLE: expected a file, got {path!r}, which is none; check the path")
     check_options(_one_of(options, jobs[0]))
     if run is not None:
         return _work(options, jobs, paint, run)

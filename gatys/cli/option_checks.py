@@ -7,6 +7,7 @@ import math
 import os
 from pathlib import Path
 
+from ..errors import InputError
 from ..settings import STYLE_SUFFIX
 from .options import NO_CONTENT
 
@@ -15,72 +16,72 @@ def check_options(options: argparse.Namespace) -> None:
     """Raise ValueError where options do not go together; no file is opened."""
     styles, no_content = [*options.style, *options.load_style], options.content == NO_CONTENT
     if not styles and options.style_weight:
-        raise ValueError(
+        raise InputError(
             "STYLE: expected at least one picture, got none; give one, or --style-weight 0 to reconstruct CONTENT"
         )
     if no_content and (not styles or options.init == "content"):
-        raise ValueError(
+        raise InputError(
             f"CONTENT: expected a picture for --init content or --style-weight 0, got {NO_CONTENT!r}; give one"
         )
     weights = (options.content_weight, options.style_weight, options.tv_weight)
     if not any(weights[no_content:]):
-        raise ValueError(
+        raise InputError(
             "--content-weight, --style-weight, --tv-weight: expected one above 0, got 0 for all that apply"
         )
     _check_styles(options, styles)
     for option, given in (("--match-colors", options.match_colors), ("--keep-luminance", options.keep_luminance)):
         if given and no_content:
-            raise ValueError(
+            raise InputError(
                 f"{option}: expected a CONTENT picture, whose colours it takes, got {NO_CONTENT!r}; give one"
             )
     if options.match_colors and not options.style:
-        raise ValueError("--match-colors: expected a STYLE picture, whose colours it changes, got none; give one")
+        raise InputError("--match-colors: expected a STYLE picture, whose colours it changes, got none; give one")
     inputs = (options.content, *options.style, *options.style_mask)
     if options.out is not None and any(_same_file(options.out, path) for path in inputs):
-        raise ValueError(f"--out: {options.out!r} is also an input, which would be lost; give another path")
+        raise InputError(f"--out: {options.out!r} is also an input, which would be lost; give another path")
     _check_save_style(options, styles)
     _check_checkpoint(options, [*inputs, *options.load_style, options.weights, options.out, options.save_style])
 
 
 def _check_styles(options: argparse.Namespace, styles: list[str]) -> None:
     if options.blend and options.style_mask:
-        raise ValueError(
+        raise InputError(
             "--blend, --style-mask: styles are mixed everywhere or have a region each; give one of the two"
         )
     for option, given in (("--blend", options.blend), ("--style-mask", options.style_mask)):
         if given and len(given) != len(styles):
-            raise ValueError(
+            raise InputError(
                 f"{option}: expected one for each of the {len(styles)} styles {', '.join(map(repr, styles))}, got "
                 f"{len(given)}; repeat {option} once for each, in this order"
             )
     if options.blend and math.fsum(options.blend) <= 0:  # blend_styles says so too, but only once the network is there
         got = ", ".join(f"{weight:g}" for weight in options.blend)
-        raise ValueError(f"--blend: expected weights that sum to more than 0, got {got}; raise one of them")
+        raise InputError(f"--blend: expected weights that sum to more than 0, got {got}; raise one of them")
     if options.propagation is not None and not options.style_mask:
-        raise ValueError("--propagation: expected a --style-mask that it is for, got none; give one for each style")
+        raise InputError("--propagation: expected a --style-mask that it is for, got none; give one for each style")
 
 
 def _check_save_style(options: argparse.Namespace, styles: list[str]) -> None:
     """That `--save-style` will be able to write its file, as far as can be seen before the style is there."""
     if options.save_style is None:
         if options.overwrite_style:
-            raise ValueError("--overwrite-style: expected --save-style FILE with it, got none; give it, or neither")
+            raise InputError("--overwrite-style: expected --save-style FILE with it, got none; give it, or neither")
         return
     path, name = Path(options.save_style), repr(options.save_style)
     if not styles:
-        raise ValueError("--save-style: expected a STYLE or --load-style to save, got none; give one")
+        raise InputError("--save-style: expected a STYLE or --load-style to save, got none; give one")
     if options.style_mask:
-        raise ValueError(
+        raise InputError(
             "--save-style: a file holds one style, without regions; leave out --style-mask or --save-style"
         )
     if path.suffix.lower() != STYLE_SUFFIX:
-        raise ValueError(f"--save-style: {name} has the suffix {path.suffix!r}; give it {STYLE_SUFFIX}")
+        raise InputError(f"--save-style: {name} has the suffix {path.suffix!r}; give it {STYLE_SUFFIX}")
     if not _can_hold(path):
-        raise ValueError(f"--save-style: {name} is a folder, or in none that can be written to; give a file's path")
+        raise InputError(f"--save-style: {name} is a folder, or in none that can be written to; give a file's path")
     if _same_file(path, options.weights):
-        raise ValueError(f"--save-style: {name} is also the --weights file, which would be lost; give another path")
+        raise InputError(f"--save-style: {name} is also the --weights file, which would be lost; give another path")
     if os.path.lexists(path) and not options.overwrite_style:
-        raise ValueError(f"--save-style: {name} exists already; give another path, or --overwrite-style too")
+        raise InputError(f"--save-style: {name} exists already; give another path, or --overwrite-style too")
 
 
 def _check_checkpoint(options: argparse.Namespace, others: list[str | None]) -> None:
@@ -88,10 +89,10 @@ def _check_checkpoint(options: argparse.Namespace, others: list[str | None]) -> 
         return
     path, name = Path(options.checkpoint), repr(options.checkpoint)
     if not _can_hold(path):
-        raise ValueError(f"--checkpoint: {name} is a folder, or in none that can be written to; give a file's path")
+        raise InputError(f"--checkpoint: {name} is a folder, or in none that can be written to; give a file's path")
     for other in filter(None, others):
         if _same_file(path, other) or os.path.abspath(path) == os.path.abspath(other):
-            raise ValueError(f"--checkpoint: {name} is also another file of this run; give a path of its own")
+            raise InputError(f"--checkpoint: {name} is also another file of this run; give a path of its own")
 
 
 def _can_hold(path: Path) -> bool:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..descent.schedule import parse_steps
+from ..errors import InputError
 from ..network.layers import CONTENT_LAYERS, STYLE_LAYERS, parse_layers
 from ..settings import (
     CONTENT_WEIGHT,
@@ -90,7 +91,7 @@ _AT_LEAST_0 = _number(" of at least 0", lambda value: value >= 0)
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:
-        raise ValueError(f"{message.removeprefix('argument ')}; --help lists what can be given")
+        raise InputError(f"{message.removeprefix('argument ')}; --help lists what can be given")
 
 
 DEFAULTS: Mapping[str, Any] = MappingProxyType(

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..errors import WeightsError
 from ..network.found_files import PAPER_FILE, hub_folder
 from ..published.preset import Preset
 from ..published.presets import presets, weights_from
@@ -61,7 +62,7 @@ def find_weights(preset: Preset) -> str:
     if found is None and preset.weights == PAPER_FILE:
         return "paper"
     if found is None:
-        raise FileNotFoundError(
+        raise WeightsError(
             f"--preset {preset.name} needs {preset.weights}, which is neither in the current folder nor in "
             f"{kept}; fetch it from {weights_from(preset.weights)}, or give --weights another file, paper, imagenet or "
             "untrained"

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ..network.vgg import VGG19
-from ..passes.layout import Canvas
+from ..passes.layout import Layout
 from .inputs import Inputs, make_style
 
 
@@ -26,8 +26,8 @@ class Studio:
             self._net = self._load(options, device)
         return self._net
 
-    def style(self, net: VGG19, given: Inputs, options: argparse.Namespace, canvas: Canvas) -> Any:
+    def style(self, net: VGG19, given: Inputs, options: argparse.Namespace, place: Layout) -> Any:
         sizes = [tuple(pixels.shape) for pixels in given.pictures]
         if self._made[0] != sizes or options.match_colors or given.masks:
-            self._made = sizes, make_style(net, given, options, canvas)
+            self._made = sizes, make_style(net, given, options, place)
         return self._made[1]

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..passes.memory import OutOfMemory
+from ..errors import OutOfMemory
 from .protocol import Add, Unit, here
 from .state import State, count, number, read_count, read_finite, read_number, read_picture
 

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..errors import CheckpointError, InputError
 from ..passes.plan import Plan
 from ..passes.precision import dtype_name
 from .identity import differences, digest
@@ -32,10 +33,6 @@ FORMAT = "gatys run 1"
 SUFFIX = ".safetensors"
 _DTYPES = (None, "float64", "float32", "bfloat16", "float16")
 _TERMS = ("total", "content", "style", "tv")
-
-
-class CheckpointError(ValueError, OSError):
-    """A state that cannot be read or written, or is that of another run; OSError too, as for any missing folder."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,7 @@ class Checkpoint:
 
     def __init__(self, path: Path | str, every: float, run: Mapping[str, str], schedule: Sequence[int]):
         if isinstance(every, bool) or not 0 <= every < float("inf"):
-            raise ValueError(f"checkpoint_every: expected a finite number of seconds of at least 0, got {every!r}")
+            raise InputError(f"checkpoint_every: expected a finite number of seconds of at least 0, got {every!r}")
         self.path = Path(path)
         if self.path.is_dir():
             self.path /= digest(run) + SUFFIX

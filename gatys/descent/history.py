@@ -13,7 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .protocol import Add, inner, largest
+from ..errors import InputError
+from ..objective.losses import largest
+from .protocol import Add, inner
 from .state import State, count, read_count, read_finite, read_tensor
 
 
@@ -107,7 +109,7 @@ class History:
         k = read_count(state, "pairs")
         slots = read_tensor(state, "slots", (k,), torch.long).tolist()
         if len(set(slots)) < k or not set(slots) <= set(range(self._size)):
-            raise ValueError(f"state: expected 'slots' to be different ones of {self._size}, got {slots}")
+            raise InputError(f"state: expected 'slots' to be different ones of {self._size}, got {slots}")
         for index, slot in enumerate(slots):
             self._rows.restore(state, index, slot)
         self._products = read_finite(state, "products", (2, k, k), torch.float64).numpy().copy()

@@ -11,16 +11,17 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..errors import InputError, is_out_of_memory
 from ..network.vgg import VGG19
 from ..objective.evaluation import Bounded
-from ..objective.objective import TEMPORAL_WEIGHT, Objective
+from ..objective.objective import Objective
 from ..objective.terms import TemporalTarget
-from ..passes.layout import WHOLE, Canvas
-from ..passes.memory import is_out_of_memory, release
+from ..passes.layout import WHOLE, Layout
+from ..passes.memory import release
 from ..passes.plan import HALF_ABOVE, Plan, make_plan, outlook
 from ..passes.precision import choose
-from ..pictures.pyramid import level_size
-from ..settings import CONTENT_WEIGHT, LEARNING_RATES, OPTIMIZERS, STEPS, STYLE_WEIGHT, TV_WEIGHT
+from ..settings import CONTENT_WEIGHT, LEARNING_RATES, OPTIMIZERS, STEPS, STYLE_WEIGHT, TEMPORAL_WEIGHT, TV_WEIGHT
+from ..targets.levels import level_size
 from ..targets.regions import RegionalStyle
 from ..targets.targets import ContentTarget, StyleTarget, common_levels, fit_levels
 from .adam import Adam
@@ -77,7 +78,7 @@ def optimize(
     checkpoint: Path | str | None = None,
     checkpoint_every: float = 60.0,
     callback: Callable[[Progress], None] | None = None,
-    canvas: Canvas = WHOLE,
+    place: Layout = WHOLE,
 ) -> Result:
     """Descend from a starting picture to one that has the content's features and the style's Gram matrices.
 
@@ -119,7 +120,7 @@ def optimize(
         checkpoint_every: seconds between two states at least; one is also written when the run ends early, however.
         callback: called after each evaluation with a `Progress`. An exception from it ends the run and is passed
             on; StopIteration ends it early and the best picture so far is returned.
-        canvas: where the pictures lie. In strips, all processes call this at the same time with the same options, each
+        place: where the pictures lie. In strips, all processes call this at the same time with the same options, each
             with its rows of `content` and `init`, and get its rows of the result, and the same history.
 
     Returns:
@@ -135,17 +136,17 @@ def optimize(
     """
     common_levels(content, style)  # says so where there is no target
     if optimizer not in OPTIMIZERS:
-        raise ValueError(f"optimizer: expected one of {', '.join(OPTIMIZERS)}, got {optimizer!r}")
+        raise InputError(f"optimizer: expected one of {', '.join(OPTIMIZERS)}, got {optimizer!r}")
     rate = LEARNING_RATES[optimizer] if learning_rate is None else learning_rate
     if not 0 < rate < float("inf"):
-        raise ValueError(f"learning_rate: expected a finite number above 0, got {learning_rate!r}")
+        raise InputError(f"learning_rate: expected a finite number above 0, got {learning_rate!r}")
     if isinstance(history_size, bool) or not isinstance(history_size, int) or history_size < 1:
-        raise ValueError(f"history_size: expected a whole number of at least 1, got {history_size!r}")
+        raise InputError(f"history_size: expected a whole number of at least 1, got {history_size!r}")
     if isinstance(tile, str) and tile != "auto":
-        raise ValueError(f"tile: expected 'auto', None or a whole number of pixels, got {tile!r}")
-    full = full_size(content, style, init, size, canvas)
+        raise InputError(f"tile: expected 'auto', None or a whole number of pixels, got {tile!r}")
+    full = full_size(content, style, init, size, place)
     levels = fit_levels(content, style, full)
-    start = starting_picture(net, content, init, full, seed, canvas)
+    start = starting_picture(net, content, init, full, seed, place)
     from_noise = not isinstance(init, Tensor) and (init in ("noise", "mean") or content is None)
     schedule = split_steps(steps, levels, ratio=FROM_NOISE if from_noise else 1.0)
     weights = {
@@ -159,11 +160,11 @@ def optimize(
     device, dtype = net.mean.device, choose(precision, net)
     given = {"filters": net.tag.fingerprint, "pooling": net.tag.pooling, "size": full, "seed": seed, "padding": padding}
     given |= {"steps": schedule, "optimizer": optimizer, "learning_rate": rate, "history_size": history_size}
-    canvas.agree(given | weights | {"precision": dtype, "checkpoint": checkpoint is not None})
+    place.agree(given | weights | {"precision": dtype, "checkpoint": checkpoint is not None})
 
     def plan_for(level: int, objective: Objective) -> Plan:
         return make_plan(
-            canvas.extent(sizes[level], objective.layers, objective.padding),
+            place.extent(sizes[level], objective.layers, objective.padding),
             objective.layers,
             device=device,
             optimizer=optimizer,
@@ -180,8 +181,8 @@ def optimize(
     if checkpoint is not None:
         given = {"content": content, "style": style, "temporal": temporal, "start": start, "from_noise": from_noise}
         how = {"steps": schedule, "optimizer": optimizer, "learning_rate": rate, "history_size": history_size}
-        run = identify(net, **given, **how, **weights, padding=padding, precision=str(dtype), look=canvas.look)
-        keeper = canvas.keeper(lambda: Checkpoint(checkpoint, checkpoint_every, run, schedule), sizes)
+        run = identify(net, **given, **how, **weights, padding=padding, precision=str(dtype), look=place.look)
+        keeper = place.keeper(lambda: Checkpoint(checkpoint, checkpoint_every, run, schedule), sizes)
         before = keeper.read()
     history: list[Record] = [] if before is None else list(before.history)
     notes: list[str] = [] if before is None else list(before.notes)
@@ -208,7 +209,7 @@ def optimize(
                 temporal=temporal,
                 level=level,
                 padding=padding,
-                canvas=canvas,
+                place=place,
                 tv_rounding=TV_ROUNDING,
                 **weights,
             )
@@ -216,10 +217,10 @@ def optimize(
                 plans = [plan_for(each, objective) for each in range(levels)]
                 log.info("plan: %s", outlook(plans, schedule, dtype))
             evaluate = Bounded(objective, plan_for(level, objective), graphs=graphs)
-            picture = begin(start, picture, sizes, level, canvas, detail=not from_noise)
+            picture = begin(start, picture, sizes, level, place, detail=not from_noise)
             half = math.prod(sizes[level]) > HALF_ABOVE
             rounded = tv_form == "absolute" and tv_weight > 0
-            descent = _descent(picture, optimizer, rate, evaluate.plan, canvas, half=half, rounded=rounded)
+            descent = _descent(picture, optimizer, rate, evaluate.plan, place, half=half, rounded=rounded)
             if before is not None:
                 evaluate.plan = before.way.again(evaluate.plan)
                 with keeper.trusted():
@@ -234,7 +235,7 @@ def optimize(
                 record = Record(len(history) + 1, level, **terms.sums(), layers=terms.layer_sums())
                 history.append(record)
                 told = torch.stack([terms.smooth, terms.total], dim=1) if rounded else terms.total
-                descent, happened = _tell(descent, told, gradient, canvas)
+                descent, happened = _tell(descent, told, gradient, place)
                 del terms, told, gradient
                 if descent.setbacks > seen and not any(note.endswith(SETBACK) for note in notes):
                     happened.append(SETBACK)
@@ -247,14 +248,14 @@ def optimize(
                 progress = Progress(
                     record.step, sum(schedule), level, record, tuple(schedule), lambda d=descent: d.best
                 )
-                if canvas.any(_asks_to_stop(callback, progress)):
+                if place.any(_asks_to_stop(callback, progress)):
                     stopped = len(history) < sum(schedule)
                     break
             picture, dtype = descent.best, evaluate.plan.dtype  # what has left the range would do so again
             if stopped:
                 break
     except BaseException:
-        if between is not None and canvas is WHOLE:  # the others may be gone
+        if between is not None and place is WHOLE:  # the others may be gone
             keeper.keep(moment())
         raise
     notes += [f"step {len(history)}: {what}" for what in _too_short(optimizer, rate, schedule) or _standstill(history)]
@@ -264,7 +265,7 @@ def optimize(
     if notes:
         log.warning("%s%s", notes[0], f" (and {len(notes) - 1} more such events)" if len(notes) > 1 else "")
     path = None if keeper is None else keeper.path
-    return Result(canvas.resize(picture, sizes[history[-1].level], full), tuple(history), tuple(notes), path)
+    return Result(place.resize(picture, sizes[history[-1].level], full), tuple(history), tuple(notes), path)
 
 
 def _standstill(history: Sequence[Record]) -> list[str]:
@@ -297,19 +298,19 @@ def _asks_to_stop(callback: Callable[[Progress], None] | None, progress: Progres
 
 
 def _descent(
-    picture: Tensor, optimizer: str, rate: float, plan: Plan, canvas: Canvas, *, half: bool, rounded: bool
+    picture: Tensor, optimizer: str, rate: float, plan: Plan, place: Layout, *, half: bool, rounded: bool
 ) -> Descent:
     """The descent of all pictures; `rounded` says whether it goes by another loss than the pictures are kept by."""
     if optimizer == "adam":
-        make = partial(Adam, learning_rate=rate, add=canvas.add)
+        make = partial(Adam, learning_rate=rate, add=place.add)
     else:
         how = {"history_device": plan.history_device, "history_dtype": torch.float16 if half else None}
-        how |= {"history_size": canvas.least(plan.history_size), "add": canvas.add}
+        how |= {"history_size": place.least(plan.history_size), "add": place.add}
         make = partial(LBFGS, first_step=0.02 * rate, **how)
     return Batch(picture, partial(Kept, make=make) if rounded else make)
 
 
-def _tell(descent: Descent, loss: Tensor, gradient: Tensor, canvas: Canvas) -> tuple[Descent, list[str]]:
+def _tell(descent: Descent, loss: Tensor, gradient: Tensor, place: Layout) -> tuple[Descent, list[str]]:
     """Tell the descent; if memory runs out in it, one that goes on from the best picture and remembers less.
 
     In strips that ends the run, since the other processes are in the midst of it.
@@ -318,7 +319,7 @@ def _tell(descent: Descent, loss: Tensor, gradient: Tensor, canvas: Canvas) -> t
         descent.tell(loss, gradient)
         return descent, []
     except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error) or canvas is not WHOLE:
+        if not is_out_of_memory(error) or place is not WHOLE:
             raise
     descent = descent.lighter()
     release(gradient.device)

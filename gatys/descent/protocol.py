@@ -14,6 +14,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ..objective.losses import largest
 from .state import State, number, read_number
 
 
@@ -58,11 +59,6 @@ def here(value: Tensor) -> Tensor:
 
 def inner(a: Tensor, b: Tensor) -> Tensor:
     return torch.dot(a.flatten(), b.flatten())
-
-
-def largest(values: Tensor) -> Tensor:
-    """The largest absolute value, 0 of none. Of several processes the sum of theirs does as well for a scale."""
-    return values.abs().amax() if values.numel() else values.new_zeros(())
 
 
 class Unit:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ..errors import InputError
+
 FROM_NOISE = 2.0
 """How many times the steps of a level the next coarser one gets where the start is noise."""
 
@@ -22,7 +24,7 @@ def split_steps(steps: int | Sequence[int], levels: int, *, ratio: float = 1.0) 
     """
     if isinstance(steps, int) and not isinstance(steps, bool):
         if steps < levels:
-            raise ValueError(f"steps: expected at least 1 for each of {levels} levels, got {steps}")
+            raise InputError(f"steps: expected at least 1 for each of {levels} levels, got {steps}")
         split: list[int] = []
         for level in range(levels):
             left, coarser = steps - sum(split), levels - 1 - level
@@ -33,7 +35,7 @@ def split_steps(steps: int | Sequence[int], levels: int, *, ratio: float = 1.0) 
         given = list(steps)
         if len(given) == levels and all(isinstance(n, int) and n >= 1 for n in given):
             return given
-    raise ValueError(f"steps: expected a whole number or one of at least 1 for each of {levels} levels, got {steps!r}")
+    raise InputError(f"steps: expected a whole number or one of at least 1 for each of {levels} levels, got {steps!r}")
 
 
 def parse_steps(text: str, what: str = "") -> int | list[int]:
@@ -48,5 +50,5 @@ def parse_steps(text: str, what: str = "") -> int | list[int]:
         steps = [0]
     if min(steps) < 1:
         wanted = "expected a whole number of at least 1, or one for each level, such as 20,40,80"
-        raise ValueError(f"{what}: {wanted}, got {text!r}".removeprefix(": "))
+        raise InputError(f"{what}: {wanted}, got {text!r}".removeprefix(": "))
     return steps if len(steps) > 1 else steps[0]

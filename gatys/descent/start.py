@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from ..errors import InputError
 from ..network.vgg import VGG19
-from ..passes.layout import Canvas
+from ..passes.layout import Layout
 from ..settings import INITS
 from ..targets.regions import RegionalStyle
 from ..targets.targets import ContentTarget, StyleTarget
@@ -52,7 +53,7 @@ def begin(
     coarser: Tensor | None,
     sizes: Sequence[tuple[int, int]],
     level: int,
-    canvas: Canvas,
+    place: Layout,
     *,
     detail: bool,
 ) -> Tensor:
@@ -61,14 +62,14 @@ def begin(
     With `detail`, what the coarser level changed is enlarged and added to the starting picture of this size, so that
     details too small for the coarser level are still there to be painted.
     """
-    here = canvas.resize(start, sizes[0], sizes[level])
+    here = place.resize(start, sizes[0], sizes[level])
     if coarser is None:
         return here
-    enlarged = canvas.resize(coarser, sizes[level + 1], sizes[level])
+    enlarged = place.resize(coarser, sizes[level + 1], sizes[level])
     if not detail:
         return enlarged
-    before = canvas.resize(start, sizes[0], sizes[level + 1])
-    return (here + enlarged - canvas.resize(before, sizes[level + 1], sizes[level])).clamp(0, 1)
+    before = place.resize(start, sizes[0], sizes[level + 1])
+    return (here + enlarged - place.resize(before, sizes[level + 1], sizes[level])).clamp(0, 1)
 
 
 def full_size(
@@ -76,18 +77,18 @@ def full_size(
     style: StyleTarget | RegionalStyle | None,
     init: str | Tensor,
     size: tuple[int, int] | None,
-    canvas: Canvas,
+    place: Layout,
 ) -> tuple[int, int]:
     """(height, width) of the result: the content's; or else what is asked for, the starting picture's, or the style's."""
     if content is not None:
         if size is not None and tuple(size) != content.size:
-            raise ValueError(
+            raise InputError(
                 f"size: the content target is {content.size} (height, width), got {tuple(size)}; leave size out"
             )
         return content.size
     if size is not None:
         return tuple(size)
-    return canvas.size(init) if isinstance(init, Tensor) else style.size
+    return place.size(init) if isinstance(init, Tensor) else style.size
 
 
 def starting_picture(
@@ -96,25 +97,25 @@ def starting_picture(
     init: str | Tensor,
     full: tuple[int, int],
     seed: int,
-    canvas: Canvas,
+    place: Layout,
 ) -> Tensor:
     """(N, 3, H, W) at full size, of which the rows here, on the network's device."""
     count = 1 if content is None else content.image.shape[0]
     if isinstance(init, Tensor):
-        canvas.check(init, (), "init")
+        place.check(init, (), "init")
         if content is not None and init.shape[0] not in (1, count):
-            raise ValueError(f"init: expected 1 or {count} pictures for {count} content pictures, got {init.shape[0]}")
+            raise InputError(f"init: expected 1 or {count} pictures for {count} content pictures, got {init.shape[0]}")
         count = max(count, init.shape[0])
-        image = canvas.resize(init.detach().clamp(0, 1), canvas.size(init), full).expand(count, -1, -1, -1)
+        image = place.resize(init.detach().clamp(0, 1), place.size(init), full).expand(count, -1, -1, -1)
     elif init not in INITS:
-        raise ValueError(f"init: expected {', '.join(INITS)} or a picture, got {init!r}")
+        raise InputError(f"init: expected {', '.join(INITS)} or a picture, got {init!r}")
     elif init == "noise" or (init == "auto" and content is None):
-        image = noise(count, full, seed, rows=canvas.rows(full))
+        image = noise(count, full, seed, rows=place.rows(full))
     elif init == "mean":
         mean, std = (t.view(1, 3, 1, 1).cpu() for t in (net.mean, net.std))
-        image = (mean + 0.001 * std * noise(count, full, seed, torch.randn, canvas.rows(full))).clamp_(0, 1)
+        image = (mean + 0.001 * std * noise(count, full, seed, torch.randn, place.rows(full))).clamp_(0, 1)
     elif content is None:
-        raise ValueError("init: 'content' needs a content target, and there is none; use 'noise' or a picture")
+        raise InputError("init: 'content' needs a content target, and there is none; use 'noise' or a picture")
     else:
         image = content.image
     return image.to(device=net.mean.device, dtype=net.mean.dtype).clone(memory_format=torch.contiguous_format)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from ..errors import InputError
+
 State = Mapping[str, Tensor]
 
 
@@ -28,11 +30,11 @@ def read_tensor(state: State, name: str, shape: tuple[int, ...], dtype: torch.dt
     """
     found = state.get(name)
     if found is None:
-        raise ValueError(f"state: expected a tensor {name!r}, got none")
+        raise InputError(f"state: expected a tensor {name!r}, got none")
     fits = found.is_floating_point() if dtype is None else found.dtype == dtype
     if not fits or tuple(found.shape) != tuple(shape):
         expected = f"{'floating point' if dtype is None else dtype} of shape {tuple(shape)}"
-        raise ValueError(f"state: expected {name!r} as {expected}, got {found.dtype} {tuple(found.shape)}")
+        raise InputError(f"state: expected {name!r} as {expected}, got {found.dtype} {tuple(found.shape)}")
     return found
 
 
@@ -40,7 +42,7 @@ def read_finite(state: State, name: str, shape: tuple[int, ...], dtype: torch.dt
     """As `read_tensor`; NaN and infinite values are refused, too."""
     found = read_tensor(state, name, shape, dtype)
     if not torch.isfinite(found).all():
-        raise ValueError(f"state: expected finite values in {name!r}, got NaN or infinite ones")
+        raise InputError(f"state: expected finite values in {name!r}, got NaN or infinite ones")
     return found
 
 
@@ -48,7 +50,7 @@ def read_picture(state: State, name: str, like: Tensor) -> Tensor:
     """Pictures in [0, 1] with the shape, dtype and device of `like`."""
     found = read_finite(state, name, like.shape, like.dtype).to(like.device)
     if found.numel() and (found.amin() < 0 or found.amax() > 1):
-        raise ValueError(f"state: expected {name!r} to lie in [0, 1], got {found.amin():g} to {found.amax():g}")
+        raise InputError(f"state: expected {name!r} to lie in [0, 1], got {found.amin():g} to {found.amax():g}")
     return found
 
 
@@ -56,7 +58,7 @@ def read_count(state: State, name: str, least: int = 0) -> int:
     """A whole number of at least `least`."""
     found = int(read_tensor(state, name, (), torch.long))
     if found < least:
-        raise ValueError(f"state: expected {name!r} to be at least {least}, got {found}")
+        raise InputError(f"state: expected {name!r} to be at least {least}, got {found}")
     return found
 
 

@@ -29,14 +29,14 @@ class StripKeeper:
     """As `Checkpoint`, for the rows of all processes, which call everything here at the same time.
 
     Args:
-        canvas: the processes.
+        place: the processes.
         make: the file, called on process 0.
         sizes: of each level.
     """
 
-    def __init__(self, canvas: Strips, make: Callable[[], Checkpoint], sizes: Sequence[Size]):
-        self._canvas, self._sizes = canvas, sizes
-        self._file = make() if canvas.rank == 0 else None
+    def __init__(self, place: Strips, make: Callable[[], Checkpoint], sizes: Sequence[Size]):
+        self._place, self._sizes = place, sizes
+        self._file = make() if place.rank == 0 else None
 
     @property
     def path(self) -> Path | None:
@@ -45,7 +45,7 @@ class StripKeeper:
 
     @property
     def due(self) -> bool:
-        return self._canvas.any(self._file is not None and self._file.due)
+        return self._place.any(self._file is not None and self._file.due)
 
     def keep(self, moment: Moment) -> list[str]:
         size = self._sizes[moment.level]
@@ -61,14 +61,14 @@ class StripKeeper:
             # tiles are planned anew, since strips may be others now
             way = None if found.way is None else replace(found.way, bytes=2**62)
             told = replace(found, tensors=numbers, way=way), pictures
-        told = self._canvas.team.tell_object(told)
+        told = self._place.team.tell_object(told)
         if told is None:
             return None
         moment, pictures = told
         size, rows = self._sizes[moment.level], {}
         for name, (shape, dtype) in pictures.items():
             read = None if found is None else lambda low, high, name=name: found.tensors[name][:, :, low:high]
-            rows[name] = self._canvas.deal(read, shape, size, dtype)
+            rows[name] = self._place.deal(read, shape, size, dtype)
         return replace(moment, tensors={**moment.tensors, **rows})
 
     def trusted(self) -> AbstractContextManager:
@@ -77,7 +77,7 @@ class StripKeeper:
     def _whole(self, tensor: Tensor, size: Size) -> Tensor:
         if tensor.ndim != 4:
             return tensor
-        tensor = tensor.to(self._canvas.team.device)
+        tensor = tensor.to(self._place.team.device)
         blocks = range(0, size[0], ROWS)
-        rows = [self._canvas.to_first(tensor, size, low, min(low + ROWS, size[0])).cpu() for low in blocks]
+        rows = [self._place.to_first(tensor, size, low, min(low + ROWS, size[0])).cpu() for low in blocks]
         return torch.cat(rows, dim=2)

@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..pictures.images import FORMATS, ImageError, load_image
+from ..errors import ImageError
+from ..pictures.images import FORMATS, load_image
 from ..pictures.replacing import replacing
 
 ROWS = 64

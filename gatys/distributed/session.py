@@ -13,7 +13,8 @@ import torch
 
 from ..cli.console import complain
 from ..cli.options import version
-from ..passes.layout import WHOLE, Canvas
+from ..errors import InputError
+from ..passes.layout import WHOLE, Layout
 from ..passes.memory import free_memory
 from .strips import Strips
 from .team import Team, is_lost, join, leave, own_device, started_together
@@ -30,7 +31,7 @@ class Crew:
         self.several = started_together(environment)
         self._team: Team | None = None
 
-    def meet(self, options: argparse.Namespace) -> Canvas:
+    def meet(self, options: argparse.Namespace) -> Layout:
         """Where the pictures will lie; several processes find each other, and `options` becomes what each has for itself.
 
         Raises:
@@ -39,7 +40,7 @@ class Crew:
         if not self.several:
             return WHOLE
         if options.match_colors:
-            raise ValueError(
+            raise InputError(
                 "--match-colors: expected one process, since it looks at all of CONTENT, got several; keep the style "
                 "by one process and --save-style, and give it here with --load-style"
             )

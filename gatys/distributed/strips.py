@@ -20,12 +20,13 @@ import torch
 from torch import Tensor
 
 from ..descent.checkpoint import Checkpoint
+from ..errors import InputError, is_out_of_memory
 from ..network.layers import LAYERS
-from ..network.vgg import check_image, check_size
-from ..passes.layout import Canvas, Done, Name, Size, Strip
-from ..passes.memory import is_out_of_memory
+from ..network.vgg import check_size
+from ..passes.layout import Done, Layout, Name, Size, Strip
 from ..passes.tiles import Tile, halo, tiles
-from ..pictures.pyramid import resize_columns, resize_rows, seen_rows
+from ..pictures.checks import check_picture
+from ..pictures.resampling import resize_columns, resize_rows, seen_rows
 from .checkpoint import StripKeeper
 from .team import Team
 
@@ -35,7 +36,7 @@ Run = tuple[int, int, int]
 """Rows that lie in one piece in one strip: the process that owns them, the first one's place there, and how many."""
 
 
-class Strips(Canvas):
+class Strips(Layout):
     """Pictures dealt to the processes of a team by rows.
 
     Args:
@@ -65,7 +66,7 @@ class Strips(Canvas):
     def check_count(self, size: Size) -> None:
         most = size[0] // ALIGNMENT
         if self.team.count > most:
-            raise ValueError(
+            raise InputError(
                 f"processes: a picture of {size[1]} x {size[0]} pixels has {most} strips of {ALIGNMENT} rows, too few for "
                 f"{self.team.count} processes; start at most {most}"
             )
@@ -89,12 +90,12 @@ class Strips(Canvas):
         check_size(size, layers, what)
         first, last = self.rows(size)
         if image.shape[-2] != last - first:
-            raise ValueError(
+            raise InputError(
                 f"{what}: expected rows {first} to {last} of the {size[0]} on process {self.rank}, got {image.shape[-2]} "
-                "rows; cut it by `rows` of the canvas"
+                "rows; cut it by `rows` of the layout"
             )
         if image.ndim != 4 or image.shape[-2]:
-            check_image(image, (), what)
+            check_picture(image, what)
 
     # pixels
 

@@ -18,6 +18,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from ..errors import InputError
+
 Name = TypeVar("Name", bound=Hashable)
 T = TypeVar("T")
 
@@ -117,7 +119,7 @@ class Team:
         self._reduce(apart, dist.ReduceOp.SUM)
         wrong = [name for name, count in zip(names, apart.tolist(), strict=True) if count]
         if wrong:
-            raise ValueError(
+            raise InputError(
                 f"{', '.join(wrong)}: expected the same on all {self.count} processes, got different ones; "
                 "start every process with the same files, options and versions"
             )
@@ -140,9 +142,9 @@ def own_device(name: str, environment: Mapping[str, str] = os.environ) -> torch.
     if name == "cpu":
         return torch.device("cpu")
     if name != "cuda":
-        raise ValueError(f"--device: expected auto, cuda or cpu for several processes, got {name!r}; give one of these")
+        raise InputError(f"--device: expected auto, cuda or cpu for several processes, got {name!r}; give one of these")
     if wanted > cards:
-        raise ValueError(
+        raise InputError(
             f"--device: expected a CUDA GPU for each of {wanted} processes of this machine, got {cards}; start fewer "
             "processes, or give --device cpu"
         )
@@ -172,7 +174,7 @@ def join(device: torch.device, seconds: Sequence[int] = (JOIN, WAIT)) -> Team:
     """
     backend = "nccl" if device.type == "cuda" else "gloo"
     if not dist.is_available() or not dist.is_backend_available(backend):
-        raise ValueError(
+        raise InputError(
             f"--device: this PyTorch has no {backend}, which processes on {device.type} need; "
             "give another device, or start one process"
         )
@@ -185,7 +187,7 @@ def join(device: torch.device, seconds: Sequence[int] = (JOIN, WAIT)) -> Team:
         )
     except (RuntimeError, ValueError, OSError) as problem:
         first = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
-        raise ValueError(
+        raise InputError(
             f"processes: expected {os.environ['WORLD_SIZE']} that find each other within {seconds[0]} seconds, and "
             f"they did not ({first}); start them by torchrun, and check its rendezvous address"
         ) from problem

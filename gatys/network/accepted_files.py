@@ -12,7 +12,3 @@ ACCEPTED_FILES = (
 )
 MAX_BYTES = 2 << 30
 """Of a file; the whole of VGG-19 with its classifier takes 0.5 GiB, in float64 1.1 GiB."""
-
-
-class WeightsError(RuntimeError, OSError):
-    """Weights that cannot be had or are not VGG's; OSError too, as for any missing file or failed download."""

@@ -23,26 +23,14 @@ from urllib.parse import urlsplit
 
 from safetensors import SafetensorError
 
-from .accepted_files import MAX_BYTES, WeightsError
+from ..errors import DownloadError, FolderError
+from .accepted_files import MAX_BYTES
 
 Report = Callable[[int, int], None]
 """Called with (bytes done, bytes in all or 0)."""
 _SCRATCH = ".vgg19-"  # how the names of folders begin that a download works in
 _PATIENCE = 20  # seconds without a byte
 _log = logging.getLogger(__name__)
-
-
-class DownloadError(WeightsError):
-    """A download that failed at every address."""
-
-    reason = ""
-    """Why, in a few words."""
-
-
-class FolderError(DownloadError):
-    """A download that the folder it should go into does not take."""
-
-    reason = "that folder cannot be written to"
 
 
 @contextmanager

@@ -16,7 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .accepted_files import ACCEPTED_FILES, WeightsError
+from ..errors import InputError, WeightsError
+from .accepted_files import ACCEPTED_FILES
 from .known_files import known_file
 from .layers import LAYERS
 from .state_file import read_state
@@ -75,7 +76,7 @@ def detect_layout(state: Mapping[str, Any], name: str, layout: str = "auto") -> 
         raise WeightsError(f"{name}: {_what_is_wrong(state, absent, prefixes)}; expected {ACCEPTED_FILES}")
     if layout != "auto":
         if kind in ("gatys", "normalised"):
-            raise ValueError(f"layout: expected 'auto' for {name}, which has its own preprocessing, got {layout!r}")
+            raise InputError(f"layout: expected 'auto' for {name}, which has its own preprocessing, got {layout!r}")
         kind = layout
     elif kind == "torchvision" and ("classifier.1.weight" in state or _CAFFE_NAMES.search(name)):
         kind = "caffe"  # jcjohnson's conversions use torchvision's keys, but number the classifier differently

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .accepted_files import ACCEPTED_FILES, WeightsError
+from ..errors import WeightsError
+from .accepted_files import ACCEPTED_FILES
 from .layers import LAYERS
 from .vgg import NOT_IN_VGG16
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from ..errors import InputError
+
 BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
 """Channels and number of convolutions of each block."""
 
@@ -59,7 +61,7 @@ def layer_name(name: str) -> str:
     """
     canonical = "conv" + name[4:] if isinstance(name, str) and name.startswith("relu") else name
     if canonical not in LAYERS:
-        raise ValueError(
+        raise InputError(
             f"unknown layer {name!r}: expected one of {', '.join(LAYERS)} (or the same with 'relu' for 'conv')"
         )
     return canonical
@@ -90,14 +92,14 @@ def check_layers(layers: Mapping[str, float] | Iterable[str], what: str) -> dict
     for name, coefficient in given.items():
         canonical = layer_name(name)
         if canonical in checked:
-            raise ValueError(f"{what}: {canonical} is named twice; 'conv' and 'relu' names mean the same response")
+            raise InputError(f"{what}: {canonical} is named twice; 'conv' and 'relu' names mean the same response")
         value = float(coefficient)
         if not 0 <= value < float("inf"):
-            raise ValueError(f"{what}: expected a finite weight of at least 0 for {canonical}, got {coefficient!r}")
+            raise InputError(f"{what}: expected a finite weight of at least 0 for {canonical}, got {coefficient!r}")
         checked[canonical] = value
     checked = {name: checked[name] for name in LAYERS if checked.get(name)}
     if not checked:
-        raise ValueError(f"{what}: expected at least one layer with a weight above 0, got {dict(given) or 'none'}")
+        raise InputError(f"{what}: expected at least one layer with a weight above 0, got {dict(given) or 'none'}")
     return checked
 
 
@@ -113,8 +115,8 @@ def parse_layers(text: str, what: str) -> dict[str, float]:
         try:
             value = float(weight) if equals else 1.0
         except ValueError:
-            raise ValueError(f"{what}: expected names like conv4_2 or conv4_2=0.5, with commas, got {part!r}") from None
+            raise InputError(f"{what}: expected names like conv4_2 or conv4_2=0.5, with commas, got {part!r}") from None
         if name in layers:
-            raise ValueError(f"{what}: {name} is named twice; name each layer once")
+            raise InputError(f"{what}: {name} is named twice; name each layer once")
         layers[name] = value
     return check_layers(layers, what)

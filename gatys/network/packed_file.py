@@ -5,7 +5,8 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from .accepted_files import ACCEPTED_FILES, CHECKPOINTS, MAX_BYTES, WeightsError
+from ..errors import WeightsError
+from .accepted_files import ACCEPTED_FILES, CHECKPOINTS, MAX_BYTES
 
 _SWELLING = 4
 """Bytes that a byte of an archive may become; filters compress by less than a tenth, stored halves by somewhat more."""

@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 import torch
 
+from ..errors import InputError
 from ..settings import OWN, POOLINGS, RESPONSES
 from .vgg import VGG19
 from .weights import fingerprint
@@ -55,12 +56,12 @@ def read_as(net: VGG19, *, pooling: str | None = None, preprocessing: str = OWN,
         ("responses", responses or net.responses, RESPONSES),
     ):
         if value not in known:
-            raise ValueError(f"{what}: expected one of {', '.join(known)}, got {value!r}")
+            raise InputError(f"{what}: expected one of {', '.join(known)}, got {value!r}")
     other = copy(net)
     other._buffers = dict(net._buffers)  # a copied module shares the dictionary, too
     if preprocessing != OWN:
         if bool((net.std == 1).all()):
-            raise ValueError(
+            raise InputError(
                 f"preprocessing: the filters of {net.tag.weights} contain their own, so that {preprocessing!r} would be "
                 f"applied twice; give {OWN!r}"
             )

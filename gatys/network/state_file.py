@@ -15,11 +15,10 @@ from typing import Any, BinaryIO
 import torch
 from safetensors.torch import load, load_file
 
-from .accepted_files import ACCEPTED_FILES, ARCHIVES, CHECKPOINTS, MAX_BYTES, WeightsError
+from ..errors import WeightsError
+from .accepted_files import ACCEPTED_FILES, ARCHIVES, CHECKPOINTS, MAX_BYTES
 from .keras_file import read_keras
 from .packed_file import read_packed
-
-__all__ = ["ACCEPTED_FILES", "MAX_BYTES", "Stored", "WeightsError", "read_state"]
 
 _MAX_PICKLE = 4 << 20  # without its tensors; VGG-19's has 4 kB
 _STORAGES = ("Double", "Float", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool")

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..errors import InputError
+from ..pictures.checks import check_picture
 from ..settings import POOLINGS, RESPONSES
 from .layers import LAYERS, layer_name, layers_down_to, minimum_size
 
@@ -22,19 +24,9 @@ NOT_IN_VGG16 = ("conv3_4", "conv4_4", "conv5_4")
 
 
 def check_image(image: Tensor, layers: Iterable[str] = (), what: str = "image") -> None:
-    """Raise ValueError unless `image` is a non-empty, finite (N, 3, H, W) float batch, large enough for `layers`."""
-    if not isinstance(image, Tensor) or image.ndim != 4 or image.shape[1] != 3:
-        got = tuple(image.shape) if isinstance(image, Tensor) else type(image).__name__
-        raise ValueError(f"{what}: expected a tensor of shape (N, 3, H, W), got {got}")
-    if not image.is_floating_point():
-        raise ValueError(f"{what}: expected floating point values in [0, 1], got {image.dtype}; divide bytes by 255")
-    if image.numel() == 0:
-        raise ValueError(
-            f"{what}: expected at least one picture with at least one pixel, got an empty batch {tuple(image.shape)}"
-        )
-    check_size(tuple(image.shape[-2:]), layers, what)
-    if not torch.isfinite(image).all():
-        raise ValueError(f"{what}: expected finite values in [0, 1], got NaN or infinite pixels")
+    """Raise InputError unless `image` is a non-empty, finite (N, 3, H, W) float batch, large enough for `layers`."""
+    check_picture(image, what)
+    check_size((image.shape[-2], image.shape[-1]), layers, what)
 
 
 def check_size(size: tuple[int, int], layers: Iterable[str], what: str = "image") -> None:
@@ -43,7 +35,7 @@ def check_size(size: tuple[int, int], layers: Iterable[str], what: str = "image"
     need, (height, width) = minimum_size(layers), size
     if min(height, width) < need:
         deepest = layers_down_to(layers)[-1].name
-        raise ValueError(
+        raise InputError(
             f"{what}: {width} x {height} pixels is too small for {deepest}, which needs at least {need} x {need}; "
             "enlarge the picture or choose shallower layers"
         )
@@ -83,7 +75,7 @@ class VGG19(nn.Module):
     def __init__(self, pooling: str = POOLINGS[0], weights: str = "unnamed"):
         super().__init__()
         if pooling not in POOLINGS:
-            raise ValueError(f"pooling: expected one of {', '.join(POOLINGS)}, got {pooling!r}")
+            raise InputError(f"pooling: expected one of {', '.join(POOLINGS)}, got {pooling!r}")
         self.pooling = pooling
         self.responses = RESPONSES[0]  # another of them, or another preprocessing: `reading.read_as`
         self.tag = NetworkTag(weights, pooling, "")
@@ -116,7 +108,7 @@ class VGG19(nn.Module):
         need = minimum_size(asked.values())
         if min(image.shape[-2:]) < need:
             height, width = image.shape[-2:]
-            raise ValueError(
+            raise InputError(
                 f"image: {width} x {height} pixels is too small for these layers, which need at least {need} x {need}; "
                 "enlarge it, or choose shallower layers"
             )
@@ -127,7 +119,7 @@ class VGG19(nn.Module):
         """Raise ValueError if one of `layers`, by canonical names, is `absent`."""
         for name in sorted(self.absent.intersection(layers)):
             before = f"{name[:-1]}{int(name[-1]) - 1}"
-            raise ValueError(
+            raise InputError(
                 f"{name} is not in {self.tag.weights}, which is VGG-16; choose {before}, or the filters of a VGG-19"
             )
 

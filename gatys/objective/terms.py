@@ -10,11 +10,10 @@ from torch import Tensor
 
 from ..network.layers import LAYERS
 from ..passes.adjoints import portions
-from ..passes.layout import WHOLE, Canvas, Strip
+from ..passes.layout import WHOLE, Layout
 from ..passes.tiles import Tile
-from ..pictures.pyramid import level_size
-from ..settings import TV_FORMS
 from ..targets.gram import accumulation_dtype, gram_sum, gram_sum_gradient
+from ..targets.levels import level_size
 from ..targets.regions import Region, region_weights
 from ..targets.targets import ContentTarget
 
@@ -22,68 +21,6 @@ _AT_A_TIME = 2**22
 """Values of a map of which wider copies are made at a time."""
 _TINY = 1e-12
 """Floor of a normaliser, for targets that are constant or zero."""
-
-
-def check_tv_form(form: str) -> None:
-    """Raise ValueError unless `form` is one of `TV_FORMS`."""
-    if form not in TV_FORMS:
-        raise ValueError(f"tv_form: expected one of {', '.join(TV_FORMS)}, got {form!r}")
-
-
-def total_variation(
-    image: Tensor, form: str = "squared", *, ring: bool = False, strip: Strip | None = None, rounding: float = 0.0
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Smoothness of pictures: squared differences of neighbours, summed and divided by the number of values.
-
-    (Mahendran and Vedaldi, CVPR 2015, with exponent 2; with "absolute", the anisotropic form of Rudin, Osher and
-    Fatemi, 1992, whose derivative where neighbours are equal is taken to be 0.)
-
-    With a `rounding` e, the kinks of |d| are rounded off for the descent: sqrt(d^2 + e^2) - e takes the place of |d|
-    (Acar and Vogel, *Analysis of bounded variation penalty methods*, 1994, but for the constant), less by e at most.
-
-    Args:
-        image: (N, 3, H, W).
-        form: one of `TV_FORMS`.
-        ring: whether opposite edges are neighbours, too.
-        strip: where `image` is a part of the picture; the value is then that part's.
-        rounding: e, in units of the [0, 1] range; it changes "absolute" only.
-
-    Returns:
-        The value of each picture, (N,); that with rounded kinks, (N,); and the gradient of the latter, (N, 3, H, W).
-
-    Raises:
-        ValueError: for another form.
-    """
-    check_tv_form(form)
-    own, there, count = strip or (image.shape[-2], image.shape[-2], image[0].numel())
-    gradient = torch.zeros_like(image)
-    value = image.new_zeros(image.shape[0])
-    lost = torch.zeros_like(value)
-    if not own:
-        return value, value, gradient
-    rounding = rounding if form == "absolute" else 0.0
-    for axis in (-2, -1):
-        height, width = (there, image.shape[-1]) if axis == -2 else (own, image.shape[-1])
-        if form == "corner" and not ring:
-            height, width = (there, width - 1) if axis == -2 else (there - 1, width)
-        pixels, pulled = (t[..., :height, :width] for t in (image, gradient))
-        closed = ring and (axis == -1 or strip is None)
-        step = pixels.diff(dim=axis, append=pixels.narrow(axis, 0, 1) if closed else None)
-        size = step.abs() if form == "absolute" else step.square()
-        value = value + size.sum(dim=(1, 2, 3)) / count
-        if rounding:
-            smooth = step.square().add_(rounding**2).sqrt_()
-            lost = lost + (size - smooth).add_(rounding).sum(dim=(1, 2, 3)) / count
-            step = step / smooth / count
-        else:
-            step = step.sign() / count if form == "absolute" else step * (2 / count)
-        if closed:
-            pulled.add_(step.roll(1, axis)).sub_(step)
-            continue
-        length = pixels.shape[axis]
-        pulled.narrow(axis, 1, length - 1).add_(step)
-        pulled.narrow(axis, 0, length - 1).sub_(step)
-    return value, value - lost, gradient
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,16 +39,16 @@ class TemporalTarget:
 class TemporalTerm:
     """mean(mask * (x - image)^2) over pixels and channels, at the size of the picture."""
 
-    def __init__(self, target: TemporalTarget, canvas: Canvas = WHOLE):
-        self._target, self._canvas = target, canvas
+    def __init__(self, target: TemporalTarget, place: Layout = WHOLE):
+        self._target, self._place = target, place
         self._at: dict[tuple[int, int], tuple[Tensor, Tensor | None]] = {}
 
     def __call__(self, image: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """Of the rows here of a picture of `size`: their part of each picture's value, (N,), and the gradient in them."""
         if size not in self._at:
             mask = self._target.mask
-            small = None if mask is None else self._canvas.stretch(mask, size).to(image)
-            self._at = {size: (self._canvas.stretch(self._target.image, size).to(image), small)}
+            small = None if mask is None else self._place.stretch(mask, size).to(image)
+            self._at = {size: (self._place.stretch(self._target.image, size).to(image), small)}
         near, mask = self._at[size]
         difference = image - near
         pull = difference if mask is None else difference * mask
@@ -125,8 +62,8 @@ class StyleTerm:
     With `normalize`, each layer's part is divided by the mean square of A_l.
     """
 
-    def __init__(self, region: Region, level: int, like: Tensor, canvas: Canvas = WHOLE):
-        style, self._canvas = region.style, canvas
+    def __init__(self, region: Region, level: int, like: Tensor, place: Layout = WHOLE):
+        style, self._place = region.style, place
         wide = accumulation_dtype(like.dtype)
         self.layers = list(style.layers)
         self._region = region
@@ -142,11 +79,11 @@ class StyleTerm:
         if size == self._size:
             return
         like = next(iter(self._grams.values()))
-        self._weights = region_weights(self._region, size, like, self._canvas)
+        self._weights = region_weights(self._region, size, like, self._place)
         self._mass = {
             name: (size[0] // LAYERS[name].stride) * (size[1] // LAYERS[name].stride)
             if self._weights is None
-            else self._canvas.add(self._weights[name].sum(dim=(2, 3)))[..., None]
+            else self._place.add(self._weights[name].sum(dim=(2, 3)))[..., None]
             for name in self.layers
         }
         self._size = size
@@ -196,7 +133,7 @@ class ContentTerm:
     With `normalize`, each layer's part is divided by the spatial variance of P_l.
     """
 
-    def __init__(self, content: ContentTarget, level: int, like: Tensor, canvas: Canvas = WHOLE):
+    def __init__(self, content: ContentTarget, level: int, like: Tensor, place: Layout = WHOLE):
         size = level_size(content.size, level)
         wide = accumulation_dtype(like.dtype)
         self.layers = list(content.layers)
@@ -208,7 +145,7 @@ class ContentTerm:
         for name, target in self._features.items():
             variance = torch.ones(1, dtype=wide)
             if content.normalize:
-                channels = [canvas.variance(some.to(wide)) for some in target.split(32, dim=1)]
+                channels = [place.variance(some.to(wide)) for some in target.split(32, dim=1)]
                 variance = torch.cat(channels, dim=1).mean(dim=1).clamp_(min=_TINY)
             layer = LAYERS[name]
             values = layer.channels * (size[0] // layer.stride) * (size[1] // layer.stride)

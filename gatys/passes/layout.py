@@ -1,7 +1,7 @@
 """Where the pictures of a run lie.
 
-A `Canvas` is the ordinary case: each picture is here as a whole. `strips.Strips` takes its place where processes share
-every picture out by rows. Whatever adds up over a picture, looks beyond a border or resizes asks the canvas, and is
+A `Layout` is the ordinary case: each picture is here as a whole. `strips.Strips` takes its place where processes share
+every picture out by rows. Whatever adds up over a picture, looks beyond a border or resizes asks the place, and is
 then right for both.
 """
 
@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 from torch import Tensor
 
 from ..network.vgg import check_image
-from ..pictures.pyramid import resize
+from ..pictures.resampling import resize
 from .tiles import Tile, tiles
 
 Done = TypeVar("Done")
@@ -22,7 +22,7 @@ Size = tuple[int, int]
 
 
 class Strip(NamedTuple):
-    """What rows of `Canvas.around` are to a sum over neighbours."""
+    """What rows of `Layout.around` are to a sum over neighbours."""
 
     own: int
     """Rows, the first ones, that are this process's."""
@@ -32,7 +32,7 @@ class Strip(NamedTuple):
     """Of the whole picture."""
 
 
-class Canvas:
+class Layout:
     """Pictures that are here as a whole. Sizes are (height, width) of whole pictures."""
 
     rank = 0
@@ -121,4 +121,4 @@ class Canvas:
         return work()
 
 
-WHOLE = Canvas()
+WHOLE = Layout()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,29 +17,11 @@ PICTURES = {"lbfgs": 10, "adam": 10, None: 2}
 _SET_ASIDE = 2**26
 """Bytes that convolutions set aside beside their tensors, whatever the size: 40 to 95 MiB, as measured on the CPU."""
 
-# the last is what oneDNN says where it cannot allocate (seen under a limit of the process)
-_OUT_OF_MEMORY = re.compile(
-    r"out of memory|not enough memory|can't allocate memory|ALLOC_FAILED|size calculation overflowed"
-    r"|could not (create|execute) a primitive",
-    re.IGNORECASE,
-)
-
-
-class OutOfMemory(MemoryError):
-    """There is less memory than the smallest way of doing it needs; the message says what to do."""
-
 
 def setup_bytes(device: torch.device | str) -> int:
     """Bytes of a pass that do not grow with the size: what convolutions set aside, and bands of the first block."""
     maps, bytes_per_value = 4, 4
     return _SET_ASIDE + maps * bytes_per_value * values_in_band(torch.device(device))
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error is that of a device, or of main memory, that is full."""
-    if isinstance(error, MemoryError):
-        return not isinstance(error, OutOfMemory)
-    return isinstance(error, RuntimeError) and bool(_OUT_OF_MEMORY.search(str(error)))
 
 
 def evaluation_bytes(

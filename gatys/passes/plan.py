@@ -15,18 +15,9 @@ from typing import TypeVar
 import torch
 import torch.nn.functional as F
 
+from ..errors import InputError, OutOfMemory, is_out_of_memory
 from ..network.layers import layers_down_to, minimum_size
-from .memory import (
-    PICTURES,
-    OutOfMemory,
-    evaluation_bytes,
-    free_memory,
-    is_out_of_memory,
-    kept_bytes,
-    picture_bytes,
-    release,
-    setup_bytes,
-)
+from .memory import PICTURES, evaluation_bytes, free_memory, kept_bytes, picture_bytes, release, setup_bytes
 from .precision import dtype_name
 from .tiles import cut, tiles
 
@@ -165,7 +156,7 @@ def make_plan(
         memory: bytes that may be used on the device beside filters and targets; default what is free there.
     """
     if optimizer not in PICTURES:
-        raise ValueError(f"optimizer: expected one of {', '.join(filter(None, PICTURES))}, got {optimizer!r}")
+        raise InputError(f"optimizer: expected one of {', '.join(filter(None, PICTURES))}, got {optimizer!r}")
     layers, device = tuple(layers), torch.device(device)
     free = free_memory(device) if memory is None else memory
     picture = picture_bytes(size, batch=batch, bytes_per_value=bytes_per_value)

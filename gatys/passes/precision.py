@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..errors import InputError
 from ..network.vgg import VGG19
 from ..settings import PRECISIONS
 
@@ -26,12 +27,12 @@ def choose(precision: str, net: VGG19) -> torch.dtype:
         ValueError: for none of `PRECISIONS`, and for a lower one than a float64 network's own.
     """
     if precision not in PRECISIONS:
-        raise ValueError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}")
+        raise InputError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}")
     own = net.mean.dtype
     if precision == "auto":
         return torch.bfloat16 if own == torch.float32 and _has_bfloat16(net.mean.device) else own
     if own != torch.float32:
-        raise ValueError(f"precision: expected 'auto' for a network in {own}, got {precision!r}")
+        raise InputError(f"precision: expected 'auto' for a network in {own}, got {precision!r}")
     return getattr(torch, precision)
 
 

@@ -14,6 +14,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from ..errors import InputError
 from ..network.layers import LAYERS, layer_name
 from ..settings import PADDINGS
 
@@ -161,7 +162,7 @@ def check_tile(tile: int | tuple[int, int] | None, layers: Iterable[str]) -> Non
     stride = max(LAYERS[layer_name(name)].stride for name in layers)
     edges = tile if isinstance(tile, tuple) and len(tile) == 2 else (tile,)
     if tile is not None and any(isinstance(e, bool) or not isinstance(e, int) or e < stride for e in edges):
-        raise ValueError(
+        raise InputError(
             f"tile: expected None or a whole number of pixels, at least {stride} for these layers, got {tile!r}"
         )
 
@@ -169,4 +170,4 @@ def check_tile(tile: int | tuple[int, int] | None, layers: Iterable[str]) -> Non
 def check_padding(padding: str) -> None:
     """Raise ValueError unless `padding` is one of `PADDINGS`."""
     if padding not in PADDINGS:
-        raise ValueError(f"padding: expected one of {', '.join(PADDINGS)}, got {padding!r}")
+        raise InputError(f"padding: expected one of {', '.join(PADDINGS)}, got {padding!r}")

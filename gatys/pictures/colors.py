@@ -15,9 +15,10 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from ..network.vgg import check_image
+from ..errors import InputError
 from ..settings import METHODS, ROOTS
-from .pyramid import resize
+from .checks import check_picture
+from .resampling import resize
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of R, G and B in luma: Rec. ITU-R BT.601, the Y of YIQ; of gamma-encoded values, as the paper takes it."""
@@ -115,22 +116,22 @@ def keep_luminance(result: Tensor, content: Tensor, *, match: bool = False, stre
 
 def _check_choice(value: str, known: Iterable[str], what: str) -> None:
     if value not in known:
-        raise ValueError(f"{what}: expected one of {', '.join(known)}, got {value!r}")
+        raise InputError(f"{what}: expected one of {', '.join(known)}, got {value!r}")
 
 
 def _pairs(
     images: Tensor, references: Tensor, what: str, reference: str, strength: float
 ) -> Iterable[tuple[Tensor, Tensor]]:
     """Each picture with its reference, (3, H, W) in main memory and float64."""
-    check_image(images, what=what)
-    check_image(references, what=reference)
+    check_picture(images, what)
+    check_picture(references, reference)
     count = images.shape[0]
     if references.shape[0] not in (1, count):
-        raise ValueError(
+        raise InputError(
             f"{reference}: expected 1 picture or one for each {what}, {count} in all, got {references.shape[0]}"
         )
     if not 0 <= strength <= 1:
-        raise ValueError(f"strength: expected a number from 0 to 1, got {strength!r}")
+        raise InputError(f"strength: expected a number from 0 to 1, got {strength!r}")
     for index in range(count):
         yield _exact(images[index]), _exact(references[index if references.shape[0] > 1 else 0])
 

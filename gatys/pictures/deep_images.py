@@ -16,6 +16,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ..errors import InputError
+
 
 class DeepImageError(ValueError):
     """Samples that cannot be used; its text is a sentence's end, to follow the file's name."""
@@ -115,7 +117,7 @@ def encode_tiff(levels: np.ndarray) -> bytes:
     resolution_at = bits_at + 2 * channels
     strip_at = resolution_at + 8
     if strip_at + 2 * levels.size >= 2**32:
-        raise ValueError("a TIFF cannot hold more than 4 GiB")
+        raise InputError("a TIFF cannot hold more than 4 GiB")
     strip = np.ascontiguousarray(levels, dtype="<u2").tobytes()
     entries = [  # tag, type, count, value or offset; ascending tags
         (256, long, 1, width),

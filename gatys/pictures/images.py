@@ -23,11 +23,11 @@ from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-from ..passes.memory import is_out_of_memory
+from ..errors import ImageError, is_out_of_memory
 from .deep_images import ENCODERS, DeepImageError, read_samples, stores_16_bits
 from .profiles import as_tensor, to_srgb
-from .pyramid import resize
 from .replacing import replacing
+from .resampling import resize
 
 log = logging.getLogger(__name__)
 
@@ -48,10 +48,6 @@ _GREY_MODES = {"1", "L", "LA"}
 _COLOUR_MODES = {"P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV"}
 _DAMAGE = (OSError, ValueError, SyntaxError, RuntimeError, EOFError, LookupError, TypeError, ArithmeticError)
 _DAMAGE += (struct.error, zlib.error)  # all that decoders raise on damaged files
-
-
-class ImageError(ValueError):
-    """A picture that cannot be read, written or made; its text is one sentence that says what to do."""
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,12 @@ from torch import Tensor
 
 from ..descent.optimize import optimize
 from ..descent.records import Result
+from ..errors import InputError
 from ..network.layers import LAYERS
 from ..network.preprocessing import PREPROCESSINGS, read_as
 from ..network.vgg import VGG19, check_image
 from ..objective.objective import Objective
-from ..pictures.pyramid import resize
+from ..pictures.resampling import resize
 from ..settings import OWN
 from ..targets.extraction import extract_content, extract_style
 
@@ -129,7 +130,7 @@ class Preset:
         height, width = size
         units = {name: (height // LAYERS[name].stride) * (width // LAYERS[name].stride) for name in self._layers}
         if not all(units.values()):
-            raise ValueError(
+            raise InputError(
                 f"size: {width} x {height} pixels is too small for the layers of preset {self.name}; give a larger one"
             )
         factor, of_layer = CONTENT_LOSSES[self.content_loss], {}

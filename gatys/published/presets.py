@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from ..errors import UnknownPreset
 from ..network.download import imagenet_source, paper_source
 from .preset import STRETCH, Preset
 
@@ -22,13 +23,6 @@ WEIGHTS_FROM: Mapping[str, str] = MappingProxyType(
     }
 )
 """Of each file that a preset needs, where its authors publish it."""
-
-
-class UnknownPreset(KeyError, ValueError):
-    """A name that is none of a preset's."""
-
-    def __str__(self) -> str:
-        return self.args[0]
 
 
 class Presets(Mapping[str, Preset]):

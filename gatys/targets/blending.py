@@ -9,8 +9,9 @@ from typing import Any
 
 from torch import Tensor
 
+from ..errors import InputError, InputTypeError
 from ..network.layers import LAYERS
-from ..pictures.pyramid import fewest_levels
+from .levels import fewest_levels
 from .targets import StyleTarget
 
 _log = logging.getLogger(__name__)
@@ -45,10 +46,10 @@ def blend_styles(styles: Iterable[tuple[StyleTarget, float]]) -> StyleTarget:
     for index, (style, weight) in enumerate(pairs, start=1):
         check_whole(style, f"style {index}")
         if not math.isfinite(weight):
-            raise ValueError(f"weight of style {index}: expected a finite number, got {weight!r}; give one")
+            raise InputError(f"weight of style {index}: expected a finite number, got {weight!r}; give one")
     if not _sum_to_more_than_zero(weights):
         got = ", ".join(f"{weight:g}" for weight in weights) or "no styles"
-        raise ValueError(f"weights: expected them to sum to more than 0, got {got}; raise one of them")
+        raise InputError(f"weights: expected them to sum to more than 0, got {got}; raise one of them")
     if min(weights) < 0:
         shares = ", ".join(f"{weight / math.fsum(weights):g}" for weight in weights)
         _log.info("blend_styles: shares of %s extrapolate beyond the styles", shares)
@@ -58,7 +59,7 @@ def blend_styles(styles: Iterable[tuple[StyleTarget, float]]) -> StyleTarget:
         _check_alike(first, style)
     levels, misfit = fewest_levels((style.levels, style.automatic) for style, _ in pairs)
     if misfit is not None:
-        raise ValueError(
+        raise InputError(
             f"styles: one has {levels} levels, another was extracted with {pairs[misfit][0].levels}; "
             "extract all with the same number, or with 'auto'"
         )
@@ -70,7 +71,7 @@ def blend_styles(styles: Iterable[tuple[StyleTarget, float]]) -> StyleTarget:
             continue
         pulls = [weight * style.layers[name] for style, weight in having]
         if not (_sum_to_more_than_zero([weight for _, weight in having]) and _sum_to_more_than_zero(pulls)):
-            raise ValueError(
+            raise InputError(
                 f"weights: the styles that have {name} do not sum to more than 0 there; extrapolate between styles that "
                 "were extracted with the same layers and weights of layers"
             )
@@ -92,7 +93,7 @@ def blend_styles(styles: Iterable[tuple[StyleTarget, float]]) -> StyleTarget:
 def check_whole(style: Any, what: str) -> None:
     """Raise TypeError unless `style` is a single style, for the whole picture."""
     if not isinstance(style, StyleTarget):
-        raise TypeError(
+        raise InputTypeError(
             f"{what}: expected one style for the whole picture, got {type(style).__name__}; "
             "take the style of each region before it is given its place"
         )
@@ -110,6 +111,6 @@ def _average(grams: list[tuple[Tensor, float]], like: StyleTarget) -> Tensor:
 def _check_alike(first: StyleTarget, other: StyleTarget) -> None:
     a, b = first.network, other.network
     if not a.fits(b):
-        raise ValueError(f"styles: one was made with {a}, another with {b}; extract both with the same network")
+        raise InputError(f"styles: one was made with {a}, another with {b}; extract both with the same network")
     if first.normalize != other.normalize:
-        raise ValueError("styles: one was extracted with normalize, another without; extract both in the same way")
+        raise InputError("styles: one was extracted with normalize, another without; extract both in the same way")

@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from ..errors import InputError
 from ..network.layers import CONTENT_LAYERS, LAYERS, STYLE_LAYERS, check_layers
 from ..network.vgg import VGG19
-from ..passes.layout import WHOLE, Canvas
+from ..passes.layout import WHOLE, Layout
 from ..passes.plan import HALF_ABOVE, Plan, make_plan, within_memory
 from ..passes.tiles import Tile, check_padding, check_tile
 from ..passes.trunk import See, forward
-from ..pictures.pyramid import Levels, check_mask, guide_at, level_size, resolve_levels
 from .gram import accumulation_dtype, gram_sum
+from .levels import Levels, level_size, resolve_levels
+from .masks import check_mask, guide_at
 from .targets import ContentTarget, StyleTarget
 
 
@@ -32,7 +34,7 @@ def extract_content(
     memory: int | None = None,
     dtype: torch.dtype | str | None = None,
     device: torch.device | str | None = None,
-    canvas: Canvas = WHOLE,
+    place: Layout = WHOLE,
     callback: Callable[[], None] | None = None,
 ) -> ContentTarget:
     """Features of the content picture (paper, equation 1: P).
@@ -53,7 +55,7 @@ def extract_content(
         dtype: of the features that are kept; default that of the network. "auto" is bfloat16 for levels of more
             than four megapixels, whose features would be large.
         device: where the target is kept; default that of the network. The optimiser fetches it tile by tile.
-        canvas: where the picture lies; in strips `image` and the target are the rows of this process, `mask` is whole.
+        place: where the picture lies; in strips `image` and the target are the rows of this process, `mask` is whole.
         callback: called after each tile of each picture. An exception from it ends the extraction and is passed on.
 
     Raises:
@@ -61,21 +63,21 @@ def extract_content(
         OutOfMemory: if not even the smallest tiles fit.
     """
     layers = check_layers(layers, "layers of the content")
-    canvas.check(image, layers, "content image")
-    size = canvas.size(image)
+    place.check(image, layers, "content image")
+    size = place.size(image)
     check_padding(padding)
     _check_tile(tile, layers)
     count = resolve_levels(levels, size, layers, "content image")
     device = net.mean.device if device is None else torch.device(device)
     guides = None
     if mask is not None:
-        mask = check_mask(mask, image, "content mask", lambda mask: canvas.stretch(mask, size))
-        masks = _pyramid(mask, size, count, canvas)
+        mask = check_mask(mask, image, "content mask", lambda mask: place.stretch(mask, size))
+        masks = _pyramid(mask, size, count, place)
         guides = tuple({name: guide_at(m, LAYERS[name].stride).to(device) for name in layers} for m in masks)
-    how = {"padding": padding, "tile": tile, "memory": memory, "canvas": canvas, "callback": callback}
+    how = {"padding": padding, "tile": tile, "memory": memory, "place": place, "callback": callback}
     features = []
-    for picture in _pyramid(image.detach(), size, count, canvas):
-        kept = _kept_dtype(dtype, net, canvas.size(picture))
+    for picture in _pyramid(image.detach(), size, count, place):
+        kept = _kept_dtype(dtype, net, place.size(picture))
         level = {name: _empty(picture, name, kept, device) for name in layers}
         for index in range(picture.shape[0]):  # one picture at a time: a film must not need a film of memory
 
@@ -110,7 +112,7 @@ def extract_style(
     tile: int | str | None = "auto",
     memory: int | None = None,
     device: torch.device | str | None = None,
-    canvas: Canvas = WHOLE,
+    place: Layout = WHOLE,
     callback: Callable[[], None] | None = None,
 ) -> StyleTarget:
     """Gram matrices of the style picture (paper, equations 3 and 4: A).
@@ -129,7 +131,7 @@ def extract_style(
             for every network; the default weights are made for that.
         padding, tile, memory, callback: as for `extract_content`.
         device: where the target is kept; default that of the network.
-        canvas: where the pictures lie; in strips `images` are the rows of this process, `mask` is whole.
+        place: where the pictures lie; in strips `images` are the rows of this process, `mask` is whole.
 
     Raises:
         ValueError: for pictures, layers, levels, mask, padding or tile that are not as above; it says what to do.
@@ -140,22 +142,22 @@ def extract_style(
     _check_tile(tile, layers)
     batches = [images] if isinstance(images, Tensor) else list(images)
     if not batches:
-        raise ValueError("style image: expected at least one picture, got an empty list")
+        raise InputError("style image: expected at least one picture, got an empty list")
     if mask is not None and len(batches) > 1:
-        raise ValueError(f"style mask: expected one batch of style pictures, got {len(batches)}; blend styles instead")
+        raise InputError(f"style mask: expected one batch of style pictures, got {len(batches)}; blend styles instead")
     for image in batches:
-        canvas.check(image, layers, "style image")
-    sizes = [canvas.size(image) for image in batches]
+        place.check(image, layers, "style image")
+    sizes = [place.size(image) for image in batches]
     count = min(resolve_levels(levels, size, layers, "style image") for size in sizes)
     total = sum(image.shape[0] for image in batches)
-    how = {"padding": padding, "tile": tile, "memory": memory, "canvas": canvas, "callback": callback}
+    how = {"padding": padding, "tile": tile, "memory": memory, "place": place, "callback": callback}
     grams: list[dict[str, Tensor]] = [{} for _ in range(count)]
     for image, size in zip(batches, sizes, strict=True):
         masks = None
         if mask is not None:
-            here = check_mask(mask, image, "style mask", lambda mask, size=size: canvas.stretch(mask, size))
-            masks = list(_pyramid(here, size, count, canvas))
-        for level, picture in enumerate(_pyramid(image.detach(), size, count, canvas)):
+            here = check_mask(mask, image, "style mask", lambda mask, size=size: place.stretch(mask, size))
+            masks = list(_pyramid(here, size, count, place))
+        for level, picture in enumerate(_pyramid(image.detach(), size, count, place)):
             for index in range(picture.shape[0]):
                 guide = None if masks is None else masks[level][index % masks[level].shape[0]][None]
                 for name, gram in _grams(net, picture[index : index + 1], layers, guide, **how).items():
@@ -171,13 +173,13 @@ def extract_style(
     )
 
 
-def _pyramid(image: Tensor, size: tuple[int, int], levels: int, canvas: Canvas) -> Iterator[Tensor]:
+def _pyramid(image: Tensor, size: tuple[int, int], levels: int, place: Layout) -> Iterator[Tensor]:
     """As `pyramid.pyramid`, of a picture of that size."""
-    return (canvas.resize(image, size, level_size(size, level)) for level in range(levels))
+    return (place.resize(image, size, level_size(size, level)) for level in range(levels))
 
 
 def _grams(
-    net: VGG19, picture: Tensor, layers: Iterable[str], mask: Tensor | None, *, canvas: Canvas, **how
+    net: VGG19, picture: Tensor, layers: Iterable[str], mask: Tensor | None, *, place: Layout, **how
 ) -> dict[str, Tensor]:
     """Normalised Gram matrices, F F^T / M, or with a guide t, sum_i t_i^2 f_i f_i^T / sum_i t_i^2."""
     weights = None
@@ -185,8 +187,8 @@ def _grams(
         weights = {}
         for name in layers:
             guide = guide_at(mask, LAYERS[name].stride).to(net.mean)
-            if not canvas.any(bool(guide.any())):
-                raise ValueError(
+            if not place.any(bool(guide.any())):
+                raise InputError(
                     f"style mask: its area vanishes on the grid of {name}; paint a larger area or use shallower layers"
                 )
             weights[name] = guide.square()
@@ -200,12 +202,12 @@ def _grams(
         for total in sums.values():
             total.zero_()
 
-    _sweep(net, picture, layers, see, again, canvas=canvas, **how)
-    height, width = canvas.size(picture)
-    sums = canvas.add_all(sums)
+    _sweep(net, picture, layers, see, again, place=place, **how)
+    height, width = place.size(picture)
+    sums = place.add_all(sums)
     for name, total in sums.items():
         stride = LAYERS[name].stride
-        mass = (height // stride) * (width // stride) if weights is None else canvas.add(weights[name].sum()).to(total)
+        mass = (height // stride) * (width // stride) if weights is None else place.add(weights[name].sum()).to(total)
         total /= mass
     return sums
 
@@ -220,17 +222,17 @@ def _sweep(
     padding: str,
     tile: int | str | None,
     memory: int | None,
-    canvas: Canvas,
+    place: Layout,
     callback: Callable[[], None] | None,
 ) -> None:
     """Show `see` the features of every tile of a picture; where memory runs out, all of them again in smaller tiles."""
     device, dtype = net.mean.device, net.mean.dtype
     image = picture.detach().to(device=device, dtype=dtype)
     layers = tuple(layers)
-    size = canvas.size(picture)
-    field = canvas.around(image, size, layers, padding)
+    size = place.size(picture)
+    field = place.around(image, size, layers, padding)
     plan = make_plan(
-        canvas.extent(size, layers, padding),
+        place.extent(size, layers, padding),
         layers,
         device=device,
         optimizer=None,
@@ -241,12 +243,12 @@ def _sweep(
     )
 
     def show(plan: Plan) -> None:
-        for part in canvas.parts(size, plan.tile, layers, padding):
+        for part in place.parts(size, plan.tile, layers, padding):
             forward(net, field, part, layers, see)
             if callback is not None:
                 callback()
 
-    within_memory(plan, lambda plan: canvas.together(lambda: show(plan)), device, lambda _: again())
+    within_memory(plan, lambda plan: place.together(lambda: show(plan)), device, lambda _: again())
 
 
 def _check_tile(tile: int | str | None, layers: Iterable[str]) -> None:

@@ -14,12 +14,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..errors import InputError
 from ..network.layers import LAYERS, Layer
 from ..network.vgg import NetworkTag
-from ..passes.layout import WHOLE, Canvas
+from ..passes.layout import WHOLE, Layout
 from ..passes.tiles import halo
-from ..pictures.pyramid import fewest_levels, guide_at, mask_planes
 from ..settings import PROPAGATIONS
+from .levels import fewest_levels
+from .masks import guide_at, mask_planes
 from .targets import StyleTarget
 
 
@@ -85,12 +87,12 @@ def regional_style(
             networks or numbers of levels, or an unknown propagation.
     """
     if propagation not in PROPAGATIONS:
-        raise ValueError(f"propagation: expected one of {', '.join(PROPAGATIONS)}, got {propagation!r}")
+        raise InputError(f"propagation: expected one of {', '.join(PROPAGATIONS)}, got {propagation!r}")
     found: list[Region] = []
     for style, mask in regions:
         if isinstance(style, RegionalStyle):
             if mask is not None:
-                raise ValueError("regions: a style that has regions already takes no further mask; give None with it")
+                raise InputError("regions: a style that has regions already takes no further mask; give None with it")
             found.extend(style.regions)
         else:
             found.append(
@@ -101,22 +103,22 @@ def regional_style(
                 )
             )
     if not found:
-        raise ValueError("regions: expected at least one pair of a style and a mask, got none")
+        raise InputError("regions: expected at least one pair of a style and a mask, got none")
     first = found[0].style
     for region in found[1:]:
         if not region.style.network.fits(first.network):
-            raise ValueError(
+            raise InputError(
                 f"regions: styles made with {first.network} and with {region.style.network} do not go together; "
                 "extract both with the same network"
             )
     if fewest_levels((region.style.levels, region.style.automatic) for region in found)[1] is not None:
         counts = ", ".join(str(region.style.levels) for region in found)
-        raise ValueError(f"levels: the styles of the regions have {counts}; extract them with the same number")
+        raise InputError(f"levels: the styles of the regions have {counts}; extract them with the same number")
     return RegionalStyle(tuple(found))
 
 
 def region_weights(
-    region: Region, size: tuple[int, int], like: Tensor, canvas: Canvas = WHOLE
+    region: Region, size: tuple[int, int], like: Tensor, place: Layout = WHOLE
 ) -> dict[str, Tensor] | None:
     """Weight t^2 of each position, {layer: (1 or N, 1, H_l, W_l)}, for a picture of `size` (height, width).
 
@@ -124,7 +126,7 @@ def region_weights(
         region: its mask is brought to `size` and on to each layer of its style.
         size: of the level that is worked on.
         like: a tensor whose device and dtype the weights get.
-        canvas: where the picture lies; the weights are those of the rows here.
+        place: where the picture lies; the weights are those of the rows here.
 
     Raises:
         ValueError: where the region vanishes on the grid of a layer.
@@ -133,17 +135,17 @@ def region_weights(
         return None
     layers = [LAYERS[name] for name in region.style.layers]
     margin = 0 if region.propagation == "average" else max(halo(layer.name for layer in layers))
-    mask = canvas.stretch(region.mask.to(like), size, margin)
-    return {layer.name: _weight(mask, layer, region.propagation, size, margin, canvas) for layer in layers}
+    mask = place.stretch(region.mask.to(like), size, margin)
+    return {layer.name: _weight(mask, layer, region.propagation, size, margin, place) for layer in layers}
 
 
-def _weight(mask: Tensor, layer: Layer, propagation: str, size: tuple[int, int], margin: int, canvas: Canvas) -> Tensor:
+def _weight(mask: Tensor, layer: Layer, propagation: str, size: tuple[int, int], margin: int, place: Layout) -> Tensor:
     guide = guide_at(mask, layer.stride) if propagation == "average" else inside_guide(mask, layer)
-    first, last = canvas.rows(size)
+    first, last = place.rows(size)
     before = min(first, margin) // layer.stride
     guide = guide.narrow(2, before, last // layer.stride - first // layer.stride)
-    if not canvas.add((guide > 1e-3).flatten(1).any(dim=1).to(guide)).all():
-        raise ValueError(
+    if not place.add((guide > 1e-3).flatten(1).any(dim=1).to(guide)).all():
+        raise InputError(
             f"region mask: its area vanishes on the grid of {layer.name} by the rule {propagation!r}; "
             "paint a larger region, or use shallower layers" + (", or 'average'" if propagation == "inside" else "")
         )

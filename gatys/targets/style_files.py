@@ -15,19 +15,20 @@ import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import safetensors.torch
 import torch
 from torch import Tensor
 
+from ..errors import InputError, StyleFileError
 from ..network.layers import LAYERS, check_layers
-from ..network.vgg import NetworkTag, check_image
-from ..pictures.pyramid import resolve_levels, scale_picture
+from ..network.vgg import NetworkTag
+from ..pictures.checks import check_picture
 from ..pictures.replacing import replacing
+from ..pictures.resampling import scale_picture
 from ..settings import POOLINGS, STYLE_SUFFIX
-from .blending import check_whole
-from .targets import StyleTarget
+from .levels import resolve_levels
 
 FORMAT = "gatys style 1"
 THUMBNAIL_EDGE = 256
@@ -44,8 +45,15 @@ _DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"} | {
 }
 
 
-class StyleFileError(ValueError, OSError):
-    """A style file that cannot be read or written; OSError too, as for any missing file."""
+class Style(Protocol):
+    """What a file holds of a style; a `StyleTarget` has it."""
+
+    network: NetworkTag
+    layers: Mapping[str, float]
+    grams: tuple[Mapping[str, Tensor], ...]
+    size: tuple[int, int]
+    normalize: bool
+    automatic: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +71,7 @@ class StyleInfo:
 
 
 def save_style(
-    style: StyleTarget,
+    style: Style,
     path: str | os.PathLike,
     *,
     overwrite: bool = False,
@@ -84,17 +92,16 @@ def save_style(
         ValueError, TypeError: for a style, thumbnail or description that a style file cannot hold.
     """
     path = Path(path)
-    check_whole(style, "style")
     if thumbnail is not None:
-        check_image(thumbnail, what="thumbnail")
+        check_picture(thumbnail, "thumbnail")
     if not isinstance(description, str) or len(description) > MAX_DESCRIPTION:
         got = f"{len(description)} characters" if isinstance(description, str) else type(description).__name__
-        raise ValueError(f"description: expected a text of at most {MAX_DESCRIPTION} characters, got {got}; shorten it")
+        raise InputError(f"description: expected a text of at most {MAX_DESCRIPTION} characters, got {got}; shorten it")
     data = _encode(style, thumbnail, description)
     try:
         _decode(data)  # what is written can be read again
     except _Unfit as problem:
-        raise ValueError(f"style: it cannot be saved, because {problem}; extract it again") from None
+        raise InputError(f"style: it cannot be saved, because {problem}; extract it again") from None
     if path.is_dir() or not path.parent.is_dir():
         raise StyleFileError(f"{str(path)!r} is a folder or in a folder that is not there; give the path of a file")
     try:
@@ -110,8 +117,8 @@ def save_style(
     return path
 
 
-def load_style(path: str | os.PathLike, *, device: torch.device | str = "cpu") -> StyleTarget:
-    """The style of a file that `save_style` wrote, as it was, its Grams float32 on `device`.
+def read_style(path: str | os.PathLike, *, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """Read the fields of a `StyleTarget` from a file that `save_style` wrote, its Grams float32 on `device`.
 
     Raises:
         StyleFileError: if there is no such file, or it is anything else than a whole and sound style.
@@ -120,7 +127,7 @@ def load_style(path: str | os.PathLike, *, device: torch.device | str = "cpu") -
 
 
 def read_style_info(path: str | os.PathLike) -> StyleInfo:
-    """What a style file says about its style; the file is checked as `load_style` does, with the same errors."""
+    """What a style file says about its style; the file is checked as `read_style` does, with the same errors."""
     return _read(Path(path))[1]
 
 
@@ -151,11 +158,11 @@ def style_path(folder: str | os.PathLike, name: str) -> Path:
             problem = "a part of more than 255 bytes"
         if problem:
             expected = "a name like 'starry night' or 'paintings/starry night'"
-            raise ValueError(f"name: expected {expected}, got {name[:99]!r} with {problem}; choose another name")
+            raise InputError(f"name: expected {expected}, got {name[:99]!r} with {problem}; choose another name")
     return Path(folder, *parts)
 
 
-def _encode(style: StyleTarget, thumbnail: Tensor | None, description: str) -> bytes:
+def _encode(style: Style, thumbnail: Tensor | None, description: str) -> bytes:
     tensors = {
         f"level{level}.{name}": gram.detach()[0].to("cpu", torch.float32, copy=True).contiguous()
         for level, grams in enumerate(style.grams)
@@ -165,12 +172,12 @@ def _encode(style: StyleTarget, thumbnail: Tensor | None, description: str) -> b
         picture = thumbnail[:1].detach().float().cpu()
         picture = scale_picture(picture, min(1, THUMBNAIL_EDGE / max(picture.shape[-2:])))
         tensors["thumbnail"] = picture[0].movedim(0, -1).clamp(0, 1).mul(255).round().to(torch.uint8).contiguous()
-    record = {name: getattr(style, name) for name in ("levels", "size", "normalize", "automatic")}
+    record = {"levels": len(style.grams)} | {name: getattr(style, name) for name in ("size", "normalize", "automatic")}
     record |= {"network": asdict(style.network), "layers": dict(style.layers)}
     return safetensors.torch.save(tensors, {"format": FORMAT, "style": json.dumps(record), "description": description})
 
 
-def _read(path: Path, device: torch.device | str = "cpu") -> tuple[StyleTarget, StyleInfo]:
+def _read(path: Path, device: torch.device | str = "cpu") -> tuple[dict[str, Any], StyleInfo]:
     name = str(path)
     try:
         if not os.path.exists(path):  # unlike Path.exists, for names that no file can have, too
@@ -202,7 +209,7 @@ def _need(fits: bool, problem: str) -> None:
         raise _Unfit(problem)
 
 
-def _decode(data: bytes, device: torch.device | str = "cpu") -> tuple[StyleTarget, StyleInfo]:
+def _decode(data: bytes, device: torch.device | str = "cpu") -> tuple[dict[str, Any], StyleInfo]:
     names, metadata = _header(data)
     record = _json(metadata["style"], "its style record")
     _need(record.keys() == _FIELDS, f"its style record has {sorted(record)[:9]} instead of {sorted(_FIELDS)}")
@@ -225,8 +232,9 @@ def _decode(data: bytes, device: torch.device | str = "cpu") -> tuple[StyleTarge
     except Exception as problem:  # SafetensorError and whatever an unknown type of numbers leads to
         raise _Unfit(f"it is cut off or damaged ({problem})"[:300]) from problem
     grams = tuple({n: _gram(tensors, f"level{level}.{n}").to(device)[None] for n in layers} for level in range(levels))
-    style = StyleTarget(network, layers, grams, tuple(size), *flags)
-    return style, StyleInfo(network, layers, levels, style.size, metadata["description"], _thumbnail(tensors))
+    fields = {"network": network, "layers": layers, "grams": grams, "size": tuple(size)}
+    fields |= dict(zip(("normalize", "automatic"), flags, strict=True))
+    return fields, StyleInfo(network, layers, levels, tuple(size), metadata["description"], _thumbnail(tensors))
 
 
 def _header(data: bytes) -> tuple[set[str], dict[str, str]]:

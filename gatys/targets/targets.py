@@ -9,9 +9,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..errors import InputError
 from ..network.layers import LAYERS
 from ..network.vgg import VGG19, NetworkTag
-from ..pictures.pyramid import fewest_levels, level_size, levels_with_room
+from .levels import fewest_levels, level_size, levels_with_room
+from .style_files import read_style, save_style
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,17 +85,13 @@ class StyleTarget:
     def save(
         self, path: Path | str, *, overwrite: bool = False, thumbnail: Tensor | None = None, description: str = ""
     ) -> Path:
-        """Write the style as one file; see `bank.save_style`."""
-        from .style_files import save_style  # files are above targets; these two methods are for people's comfort
-
+        """Write the style as one file; see `style_files.save_style`."""
         return save_style(self, path, overwrite=overwrite, thumbnail=thumbnail, description=description)
 
     @staticmethod
     def load(path: Path | str, *, device: torch.device | str = "cpu") -> StyleTarget:
-        """The style of a file that `save` wrote; see `bank.load_style`."""
-        from .style_files import load_style
-
-        return load_style(path, device=device)
+        """Read the style of a file that `save` wrote; see `style_files.read_style`."""
+        return StyleTarget(**read_style(path, device=device))
 
 
 def common_levels(content: ContentTarget | None, style: StyleTarget | None) -> int:
@@ -103,12 +101,12 @@ def common_levels(content: ContentTarget | None, style: StyleTarget | None) -> i
         ValueError: if neither target is there, or both were given different numbers of levels.
     """
     if content is None and style is None:
-        raise ValueError("content, style: expected at least one target, got none; extract content or style first")
+        raise InputError("content, style: expected at least one target, got none; extract content or style first")
     if content is None or style is None:
         return (content or style).levels
     fewest, misfit = fewest_levels((target.levels, target.automatic) for target in (content, style))
     if misfit is not None:
-        raise ValueError(
+        raise InputError(
             f"levels: content was extracted with {content.levels} and style with {style.levels}; "
             "extract both with the same number, or with 'auto'"
         )
@@ -143,7 +141,7 @@ def check_room(content: ContentTarget | None, style: StyleTarget | None, size: t
         return
     deepest = max(whose, key=lambda name: LAYERS[name].stride)
     need, (height, width) = LAYERS[deepest].stride, level_size(size, level)
-    raise ValueError(
+    raise InputError(
         f"{'result' if content is None else 'content'}: {size[1]} x {size[0]} pixels"
         + (f" are {width} x {height} at the coarsest of {level + 1} levels" if room else "")
         + f", but {deepest} of the {whose[deepest]} needs at least {need} x {need}; "
@@ -155,6 +153,6 @@ def check_room(content: ContentTarget | None, style: StyleTarget | None, size: t
 def check_network(net: VGG19, target: ContentTarget | StyleTarget, what: str) -> None:
     """Raise ValueError unless `target` was made with the filters and pooling of `net`."""
     if not target.network.fits(net.tag):
-        raise ValueError(
+        raise InputError(
             f"{what}: made with {target.network}, but the network given is {net.tag}; extract it again with that network"
         )

@@ -19,11 +19,13 @@ from torch import Tensor
 
 from ..descent.optimize import optimize
 from ..descent.records import Progress, Record
-from ..network.vgg import VGG19, check_image
-from ..objective.objective import TEMPORAL_WEIGHT
+from ..errors import InputError, InputTypeError
+from ..network.vgg import VGG19
 from ..objective.terms import TemporalTarget
-from ..pictures.pyramid import check_mask, resize
-from ..settings import STEPS
+from ..pictures.checks import check_picture
+from ..pictures.resampling import resize
+from ..settings import STEPS, TEMPORAL_WEIGHT
+from ..targets.masks import check_mask
 from ..targets.regions import RegionalStyle
 from ..targets.targets import ContentTarget, StyleTarget, fit_levels
 
@@ -112,10 +114,10 @@ def optimize_frames(
             and as `optimize` does.
     """
     if isinstance(anchor_every, bool) or not isinstance(anchor_every, int) or anchor_every < 0:
-        raise ValueError(f"anchor_every: expected a whole number of at least 0, got {anchor_every!r}")
+        raise InputError(f"anchor_every: expected a whole number of at least 0, got {anchor_every!r}")
     folder = options.get("checkpoint")
     if folder is not None and not Path(folder).is_dir():
-        raise ValueError(f"checkpoint: expected a folder, with a file for each frame, got {str(folder)!r}; make it")
+        raise InputError(f"checkpoint: expected a folder, with a file for each frame, got {str(folder)!r}; make it")
     later = _later_steps(steps, later_steps)
     count = contents.image.shape[0] if isinstance(contents, ContentTarget) else None
     warp, hide = _by_index(warped, count, "warped"), _by_index(occlusion, count, "occlusion")
@@ -134,7 +136,7 @@ def optimize_frames(
 
     for index, content in enumerate(_each(contents)):
         if last is not None and content.image.shape != last.content.shape:
-            raise ValueError(
+            raise InputError(
                 f"contents: frame {index} is {content.size[1]} x {content.size[0]} pixels, but those before are "
                 f"{last.content.shape[-1]} x {last.content.shape[-2]}; resize them to one size"
             )
@@ -164,7 +166,7 @@ def optimize_frames(
         if stopped:
             break
     if not images:
-        raise ValueError("contents: expected at least one frame, got none; give a ContentTarget for each frame")
+        raise InputError("contents: expected at least one frame, got none; give a ContentTarget for each frame")
     return FramesResult(torch.cat(images), tuple(histories), tuple(notes), stopped, tuple(states))
 
 
@@ -223,9 +225,9 @@ def _past(index: int, content: ContentTarget, last: _Frame | None, warp: Callabl
         image = last.result
         trust = agreement(content.image, last.content) if trust is None else trust
     image = image[None] if isinstance(image, Tensor) and image.ndim == 3 else image
-    check_image(image, what=f"warped, frame {index}")
+    check_picture(image, f"warped, frame {index}")
     if image.shape[0] != 1:
-        raise ValueError(f"warped, frame {index}: expected one picture, got {image.shape[0]}; give one for each frame")
+        raise InputError(f"warped, frame {index}: expected one picture, got {image.shape[0]}; give one for each frame")
     image = resize(image.detach().to(content.image).clamp(0, 1), content.size)
     if trust is None:
         return _Past(image, None)
@@ -237,7 +239,7 @@ def _past(index: int, content: ContentTarget, last: _Frame | None, warp: Callabl
 def _each(contents: ContentTarget | Iterable[ContentTarget]) -> Iterator[ContentTarget]:
     for target in [contents] if isinstance(contents, ContentTarget) else contents:
         if not isinstance(target, ContentTarget):
-            raise TypeError(f"contents: expected a ContentTarget for each frame, got {type(target).__name__}")
+            raise InputTypeError(f"contents: expected a ContentTarget for each frame, got {type(target).__name__}")
         yield from target.pictures()
 
 
@@ -251,12 +253,12 @@ def _by_index(given: Warped | Masks | None, count: int | None, what: str) -> Cal
         return lambda index, *last: given if isinstance(given, Tensor) else given[0]
     number = len(given)
     if count is not None and number not in (count - 1, count):
-        raise ValueError(f"{what}: expected one for each of {count} frames, or for each but the first, got {number}")
+        raise InputError(f"{what}: expected one for each of {count} frames, or for each but the first, got {number}")
     skipped = 0 if count is None else count - number
 
     def at(index: int, *last: Tensor | None) -> Tensor | None:
         if index - skipped >= number:
-            raise ValueError(f"{what}: expected one for each frame, got {number}, and there is a frame {index}")
+            raise InputError(f"{what}: expected one for each frame, got {number}, and there is a frame {index}")
         return None if index < skipped else given[index - skipped]
 
     return at
@@ -266,7 +268,7 @@ def _later_steps(steps: int | Sequence[int], later_steps: int | None) -> int:
     if later_steps is None:
         return max(1, round(LATER_STEPS * (steps if isinstance(steps, int) else sum(steps))))
     if isinstance(later_steps, bool) or not isinstance(later_steps, int) or later_steps < 1:
-        raise ValueError(f"later_steps: expected a whole number of at least 1, got {later_steps!r}")
+        raise InputError(f"later_steps: expected a whole number of at least 1, got {later_steps!r}")
     return later_steps
 
 

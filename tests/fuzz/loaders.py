@@ -33,8 +33,9 @@ import torch
 with atheris.instrument_imports(include=["gatys", "PIL", "pickletools"], enable_loader_override=False):
     from PIL import Image, PngImagePlugin
 
-    from gatys.descent.checkpoint import Checkpoint, CheckpointError, Moment
+    from gatys.descent.checkpoint import Checkpoint, Moment
     from gatys.descent.records import Record
+    from gatys.errors import CheckpointError
     from gatys.network import weights
     from gatys.network.vgg import NetworkTag
     from gatys.pictures import images

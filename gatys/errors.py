@@ -1,0 +1,82 @@
+"""Every error that leaves the package. All are a `GatysError`, and each is also the built-in error that fits it.
+
+The text of an error is one sentence: which input, what was expected, what came, and what to do.
+"""
+
+from __future__ import annotations
+
+import re
+
+
+class GatysError(Exception):
+    """Base of all errors of this package: `except gatys.GatysError` catches each of them and nothing else."""
+
+
+class InputError(GatysError, ValueError):
+    """An argument has a value that cannot be used."""
+
+
+class InputTypeError(GatysError, TypeError):
+    """An argument is of another type than the ones that can be used."""
+
+
+class ImageError(InputError):
+    """A picture cannot be read, written or made."""
+
+
+class StyleFileError(GatysError, ValueError, OSError):
+    """A style file cannot be read or written."""
+
+
+class CheckpointError(GatysError, ValueError, OSError):
+    """The state of a run cannot be read or written, or is that of another run."""
+
+
+class WeightsError(GatysError, RuntimeError, OSError):
+    """Filters cannot be had, or are not those of a network that is known here."""
+
+
+class DownloadError(WeightsError):
+    """A download failed at every address."""
+
+    reason = ""
+
+
+class FolderError(DownloadError):
+    """The folder of a download cannot be written to."""
+
+    reason = "that folder cannot be written to"
+
+
+class UnknownPreset(GatysError, KeyError, ValueError):
+    """No preset has this name."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class OutOfMemory(GatysError, MemoryError):
+    """There is less memory than the smallest way of doing it needs."""
+
+
+class MissingPackage(GatysError, ImportError):
+    """A package that only some functions need is not installed."""
+
+
+class UntrainedWarning(UserWarning):
+    """Filters that nobody trained are used because no others are to be had; the text says why, and what to do."""
+
+
+# the last is what oneDNN says where it cannot allocate (seen under a limit of the process)
+_OUT_OF_MEMORY = re.compile(
+    r"out of memory|not enough memory|can't allocate memory|ALLOC_FAILED|size calculation overflowed"
+    r"|could not (create|execute) a primitive",
+    re.IGNORECASE,
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error is that of a device, or of main memory, that is full."""
+    if isinstance(error, MemoryError):
+        return not isinstance(error, OutOfMemory)
+    return isinstance(error, RuntimeError) and bool(_OUT_OF_MEMORY.search(str(error)))

@@ -1,0 +1,95 @@
+"""Which term and layer pulls how hard at a picture: it explains what the weights do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import copy
+
+from torch import Tensor
+
+from ..network.vgg import check_image
+from ..passes.plan import make_plan
+from .evaluation import Bounded
+from .losses import Terms
+from .objective import Objective
+from .smoothness import total_variation
+
+
+def gradient_parts(objective: Objective, image: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """The gradient of an objective at a picture, term by term and layer by layer; the parts add up to all of it.
+
+    Args:
+        objective: at any level.
+        image: (N, 3, H, W) in [0, 1], as for `Objective.evaluate`.
+
+    Yields:
+        "content conv4_2", "style conv1_1", "tv", "temporal" or the like, and its weighted gradient, (N, 3, H, W).
+        Terms with the weight 0 are left out; of several regions, each layer's parts come as one.
+    """
+    check_image(image, objective.layers)
+    for term, layers, weight in (
+        ("content", [] if objective._content is None else objective._content.layers, objective.content_weight),
+        ("style", objective._style_layers, objective.style_weight),
+    ):
+        for layer in layers if weight else ():
+            yield f"{term} {layer}", _terms(_only(objective, term, layer), image)[1]
+    if objective.tv_weight:
+        yield (
+            "tv",
+            objective.tv_weight * total_variation(image, objective.tv_form, ring=objective.padding == "circular")[2],
+        )
+    if objective._temporal is not None and objective.temporal_weight:
+        yield "temporal", objective.temporal_weight * objective._temporal(image, tuple(image.shape[-2:]))[1]
+
+
+def gradient_shares(objective: Objective, image: Tensor) -> dict[str, float]:
+    """How much each term and layer takes part in the gradient at a picture.
+
+    The length of each part of the gradient over the sum of all lengths. Parts that pull against each other both count,
+    so it says who is heard, not who wins. At the starting picture it tells how a run begins, and at its result,
+    between which terms it ended in balance.
+
+    Args:
+        objective, image: as in `gradient_parts`.
+
+    Returns:
+        `{"content conv4_2": 0.3, "style conv1_1": 0.1, ...}`, of sum 1; all 0 where there is no gradient at all.
+
+    Raises:
+        ValueError: for a picture that does not fit the objective.
+    """
+    lengths = {name: float(part.norm()) for name, part in gradient_parts(objective, image)}
+    whole = sum(lengths.values())
+    return {name: length / whole if whole else 0.0 for name, length in lengths.items()}
+
+
+def _terms(objective: Objective, image: Tensor) -> tuple[Terms, Tensor]:
+    """`Objective.terms` within the memory there is."""
+    plan = make_plan(
+        tuple(image.shape[-2:]),
+        objective.layers,
+        device=image.device,
+        optimizer="adam",  # as one without a history
+        batch=image.shape[0],
+        bytes_per_value=image.dtype.itemsize,
+        padding=objective.padding,
+    )
+    return Bounded(objective, plan)(image)
+
+
+def _only(objective: Objective, term: str, layer: str) -> Objective:
+    """The same objective with nothing but one layer of one term."""
+    one = copy(objective)
+    one.tv_weight, one._temporal, one.layers = 0.0, None, [layer]
+
+    def narrowed(of):
+        of = copy(of)
+        of.layers = [layer]
+        return of
+
+    if term == "content":
+        one._content, one._styles, one._style_layers = narrowed(objective._content), [], []
+    else:
+        one._styles = [narrowed(style) for style in objective._styles if layer in style.layers]
+        one._content, one._style_layers = None, [layer]
+    return one

@@ -1,0 +1,72 @@
+"""Smoothness of pictures: how much neighbours differ."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from ..passes.layout import Strip
+from ..settings import TV_FORMS
+
+
+def check_tv_form(form: str) -> None:
+    """Raise ValueError unless `form` is one of `TV_FORMS`."""
+    if form not in TV_FORMS:
+        raise InputError(f"tv_form: expected one of {', '.join(TV_FORMS)}, got {form!r}")
+
+
+def total_variation(
+    image: Tensor, form: str = "squared", *, ring: bool = False, strip: Strip | None = None, rounding: float = 0.0
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Smoothness of pictures: squared differences of neighbours, summed and divided by the number of values.
+
+    (Mahendran and Vedaldi, CVPR 2015, with exponent 2; with "absolute", the anisotropic form of Rudin, Osher and
+    Fatemi, 1992, whose derivative where neighbours are equal is taken to be 0.)
+
+    With a `rounding` e, the kinks of |d| are rounded off for the descent: sqrt(d^2 + e^2) - e takes the place of |d|
+    (Acar and Vogel, *Analysis of bounded variation penalty methods*, 1994, but for the constant), less by e at most.
+
+    Args:
+        image: (N, 3, H, W).
+        form: one of `TV_FORMS`.
+        ring: whether opposite edges are neighbours, too.
+        strip: where `image` is a part of the picture; the value is then that part's.
+        rounding: e, in units of the [0, 1] range; it changes "absolute" only.
+
+    Returns:
+        The value of each picture, (N,); that with rounded kinks, (N,); and the gradient of the latter, (N, 3, H, W).
+
+    Raises:
+        ValueError: for another form.
+    """
+    check_tv_form(form)
+    own, there, count = strip or (image.shape[-2], image.shape[-2], image[0].numel())
+    gradient = torch.zeros_like(image)
+    value = image.new_zeros(image.shape[0])
+    lost = torch.zeros_like(value)
+    if not own:
+        return value, value, gradient
+    rounding = rounding if form == "absolute" else 0.0
+    for axis in (-2, -1):
+        height, width = (there, image.shape[-1]) if axis == -2 else (own, image.shape[-1])
+        if form == "corner" and not ring:
+            height, width = (there, width - 1) if axis == -2 else (there - 1, width)
+        pixels, pulled = (t[..., :height, :width] for t in (image, gradient))
+        closed = ring and (axis == -1 or strip is None)
+        step = pixels.diff(dim=axis, append=pixels.narrow(axis, 0, 1) if closed else None)
+        size = step.abs() if form == "absolute" else step.square()
+        value = value + size.sum(dim=(1, 2, 3)) / count
+        if rounding:
+            smooth = step.square().add_(rounding**2).sqrt_()
+            lost = lost + (size - smooth).add_(rounding).sum(dim=(1, 2, 3)) / count
+            step = step / smooth / count
+        else:
+            step = step.sign() / count if form == "absolute" else step * (2 / count)
+        if closed:
+            pulled.add_(step.roll(1, axis)).sub_(step)
+            continue
+        length = pixels.shape[axis]
+        pulled.narrow(axis, 1, length - 1).add_(step)
+        pulled.narrow(axis, 0, length - 1).sub_(step)
+    return value, value - lost, gradient

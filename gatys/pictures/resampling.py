@@ -1,0 +1,84 @@
+"""Resampling of pictures: whole, and by rows, of which the result is the same."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..errors import InputError
+
+
+def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resample (N, C, H, W) to `size` = (height, width): bicubic, antialiased, clamped to [0, 1].
+
+    Done in main memory, since some devices lack antialiased resampling; the result is on the device of `image`.
+    """
+    if tuple(image.shape[-2:]) == tuple(size):
+        return image
+    small = F.interpolate(image.cpu(), size=tuple(size), mode="bicubic", antialias=True, align_corners=False)
+    return small.clamp_(0, 1).to(image.device)
+
+
+def seen_rows(height: int, to: int, start: int, stop: int) -> tuple[int, int]:
+    """First row, and the first after the last, that rows [start, stop) of a picture resized from `height` to `to` see."""
+    if start == stop:
+        return 0, 0
+    scale = height / to
+    reach = 2 * max(scale, 1.0)
+    low = max(0, int(scale * (start + 0.5) - reach + 0.5))
+    return low, min(height, int(scale * (stop - 0.5) + reach + 0.5))
+
+
+def resize_rows(band: Tensor, low: int, height: int, to: int, start: int, stop: int) -> Tensor:
+    """Rows [start, stop) of what `resize` makes of a picture of `height` rows at a height of `to`, but for the clamping.
+
+    Args:
+        band: (N, C, h, W), rows of the picture from `low` on, all that `seen_rows` names.
+    """
+    scale = height / to
+    wide = max(scale, 1.0)
+    made = [band.new_empty(*band.shape[:2], 0, band.shape[3])]
+    for first in range(start, stop, 64):  # in blocks, so that the matrix of weights stays a narrow band
+        rows = torch.arange(first, min(first + 64, stop), dtype=torch.float64)
+        begin, end = seen_rows(height, to, first, first + len(rows))
+        distance = (torch.arange(begin, end) + 0.5 - scale * (rows[:, None] + 0.5)) / wide
+        weights = _cubic(distance)
+        weights = (weights / weights.sum(dim=1, keepdim=True)).to(band)
+        made.append(weights @ band[:, :, begin - low : end - low])
+    return torch.cat(made, dim=2)
+
+
+def _cubic(distance: Tensor) -> Tensor:
+    """Keys' cubic convolution kernel with a = -1/2 (1981, equation 15), which antialiased resampling uses."""
+    x = distance.abs()
+    return torch.where(x < 1, (1.5 * x - 2.5) * x * x + 1, torch.where(x < 2, ((2.5 - 0.5 * x) * x - 4) * x + 2, 0))
+
+
+def resize_columns(image: Tensor, width: int) -> Tensor:
+    """What `resize` makes of the columns, but for the clamping."""
+    if image.shape[-1] == width:
+        return image
+    if image.shape[-2] == 0:
+        return image.new_empty(*image.shape[:3], width)
+    size = (image.shape[-2], width)
+    wide = F.interpolate(image.cpu(), size=size, mode="bicubic", antialias=True, align_corners=False)
+    return wide.to(image.device)
+
+
+def scale_picture(image: Tensor, factor: float, reference: tuple[int, int] | None = None) -> Tensor:
+    """Resample (N, C, H, W) to `factor` times its size, or so that its longer edge is that of `reference` times it.
+
+    Args:
+        image: sRGB in [0, 1].
+        factor: above 0; edges are rounded, to at least one pixel.
+        reference: (height, width) of another picture.
+
+    Raises:
+        ValueError: for a factor that is not finite and above 0.
+    """
+    if not 0 < factor < float("inf"):
+        raise InputError(f"style_scale: expected a finite factor above 0, got {factor!r}")
+    edges = tuple(image.shape[-2:])
+    scale = factor if reference is None else factor * max(reference) / max(edges)
+    return resize(image, tuple(max(1, round(edge * scale)) for edge in edges))

@@ -1,0 +1,63 @@
+"""Pictures at several sizes: level 0 is full size, each next level half of it, for descending coarse to fine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from ..errors import InputError
+from ..network.layers import minimum_size
+
+AUTOMATIC_EDGE = 128
+"""`levels="auto"` goes down to the level whose short edge is nearest to this many pixels, between 91 and 181."""
+
+
+Levels = int | str
+
+
+def level_size(size: tuple[int, int], level: int) -> tuple[int, int]:
+    """(height, width) of a level, for a full `size` of (height, width)."""
+    return tuple(max(1, round(edge / 2**level)) for edge in size)
+
+
+def resolve_levels(levels: Levels, size: tuple[int, int], layers: Iterable[str], what: str = "image") -> int:
+    """The number of levels that `levels` means for a picture of `size` (height, width).
+
+    Raises:
+        ValueError: for anything but "auto" or a positive integer, or where the coarsest level is too small for `layers`.
+    """
+    layers = tuple(layers)
+    short, need = min(size), minimum_size(layers)
+    if levels == "auto":
+        levels = 1 + max(0, round(math.log2(short / AUTOMATIC_EDGE)))
+    if isinstance(levels, bool) or not isinstance(levels, int) or levels < 1:
+        raise InputError(f"levels: expected a positive whole number or 'auto', got {levels!r}")
+    if short < need:
+        raise InputError(
+            f"{what}: {size[1]} x {size[0]} pixels is too small for these layers, which need at least {need} x {need}; "
+            "enlarge it, or choose shallower layers"
+        )
+    if (most := levels_with_room(levels, size, layers)) < levels:
+        raise InputError(
+            f"levels: {levels} levels make this {what} of {size[1]} x {size[0]} pixels smaller than the {need} pixels "
+            f"that its layers need; use at most {most}"
+        )
+    return levels
+
+
+def levels_with_room(levels: int, size: tuple[int, int], layers: Iterable[str]) -> int:
+    """How many of so many levels of a picture of `size` (height, width) have a unit of every layer; 0 if none has."""
+    need = minimum_size(layers)
+    return sum(min(level_size(size, level)) >= need for level in range(levels))
+
+
+def fewest_levels(counts: Iterable[tuple[int, bool]]) -> tuple[int, int | None]:
+    """The number of levels that all of several targets give, and which target does not fit that, if any.
+
+    Args:
+        counts: of each target its number of levels, and whether that was automatic: such a one does with fewer.
+    """
+    counts = list(counts)
+    fewest = min(count for count, _ in counts)
+    misfits = (index for index, (count, automatic) in enumerate(counts) if count != fewest and not automatic)
+    return fewest, next(misfits, None)
