@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .network.weights import load_vgg19 as load_vgg19
     from .objective.objective import Objective as Objective
     from .objective.shares import gradient_shares as gradient_shares
-    from .objective.terms import TemporalTarget as TemporalTarget
+    from .objective.temporal import TemporalTarget as TemporalTarget
     from .pictures.colors import keep_luminance as keep_luminance
     from .pictures.colors import match_colors as match_colors
     from .published.preset import Preset as Preset
@@ -62,7 +62,7 @@ _ROOMS = {
     "network.weights": "load_vgg19",
     "objective.objective": "Objective",
     "objective.shares": "gradient_shares",
-    "objective.terms": "TemporalTarget",
+    "objective.temporal": "TemporalTarget",
     "pictures.colors": "keep_luminance match_colors",
     "published.preset": "Preset",
     "published.presets": "presets",

@@ -17,7 +17,7 @@ import gatys
 from gatys.distributed.strips import Strips
 from gatys.distributed.team import Team, join, leave
 from gatys.objective import objective as objective_module
-from gatys.objective.terms import TemporalTarget
+from gatys.objective.temporal import TemporalTarget
 from gatys.passes.layout import WHOLE
 
 MEDIUM = {"conv1_1": 0.2, "conv2_1": 0.3, "conv3_1": 0.5}

@@ -141,7 +141,7 @@ def test_tiles_and_memory_that_ran_out_before_stay(net, targets, tmp_path, monke
         "content": gatys.extract_content(net, pictures(1, 3, 96, 64), CONTENT, normalize=False),
         "style": targets["style"],
     }
-    big["style"] = replace(targets["style"], grams=targets["style"].grams[:1])
+    big["style"] = replace(targets["style"], values=targets["style"].grams[:1])
     terms, tell, asked = gatys.Objective.terms, LBFGS.tell, []
 
     def short(self, image, tile=None, *, keep=False):
@@ -277,7 +277,7 @@ def test_a_style_whose_rounding_differs_is_the_same_style(net, targets, tmp_path
     options, data = interrupted_run
     (tmp_path / "run").write_bytes(data)
     grams = tuple({name: gram * (1 + 1e-6) for name, gram in level.items()} for level in targets["style"].grams)
-    style = replace(targets["style"], grams=grams)
+    style = replace(targets["style"], values=grams)
     assert len(gatys.optimize(net, **(options | {"style": style}), checkpoint=tmp_path / "run").history) == 8
 
 

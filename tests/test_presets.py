@@ -191,12 +191,14 @@ def test_every_term_of_a_source_is_a_part_that_the_comparison_sees(nets):
         terms, _ = objective.terms(x)
         total = terms.total.item()
         parts = {
-            layer: objective.style_weight * value.item() for layer, value in terms.layers.items() if "style" in layer
+            layer: objective.weights["style"] * value.item()
+            for layer, value in terms.layers.items()
+            if "style" in layer
         }
-        parts["content"] = objective.content_weight * terms.content.item()
+        parts["content"] = objective.weights["content"] * terms.content.item()
         assert len(parts) == 6, name
         if preset.tv_loss != "none":
-            parts["tv"] = objective.tv_weight * terms.tv.item()
+            parts["tv"] = objective.weights["tv"] * terms.tv.item()
         assert min(parts.values()) > 1e-8 * total, (name, parts)
 
 

@@ -171,7 +171,7 @@ def _load_style(path: str, options: argparse.Namespace, device: torch.device) ->
         flag = "--normalize" if style.normalize else "--no-normalize"
         raise InputError(f"--load-style: {path!r} was saved with {flag}, which holds for a whole run; give {flag}")
     if style.automatic and options.levels != "auto":  # such a style gives as many as are wanted, up to what it has
-        style = replace(style, grams=style.grams[: options.levels])
+        style = replace(style, values=style.grams[: options.levels])
     if options.match_colors:
         log.warning("style %r: it keeps the colours that it was saved with; --match-colors is for pictures", path)
     return style

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..network.vgg import VGG19
-from ..objective.terms import TemporalTarget
+from ..objective.temporal import TemporalTarget
 from ..targets.regions import Region, RegionalStyle, every_style
 from ..targets.targets import ContentTarget, StyleTarget
 

@@ -15,7 +15,7 @@ from ..errors import InputError, is_out_of_memory
 from ..network.vgg import VGG19
 from ..objective.evaluation import Bounded
 from ..objective.objective import Objective
-from ..objective.terms import TemporalTarget
+from ..objective.temporal import TemporalTarget
 from ..passes.layout import WHOLE, Layout
 from ..passes.memory import release
 from ..passes.plan import HALF_ABOVE, Plan, make_plan, outlook

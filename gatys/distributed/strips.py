@@ -46,7 +46,7 @@ class Strips(Layout):
     """
 
     def __init__(self, team: Team, layers: Iterable[str], *, ring: bool = False):
-        self.team, self.rank = team, team.rank
+        self.team, self.rank, self.count = team, team.rank, team.count
         self._halo, self._ring = halo(layers), ring
         self.bounds = cache(self._deal)
         """From the height of a picture, where each strip begins, and the height."""

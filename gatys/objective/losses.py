@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..targets.gram import accumulation_dtype
+from .term import Term
+
+Values = dict[tuple[int, str], Tensor]
+"""By the index of a term and the name of a layer ("" for its pixels): sums, or values of each picture, (N,)."""
+SMOOTH = "rounded"
+"""In the place of a layer's name: the value of a term's pixels with its kinks rounded off."""
 
 
 class Terms:
@@ -102,3 +109,29 @@ class Terms:
 def largest(values: Tensor) -> Tensor:
     """The largest absolute value, 0 of none. Of several processes the sum of theirs does as well for a scale."""
     return values.abs().amax() if values.numel() else values.new_zeros(())
+
+
+def add_up(terms: Sequence[Term], weights: Mapping[str, float], values: Values, gradient: Tensor) -> Terms:
+    """Add up the values of terms.
+
+    Args:
+        terms: of the objective.
+        weights: the factor of each in the total, by its name.
+        values: of each term and layer.
+        gradient: of the total, with kinks rounded off.
+    """
+    zero = torch.zeros(gradient.shape[0], device=gradient.device, dtype=accumulation_dtype(gradient.dtype))
+    merged: dict[tuple[str, str], Tensor] = {}  # of several regions, each layer's values count as one
+    rounded = zero
+    for (index, layer), value in values.items():
+        key = terms[index].name, layer
+        if layer == SMOOTH:
+            rounded = rounded + terms[index].weight * (value - values[index, ""])
+        else:
+            merged[key] = merged[key] + value if key in merged else value
+    told = dict.fromkeys(("content", "style", "tv", *(term.name for term in terms)), zero)
+    for (name, _), value in merged.items():
+        told[name] = told[name] + value
+    total = sum((weights[name] * value for name, value in told.items()), start=zero)
+    layers = {f"{name} {layer}".strip(): value for (name, layer), value in merged.items() if name != "tv"}
+    return Terms.of({"total": total, **told}, layers, gradient, total + rounded)

@@ -4,23 +4,26 @@
           + style_weight   * sum_l s_l sum((G_l / M_l - A_l / M'_l)^2) / (4 N_l^2)
           + tv_weight      * tv
 
+It is a sum of terms (`term.Term`), each with a weight; further ones may be given.
+
 With pictures of equal size the style term is the paper's E_l (Gatys et al., CVPR 2016, equation 4); the content
 term is its equation 1 as a mean instead of half a sum, so that the balance does not change with the resolution.
 
-Everything is a function of sums over positions, which add up over tiles: pass 1 adds the Gram sums, the penalty's
-derivative in them is one small matrix a layer, and pass 2 pulls that matrix back tile by tile. The gradient is
+Everything is a function of sums over positions, which add up over tiles: pass 1 adds the sums of the style's
+statistic, the penalty's derivative in them is small, one for each layer, and pass 2 pulls it back tile by tile. The gradient is
 exact, whatever the tiles. Where memory allows, pass 1 keeps what pass 2 needs; else pass 2 runs the network again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 
 import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..network.layers import LAYERS
+from ..network.layers import LAYERS, layer_name
 from ..network.vgg import VGG19
 from ..passes.layout import WHOLE, Layout
 from ..passes.precision import choose, derivative_scale, lowered
@@ -30,10 +33,14 @@ from ..settings import CONTENT_WEIGHT, STYLE_WEIGHT, TEMPORAL_WEIGHT, TV_WEIGHT
 from ..targets.gram import accumulation_dtype
 from ..targets.levels import level_size
 from ..targets.regions import RegionalStyle, every_style
+from ..targets.statistics import check_whole_picture
 from ..targets.targets import ContentTarget, StyleTarget, check_network, check_room, common_levels
-from .losses import Terms
-from .smoothness import check_tv_form, total_variation
-from .terms import ContentTerm, StyleTerm, TemporalTarget, TemporalTerm
+from .content_term import ContentTerm
+from .losses import SMOOTH, Terms, Values, add_up
+from .smoothness import Smoothness, check_tv_form
+from .style_term import StyleTerm
+from .temporal import TemporalTarget, TemporalTerm
+from .term import Term, View
 
 
 class Objective:
@@ -48,11 +55,12 @@ class Objective:
         style_weight: beta, factor of the style term; of each region's, if there are regions.
         tv_weight: factor of the smoothness term.
         temporal_weight: factor of the temporal term.
+        terms: further terms, which are part of the total only.
         level: which level of the targets to work on; 0 is full size.
         padding: what convolutions see beyond the border, one of `tiles.PADDINGS`; default that of the content, or "zero".
-        tv_form: what is smooth, one of `terms.TV_FORMS`.
-        tv_rounding: e of `terms.total_variation`, for a descent, which kinks would stop; 0 leaves the loss as it is.
-        precision: of the convolutions, one of `choices.PRECISIONS`; default that of the network.
+        tv_form: what is smooth, one of `settings.TV_FORMS`.
+        tv_rounding: e of `smoothness.total_variation`, for a descent, which kinks would stop; 0 leaves the loss as it is.
+        precision: of the convolutions, one of `settings.PRECISIONS`; default that of the network.
         place: where the pictures lie; in strips, each process evaluates its rows, all at the same time.
 
     Raises:
@@ -72,6 +80,7 @@ class Objective:
         style_weight: float = STYLE_WEIGHT,
         tv_weight: float = TV_WEIGHT,
         temporal_weight: float = TEMPORAL_WEIGHT,
+        terms: Sequence[Term] = (),
         level: int = 0,
         padding: str | None = None,
         tv_form: str = "squared",
@@ -82,40 +91,54 @@ class Objective:
         levels = common_levels(content, style)
         if not 0 <= level < levels:
             raise InputError(f"level: expected 0 to {levels - 1}, got {level}")
-        weights = {
-            "content_weight": content_weight,
-            "style_weight": style_weight,
-            "tv_weight": tv_weight,
-            "temporal_weight": temporal_weight,
-        }
-        for name, weight in weights.items():
-            if not 0 <= weight < float("inf"):
-                raise InputError(f"{name}: expected a finite number of at least 0, got {weight!r}")
         check_tv_form(tv_form)
         for target, what in ((content, "content"), (style, "style")):
             if target is not None:
                 check_network(net, target, what)
         if content is not None:
             check_room(content, style, content.size, level)
-        self.net, self.padding, self.place = net, _padding(content, padding), place
+        self.net, self.padding, self.place, self.level = net, _padding(content, padding), place, level
         self.compute_in(None if precision is None else choose(precision, net))
-        self.content_weight, self.style_weight, self.tv_weight = content_weight, style_weight, tv_weight
-        self.temporal_weight, self.tv_form, self.tv_rounding = temporal_weight, tv_form, tv_rounding
         self.size = None if content is None else level_size(content.size, level)
         self.count = None if content is None else content.image.shape[0]
-        self._content = None if content is None else ContentTerm(content, level, net.mean, place)
-        self._styles = [StyleTerm(region, level, net.mean, place) for region in every_style(style)]
-        self._temporal = None if temporal is None else TemporalTerm(temporal, place)
-        style_layers = {name for term in self._styles for name in term.layers}
-        content_layers = set() if self._content is None else set(self._content.layers)
-        self._style_layers = [name for name in LAYERS if name in style_layers]
-        self.layers = [name for name in LAYERS if name in style_layers | content_layers]
+        like = net.mean
+        self._terms: list[Term] = [StyleTerm(each, level, like, place, style_weight) for each in every_style(style)]
+        if content is not None:
+            self._terms.append(ContentTerm(content, level, like, place, content_weight))
+        self._terms.append(Smoothness(tv_form, tv_rounding, tv_weight))
+        if temporal is not None:
+            self._terms.append(TemporalTerm(temporal, place, temporal_weight))
+        self._terms += [term.at(level, like, place) for term in terms]
+        given = {"content": content_weight, "style": style_weight, "tv": tv_weight, "temporal": temporal_weight}
+        self.weights: dict[str, float] = _weights(given, terms)
+        """The factor of each term in the total, by its name."""
+        used = {layer_name(name) for term in self._terms for name in term.layers}
+        self.layers = [name for name in LAYERS if name in used]
+        """All that terms look at, shallowest first."""
+
+    @property
+    def additive(self) -> bool:
+        """Whether the sums of all terms add up over tiles, so that a picture may be cut into some."""
+        return all(term.additive for term in self._terms)
 
     def compute_in(self, dtype: torch.dtype | None) -> None:
         """Set the dtype of the convolutions; None is that of the network."""
         dtype = dtype or self.net.mean.dtype
         if dtype != getattr(self, "dtype", None):
             self.dtype, self._trunk = dtype, lowered(self.net, dtype)
+
+    def only(self) -> Iterator[tuple[str, Objective]]:
+        """Give this objective with one layer of one term alone, for all of them in turn, with names as "style conv1_1"."""
+        for name in self.weights:
+            terms = [term for term in self._terms if term.name == name]
+            layers = [layer for layer in self.layers if any(layer in term.layers for term in terms)]
+            for layer in (layers or [""]) if terms and self.weights[name] else ():
+                one = copy(self)
+                one._terms = [copy(term) for term in terms if layer in term.layers or not layer]
+                for term in one._terms:
+                    term.layers = [layer] if layer else []
+                one.layers = [layer] if layer else self.layers
+                yield f"{name} {layer}".strip(), one
 
     def evaluate(self, image: Tensor, tile: int | None = None) -> tuple[dict[str, float], Tensor]:
         """Losses and gradient of `image` at this level.
@@ -130,7 +153,7 @@ class Objective:
             batch; and the gradient of the total, (N, 3, H, W). The pictures of a batch do not influence each other.
 
         Raises:
-            ValueError: for a picture of the wrong shape, size or values, or a tile below the deepest stride.
+            InputError: for a picture of the wrong shape, size or values, or a tile below the deepest stride.
         """
         self.place.check(image, self.layers, "image")
         terms, gradient = self.terms(image, tile)
@@ -148,7 +171,26 @@ class Objective:
             keep: whether the tiles keep, packed, what the way back needs: about 300 bytes a pixel in float32, for
                 which the network does not run forward a second time.
         """
-        image = image.detach()
+        image, place = image.detach(), self.place
+        size = self._check(image, tile)
+        for term in self._terms:
+            term.prepare(size)
+        around = (size, self.layers, self.padding)
+        field = place.around(image, *around)
+        view = View(image, size, field, place.strip(image, size, self.padding), self.padding == "circular")
+        values: Values = {}
+        gradient = self._pixels(view, torch.zeros_like(field), values, neighbours=True)
+        looks = any(term.layers for term in self._terms)
+        parts = place.parts(size, tile, self.layers, self.padding) if looks else []
+        keep = keep or len(parts) == 1
+        tapes, sums = place.together(lambda: self._first_pass(field, parts, keep=keep))
+        penalties, derivatives, scale = self._penalties(place.add_all(sums))
+        values |= place.together(lambda: self._second_pass(field, parts, tapes, derivatives, scale, gradient))
+        gradient = self._pixels(view, place.collect(gradient, *around), values, neighbours=False)
+        return add_up(self._terms, self.weights, penalties | place.add_all(values), gradient), gradient
+
+    def _check(self, image: Tensor, tile: int | tuple[int, int] | None) -> tuple[int, int]:
+        """The (height, width) of a picture that can be evaluated."""
         size = self.place.size(image)
         if self.size is not None and size != self.size:
             raise InputError(
@@ -160,122 +202,122 @@ class Objective:
                 f"image: {image.shape[0]} pictures, but the content target has {self.count}; "
                 "give as many, or take one of them"
             )
-        for term in self._styles:
-            term.prepare(size)
-        place, around = self.place, (size, self.layers, self.padding)
-        field = place.around(image, *around)
-        strip = place.strip(image, size, self.padding)
-        how = {"ring": self.padding == "circular", "strip": strip, "rounding": self.tv_rounding}
-        tv, smooth_tv, gradient = total_variation(field, self.tv_form, **how)
-        gradient *= self.tv_weight
-        parts = place.parts(size, tile, self.layers, self.padding)
-        keep = keep or len(parts) == 1
-        tapes, sums = place.together(lambda: self._first_pass(field, parts, keep=keep))
-        layers, pulls, scale = self._penalties(place.add_all(sums))
-        sums = place.together(lambda: self._second_pass(field, parts, tapes, pulls, scale, gradient))
-        sums |= {"tv": tv, "smooth tv": smooth_tv}
-        gradient = place.collect(gradient, *around)
-        if self._temporal is not None:
-            sums["temporal"], pull = self._temporal(image, size)
-            gradient += self.temporal_weight * pull
-        sums = place.add_all(sums)
-        layers |= {name: value for name, value in sums.items() if name.startswith("content")}
-        zero = torch.zeros(image.shape[0], device=image.device, dtype=accumulation_dtype(image.dtype))
-        content = sum((value for name, value in layers.items() if name.startswith("content")), start=zero)
-        style = sum((value for name, value in layers.items() if name.startswith("style")), start=zero)
-        total = self.content_weight * content + self.style_weight * style + self.tv_weight * sums["tv"]
-        if self._temporal is not None:
-            total = total + self.temporal_weight * sums["temporal"]
-        terms = {"total": total, "content": content, "style": style, "tv": sums["tv"]}
-        smooth = total + self.tv_weight * (sums["smooth tv"] - sums["tv"])
-        return Terms.of(terms, layers, gradient, smooth), gradient
+        for term in self._terms:
+            if term.statistic is not None:
+                check_whole_picture(term.statistic, tile, self.place.count)
+        return size
 
-    def _first_pass(
-        self, image: Tensor, parts: list[Tile], *, keep: bool
-    ) -> tuple[list[Tape], dict[tuple[int, str], Tensor]]:
-        """Each tile's tape, if it is to be kept, and of each style, by its index, and layer the tiles' Gram sum."""
-        sums: list[dict[str, Tensor]] = [{} for _ in self._styles]
+    def _pixels(self, view: View, gradient: Tensor, values: Values, *, neighbours: bool) -> Tensor:
+        """Add to the gradient, and to the values, what terms make of pixels: of those that look around, or the others."""
+        for index, term in enumerate(self._terms):
+            found = term.pixels(view) if term.neighbours == neighbours else None
+            if found is not None:
+                gradient = gradient.add_(term.weight * found.gradient)
+                values[index, ""] = found.value
+                if found.smooth is not None:
+                    values[index, SMOOTH] = found.smooth
+        return gradient
+
+    def _first_pass(self, image: Tensor, parts: list[Tile], *, keep: bool) -> tuple[list[Tape], Values]:
+        """Each tile's tape, if it is to be kept, and of each term that gathers, by its index, the sums of its layers."""
+        gathering = {index: term for index, term in enumerate(self._terms) if term.gathers}
+        layers = [name for name in self.layers if any(name in term.layers for term in gathering.values())]
+        sums: dict[int, dict[str, Tensor]] = {index: {} for index in gathering}
         tapes = []
-        if not self._styles and len(parts) > 1:
+        if not layers and len(parts) > 1:
             return [], {}
 
         def see(name: str, core: Tensor, part: Tile) -> None:
-            for term, total in zip(self._styles, sums, strict=True):
+            for index, term in gathering.items():
                 if name in term.layers:
-                    term.add(total, name, core, part)
+                    term.add(sums[index], name, core, part)
 
         for part in parts:
-            tape = forward(self._trunk, image, part, self.layers if keep else self._style_layers, see, tape=keep)
+            tape = forward(
+                self._trunk, image, part, self.layers if keep else layers, see, tape=keep, banded=self.additive
+            )
             if tape is not None:
                 tapes.append(tape)
                 if len(parts) > 1:
                     tape.pack()
-        for term, total in zip(self._styles, sums, strict=True):
-            term.fill(total, image.shape[0])
-        return tapes, {(index, name): gram for index, total in enumerate(sums) for name, gram in total.items()}
+        for index, term in gathering.items():
+            term.fill(sums[index], image.shape[0])
+        return tapes, {(index, name): value for index, total in sums.items() for name, value in total.items()}
 
-    def _penalties(
-        self, sums: Mapping[tuple[int, str], Tensor]
-    ) -> tuple[dict[str, Tensor], list[dict[str, Tensor]], float | Tensor]:
-        """From the Gram sums of the whole picture: each layer's part of the loss, and of each style the weighted
-        derivative in its sums; and how these are scaled, for which float16 is too narrow."""
-        layers: dict[str, Tensor] = {}
-        pulls = []
-        for index, term in enumerate(self._styles):
-            values, derivatives = term.penalty({name: sums[index, name] for name in term.layers})
-            for name, value in values.items():
-                _add(layers, f"style {name}", value)
-            pulls.append({name: self.style_weight * derivative for name, derivative in derivatives.items()})
+    def _penalties(self, sums: Values) -> tuple[Values, list[dict[str, Tensor]], float | Tensor]:
+        """From the sums over the whole picture: each layer's part of the loss, and of each term its weighted derivative
+        in its sums; and how these are scaled, for which float16 is too narrow."""
+        values: Values = {}
+        derivatives = []
+        own = [{name: value for (of, name), value in sums.items() if of == index} for index in range(len(self._terms))]
+        for index, (term, total) in enumerate(zip(self._terms, own, strict=True)):
+            found, pulls = term.penalty(total)
+            values |= {(index, name): value for name, value in found.items()}
+            derivatives.append({name: term.weight * pull for name, pull in pulls.items()})
         if self.dtype != torch.float16:
-            return layers, pulls, 1.0
-        sizes = [] if self._content is None else self._content.typical_pulls(self.content_weight)
-        for index, (term, pull) in enumerate(zip(self._styles, pulls, strict=True)):
-            sizes += term.typical_pulls({name: sums[index, name] for name in term.layers}, pull)
+            return values, derivatives, 1.0
+        sizes = [
+            size
+            for term, total, pulls in zip(self._terms, own, derivatives, strict=True)
+            for size in term.typical_pulls(total, pulls, term.weight)
+        ]
         scale = derivative_scale(sizes)
-        return layers, [{name: pull * scale for name, pull in each.items()} for each in pulls], scale
+        return values, [{name: pull * scale for name, pull in each.items()} for each in derivatives], scale
 
     def _second_pass(
         self,
         image: Tensor,
         parts: list[Tile],
         tapes: list[Tape],
-        pulls: list[dict[str, Tensor]],
+        derivatives: list[dict[str, Tensor]],
         scale: float | Tensor,
         gradient: Tensor,
-    ) -> dict[str, Tensor]:
-        """Add the gradient of all tiles, which are used up; what each layer adds to the content term."""
-        names = [] if self._content is None else self._content.layers
+    ) -> Values:
+        """Add the gradient of all tiles, which are used up; what each layer adds to the terms that do not gather."""
         zero = torch.zeros(image.shape[0], device=image.device, dtype=accumulation_dtype(image.dtype))
-        layers = {f"content {name}": zero for name in names}
+        values: Values = {
+            (index, name): zero for index, term in enumerate(self._terms) if not term.gathers for name in term.layers
+        }
         while parts:
             part = parts.pop()
             tape = tapes.pop() if tapes else forward(self._trunk, image, part, self.layers, tape=True)
-            self._pull_back(tape, pulls, scale, gradient, layers)
+            self._pull_back(tape, derivatives, scale, gradient, values)
             del tape
-        return layers
+        return values
 
     def _pull_back(
         self,
         tape: Tape,
-        pulls: list[dict[str, Tensor]],
+        derivatives: list[dict[str, Tensor]],
         scale: float | Tensor,
         gradient: Tensor,
-        layers: dict[str, Tensor],
+        values: Values,
     ) -> None:
-        """For one tile: add its gradient, and its part of the content term to `layers`."""
+        """For one tile: add its gradient, and its part of the terms that do not gather to `values`."""
 
         def cotangent(name: str, core: Tensor, onto: Tensor | None, part: Tile) -> Tensor:
-            for term, pull in zip(self._styles, pulls, strict=True):
-                if name in pull:
-                    onto = term.pull(name, core, pull, part, onto)
-            if self._content is not None and name in self._content.layers:
-                value, pull = self._content.pull(name, core, part, self.content_weight * scale)
-                _add(layers, f"content {name}", value)
-                onto = pull if onto is None else onto.add_(pull)
+            for index, (term, own) in enumerate(zip(self._terms, derivatives, strict=True)):
+                if name in term.layers:
+                    value, onto = term.pull_onto(name, core, part, own, term.weight * scale, onto)
+                    if value is not None:
+                        values[index, name] = values[index, name] + value
             return onto
 
         pulled = backward(self._trunk, tape, cotangent)
         tape.part.give(gradient, pulled if isinstance(scale, float) else pulled / scale)
+
+
+def _weights(given: Mapping[str, float], terms: Sequence[Term]) -> dict[str, float]:
+    """The weight of each term by its name, once it is sure that they can be used."""
+    found = dict(given)
+    for term in terms:
+        if found.setdefault(term.name, term.weight) != term.weight or term.name in given:
+            raise InputError(f"terms: {term.name!r} is the name of two terms with different weights; name one anew")
+    for name, weight in found.items():
+        if not 0 <= weight < float("inf"):
+            what = f"{name}_weight" if name in given else f"weight of the term {name}"
+            raise InputError(f"{what}: expected a finite number of at least 0, got {weight!r}")
+    return found
 
 
 def _padding(content: ContentTarget | None, padding: str | None) -> str:

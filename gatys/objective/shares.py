@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from copy import copy
 
 from torch import Tensor
 
@@ -12,7 +11,6 @@ from ..passes.plan import make_plan
 from .evaluation import Bounded
 from .losses import Terms
 from .objective import Objective
-from .smoothness import total_variation
 
 
 def gradient_parts(objective: Objective, image: Tensor) -> Iterator[tuple[str, Tensor]]:
@@ -27,19 +25,8 @@ def gradient_parts(objective: Objective, image: Tensor) -> Iterator[tuple[str, T
         Terms with the weight 0 are left out; of several regions, each layer's parts come as one.
     """
     check_image(image, objective.layers)
-    for term, layers, weight in (
-        ("content", [] if objective._content is None else objective._content.layers, objective.content_weight),
-        ("style", objective._style_layers, objective.style_weight),
-    ):
-        for layer in layers if weight else ():
-            yield f"{term} {layer}", _terms(_only(objective, term, layer), image)[1]
-    if objective.tv_weight:
-        yield (
-            "tv",
-            objective.tv_weight * total_variation(image, objective.tv_form, ring=objective.padding == "circular")[2],
-        )
-    if objective._temporal is not None and objective.temporal_weight:
-        yield "temporal", objective.temporal_weight * objective._temporal(image, tuple(image.shape[-2:]))[1]
+    for name, one in objective.only():
+        yield name, _terms(one, image)[1]
 
 
 def gradient_shares(objective: Objective, image: Tensor) -> dict[str, float]:
@@ -73,23 +60,6 @@ def _terms(objective: Objective, image: Tensor) -> tuple[Terms, Tensor]:
         batch=image.shape[0],
         bytes_per_value=image.dtype.itemsize,
         padding=objective.padding,
+        tile="auto" if objective.additive else None,
     )
     return Bounded(objective, plan)(image)
-
-
-def _only(objective: Objective, term: str, layer: str) -> Objective:
-    """The same objective with nothing but one layer of one term."""
-    one = copy(objective)
-    one.tv_weight, one._temporal, one.layers = 0.0, None, [layer]
-
-    def narrowed(of):
-        of = copy(of)
-        of.layers = [layer]
-        return of
-
-    if term == "content":
-        one._content, one._styles, one._style_layers = narrowed(objective._content), [], []
-    else:
-        one._styles = [narrowed(style) for style in objective._styles if layer in style.layers]
-        one._content, one._style_layers = None, [layer]
-    return one

@@ -8,6 +8,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..passes.layout import Strip
 from ..settings import TV_FORMS
+from .term import PixelLoss, Term, View
 
 
 def check_tv_form(form: str) -> None:
@@ -70,3 +71,25 @@ def total_variation(
         pulled.narrow(axis, 1, length - 1).add_(step)
         pulled.narrow(axis, 0, length - 1).sub_(step)
     return value, value - lost, gradient
+
+
+class Smoothness(Term):
+    """The smoothness of a picture, as `total_variation` takes it.
+
+    Args:
+        form: one of `TV_FORMS`.
+        rounding: e of `total_variation`.
+    """
+
+    name = "tv"
+    neighbours = True
+
+    def __init__(self, form: str = "squared", rounding: float = 0.0, weight: float = 1.0):
+        super().__init__(weight)
+        self._form, self._rounding = form, rounding
+
+    def pixels(self, view: View) -> PixelLoss:
+        """Give the value of the rows here, and its gradient in them and those around."""
+        how = {"ring": view.ring, "strip": view.strip, "rounding": self._rounding}
+        value, smooth, gradient = total_variation(view.around, self._form, **how)
+        return PixelLoss(value, gradient, smooth)

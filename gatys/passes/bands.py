@@ -40,14 +40,17 @@ def values_in_band(device: torch.device) -> int:
     return 2**21 if device.type == "cpu" else 2**25
 
 
-def bands(part: Tile, device: torch.device, *, batch: int = 1, pooled: bool = True) -> list[Band]:
-    """Bands that together give all rows of the window of `part`, their edges on even pixels if they are to be pooled."""
+def bands(
+    part: Tile, device: torch.device, *, batch: int = 1, pooled: bool = True, most: int | None = None
+) -> list[Band]:
+    """Cut the rows of a tile's window into bands, their edges on even pixels if they are to be pooled; at most `most`."""
     whole = part.rows
     height, width = part.size
-    most = max(_FEWEST_ROWS, values_in_band(device) // (_CHANNELS * batch * width))
+    rows_of_band = max(_FEWEST_ROWS, values_in_band(device) // (_CHANNELS * batch * width))
     stride = 2 if pooled else 1
     units = height // stride
-    count = max(1, min(units, round(height / most)))
+    count = max(1, min(units, round(height / rows_of_band)))
+    count = count if most is None else min(count, most)
     edges = [units * k // count * stride for k in range(count)] + [height]
     found = []
     for rows in spans(edges, (_HALO, _HALO), height, stride, whole.padding):

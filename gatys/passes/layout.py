@@ -35,6 +35,8 @@ class Strip(NamedTuple):
 class Layout:
     """Pictures that are here as a whole. Sizes are (height, width) of whole pictures."""
 
+    count = 1
+    """Processes that share pictures out."""
     rank = 0
     """Of this process; what is told or written once is told by the one with 0."""
 

@@ -90,7 +90,14 @@ class Tape:
 
 @torch.no_grad()
 def forward(
-    net: VGG19, image: Tensor, part: Tile, layers: Iterable[str], see: See | None = None, *, tape: bool = False
+    net: VGG19,
+    image: Tensor,
+    part: Tile,
+    layers: Iterable[str],
+    see: See | None = None,
+    *,
+    tape: bool = False,
+    banded: bool = True,
 ) -> Tape | None:
     """Run the network over a tile's window.
 
@@ -101,6 +108,8 @@ def forward(
         layers: canonical names; nothing deeper than the deepest is computed.
         see: called for each of `layers`, shallowest first within a band.
         tape: whether to keep what `backward` needs.
+        banded: whether the first block may be passed in bands of rows, so that `see` is called for some of a layer's rows
+            at a time.
 
     Returns:
         The tape, if it was asked for.
@@ -112,7 +121,7 @@ def forward(
     net.check_layers(wanted)
     first, rest = _steps(wanted)
     kept = Tape(part, part.window(image), wanted, linear=net.responses == "conv")
-    pooled = _first_block(net, image, first, kept, see, keep=tape)
+    pooled = _first_block(net, image, first, kept, see, keep=tape, banded=banded)
     if rest:
         _down(net, pooled.pop(), rest, kept, see, keep=tape)
     return kept if tape else None
@@ -148,10 +157,12 @@ def _steps(wanted: set[str]) -> tuple[Steps, Steps]:
     return [step for step in steps if step[0].stride == 1], [step for step in steps if step[0].stride > 1]
 
 
-def _first_block(net: VGG19, image: Tensor, steps: Steps, tape: Tape, see: See | None, *, keep: bool) -> list[Tensor]:
+def _first_block(
+    net: VGG19, image: Tensor, steps: Steps, tape: Tape, see: See | None, *, keep: bool, banded: bool
+) -> list[Tensor]:
     """The map behind the first pooling, if there is one: in a list, so that whoever takes it has it alone."""
     pooled = steps[-1][1] is not None
-    cut, whole = bands(tape.part, image.device, batch=image.shape[0], pooled=pooled), []
+    cut, whole = bands(tape.part, image.device, batch=image.shape[0], pooled=pooled, most=None if banded else 1), []
     for band in cut:
         if not (pooled or band.has_core):
             continue

@@ -83,10 +83,11 @@ def blend_styles(styles: Iterable[tuple[StyleTarget, float]]) -> StyleTarget:
     return StyleTarget(
         network=first.network,
         layers=layers,
-        grams=grams,
+        values=grams,
         size=max((style.size for style, _ in pairs), key=min),
         normalize=first.normalize,
         automatic=all(style.automatic for style, _ in pairs),
+        statistic=first.statistic,
     )
 
 
@@ -112,5 +113,10 @@ def _check_alike(first: StyleTarget, other: StyleTarget) -> None:
     a, b = first.network, other.network
     if not a.fits(b):
         raise InputError(f"styles: one was made with {a}, another with {b}; extract both with the same network")
+    if first.statistic.name != other.statistic.name:
+        raise InputError(
+            f"styles: one is of the statistic {first.statistic.name!r}, another of {other.statistic.name!r}; extract both "
+            "with the same"
+        )
     if first.normalize != other.normalize:
         raise InputError("styles: one was extracted with normalize, another without; extract both in the same way")

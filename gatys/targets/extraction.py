@@ -14,9 +14,9 @@ from ..passes.layout import WHOLE, Layout
 from ..passes.plan import HALF_ABOVE, Plan, make_plan, within_memory
 from ..passes.tiles import Tile, check_padding, check_tile
 from ..passes.trunk import See, forward
-from .gram import accumulation_dtype, gram_sum
 from .levels import Levels, level_size, resolve_levels
 from .masks import check_mask, guide_at
+from .statistics import Statistic, check_whole_picture, find_statistic
 from .targets import ContentTarget, StyleTarget
 
 
@@ -108,6 +108,7 @@ def extract_style(
     mask: Tensor | None = None,
     *,
     normalize: bool = True,
+    statistic: str | Statistic = "gram",
     padding: str = "zero",
     tile: int | str | None = "auto",
     memory: int | None = None,
@@ -115,7 +116,7 @@ def extract_style(
     place: Layout = WHOLE,
     callback: Callable[[], None] | None = None,
 ) -> StyleTarget:
-    """Gram matrices of the style picture (paper, equations 3 and 4: A).
+    """Extract the style of a picture: its Gram matrices (paper, equations 3 and 4: A), or another statistic.
 
     Several pictures are averaged, which is the same as adding up their losses, up to a constant, when their
     weights sum to 1: sum_i w_i |G - A_i|^2 = |G - sum_i w_i A_i|^2 + const.
@@ -129,6 +130,7 @@ def extract_style(
             (guided Gram matrix). Only for a single tensor of pictures.
         normalize: divide each layer's term by the mean square of its target Gram, so that weights mean the same
             for every network; the default weights are made for that.
+        statistic: what is compared of a style, by its name or as an object.
         padding, tile, memory, callback: as for `extract_content`.
         device: where the target is kept; default that of the network.
         place: where the pictures lie; in strips `images` are the rows of this process, `mask` is whole.
@@ -140,6 +142,8 @@ def extract_style(
     layers = check_layers(layers, "layers of the style")
     check_padding(padding)
     _check_tile(tile, layers)
+    how_compared = find_statistic(statistic)
+    check_whole_picture(how_compared, tile, place.count)
     batches = [images] if isinstance(images, Tensor) else list(images)
     if not batches:
         raise InputError("style image: expected at least one picture, got an empty list")
@@ -150,8 +154,14 @@ def extract_style(
     sizes = [place.size(image) for image in batches]
     count = min(resolve_levels(levels, size, layers, "style image") for size in sizes)
     total = sum(image.shape[0] for image in batches)
+    if total > 1 and not how_compared.additive:
+        raise InputError(
+            f"style image: {how_compared.name!r} looks at all positions of one picture at once, got {total} pictures to "
+            "average; give one"
+        )
     how = {"padding": padding, "tile": tile, "memory": memory, "place": place, "callback": callback}
-    grams: list[dict[str, Tensor]] = [{} for _ in range(count)]
+    how["statistic"] = how_compared
+    values: list[dict[str, Tensor]] = [{} for _ in range(count)]
     for image, size in zip(batches, sizes, strict=True):
         masks = None
         if mask is not None:
@@ -160,16 +170,17 @@ def extract_style(
         for level, picture in enumerate(_pyramid(image.detach(), size, count, place)):
             for index in range(picture.shape[0]):
                 guide = None if masks is None else masks[level][index % masks[level].shape[0]][None]
-                for name, gram in _grams(net, picture[index : index + 1], layers, guide, **how).items():
-                    gram = gram.to(device or gram.device) / total
-                    grams[level][name] = grams[level][name] + gram if name in grams[level] else gram
+                for name, value in _values(net, picture[index : index + 1], layers, guide, **how).items():
+                    value = value.to(device or value.device) / total
+                    values[level][name] = values[level][name] + value if name in values[level] else value
     return StyleTarget(
         network=net.tag,
         layers=layers,
-        grams=tuple(grams),
+        values=tuple(values),
         size=sizes[0],
         normalize=normalize,
         automatic=levels == "auto",
+        statistic=how_compared,
     )
 
 
@@ -178,10 +189,17 @@ def _pyramid(image: Tensor, size: tuple[int, int], levels: int, place: Layout) -
     return (place.resize(image, size, level_size(size, level)) for level in range(levels))
 
 
-def _grams(
-    net: VGG19, picture: Tensor, layers: Iterable[str], mask: Tensor | None, *, place: Layout, **how
+def _values(
+    net: VGG19,
+    picture: Tensor,
+    layers: Iterable[str],
+    mask: Tensor | None,
+    *,
+    statistic: Statistic,
+    place: Layout,
+    **how,
 ) -> dict[str, Tensor]:
-    """Normalised Gram matrices, F F^T / M, or with a guide t, sum_i t_i^2 f_i f_i^T / sum_i t_i^2."""
+    """Sums of a statistic over all positions, divided by their number; with a guide t, by the sum of its squares."""
     weights = None
     if mask is not None:
         weights = {}
@@ -192,19 +210,19 @@ def _grams(
                     f"style mask: its area vanishes on the grid of {name}; paint a larger area or use shallower layers"
                 )
             weights[name] = guide.square()
-    sums = {name: _zeros(net, name) for name in layers}
+    sums: dict[str, Tensor] = {}
 
     def see(name: str, core: Tensor, part: Tile) -> None:
         weight = None if weights is None else weights[name][(..., *part.owned(name))]
-        sums[name] += gram_sum(core, weight)
+        found = statistic.sums(core, weight)
+        sums[name] = sums[name].add_(found) if name in sums else found
 
-    def again() -> None:
-        for total in sums.values():
-            total.zero_()
-
-    _sweep(net, picture, layers, see, again, place=place, **how)
+    _sweep(net, picture, layers, see, sums.clear, place=place, banded=statistic.additive, **how)
     height, width = place.size(picture)
-    sums = place.add_all(sums)
+    for name in layers:
+        if name not in sums:  # no tile lay here
+            sums[name] = statistic.sums(_no_positions(net, name))
+    sums = place.add_all({name: sums[name] for name in layers})
     for name, total in sums.items():
         stride = LAYERS[name].stride
         mass = (height // stride) * (width // stride) if weights is None else place.add(weights[name].sum()).to(total)
@@ -224,6 +242,7 @@ def _sweep(
     memory: int | None,
     place: Layout,
     callback: Callable[[], None] | None,
+    banded: bool = True,
 ) -> None:
     """Show `see` the features of every tile of a picture; where memory runs out, all of them again in smaller tiles."""
     device, dtype = net.mean.device, net.mean.dtype
@@ -238,13 +257,13 @@ def _sweep(
         optimizer=None,
         bytes_per_value=dtype.itemsize,
         padding=padding,
-        tile=tile,
+        tile=tile if banded else None,
         memory=memory,
     )
 
     def show(plan: Plan) -> None:
         for part in place.parts(size, plan.tile, layers, padding):
-            forward(net, field, part, layers, see)
+            forward(net, field, part, layers, see, banded=banded)
             if callback is not None:
                 callback()
 
@@ -262,9 +281,9 @@ def _empty(picture: Tensor, name: str, dtype: torch.dtype, device: torch.device)
     return torch.empty((picture.shape[0], layer.channels, *units), dtype=dtype, device=device)
 
 
-def _zeros(net: VGG19, name: str) -> Tensor:
-    channels = LAYERS[name].channels
-    return torch.zeros(1, channels, channels, device=net.mean.device, dtype=accumulation_dtype(net.mean.dtype))
+def _no_positions(net: VGG19, name: str) -> Tensor:
+    """Features of a layer without any position."""
+    return net.mean.new_zeros(1, LAYERS[name].channels, 0, 1)
 
 
 def _kept_dtype(dtype: torch.dtype | str | None, net: VGG19, size: tuple[int, int]) -> torch.dtype:

@@ -29,6 +29,7 @@ from ..pictures.replacing import replacing
 from ..pictures.resampling import scale_picture
 from ..settings import POOLINGS, STYLE_SUFFIX
 from .levels import resolve_levels
+from .statistics import GRAM, Statistic
 
 FORMAT = "gatys style 1"
 THUMBNAIL_EDGE = 256
@@ -50,7 +51,8 @@ class Style(Protocol):
 
     network: NetworkTag
     layers: Mapping[str, float]
-    grams: tuple[Mapping[str, Tensor], ...]
+    values: tuple[Mapping[str, Tensor], ...]
+    statistic: Statistic
     size: tuple[int, int]
     normalize: bool
     automatic: bool
@@ -97,6 +99,10 @@ def save_style(
     if not isinstance(description, str) or len(description) > MAX_DESCRIPTION:
         got = f"{len(description)} characters" if isinstance(description, str) else type(description).__name__
         raise InputError(f"description: expected a text of at most {MAX_DESCRIPTION} characters, got {got}; shorten it")
+    if style.statistic.name != GRAM.name:
+        raise InputError(
+            f"style: a style file holds Gram matrices, got the statistic {style.statistic.name!r}; extract with 'gram'"
+        )
     data = _encode(style, thumbnail, description)
     try:
         _decode(data)  # what is written can be read again
@@ -165,14 +171,14 @@ def style_path(folder: str | os.PathLike, name: str) -> Path:
 def _encode(style: Style, thumbnail: Tensor | None, description: str) -> bytes:
     tensors = {
         f"level{level}.{name}": gram.detach()[0].to("cpu", torch.float32, copy=True).contiguous()
-        for level, grams in enumerate(style.grams)
+        for level, grams in enumerate(style.values)
         for name, gram in grams.items()
     }
     if thumbnail is not None:
         picture = thumbnail[:1].detach().float().cpu()
         picture = scale_picture(picture, min(1, THUMBNAIL_EDGE / max(picture.shape[-2:])))
         tensors["thumbnail"] = picture[0].movedim(0, -1).clamp(0, 1).mul(255).round().to(torch.uint8).contiguous()
-    record = {"levels": len(style.grams)} | {name: getattr(style, name) for name in ("size", "normalize", "automatic")}
+    record = {"levels": len(style.values)} | {name: getattr(style, name) for name in ("size", "normalize", "automatic")}
     record |= {"network": asdict(style.network), "layers": dict(style.layers)}
     return safetensors.torch.save(tensors, {"format": FORMAT, "style": json.dumps(record), "description": description})
 
@@ -232,7 +238,7 @@ def _decode(data: bytes, device: torch.device | str = "cpu") -> tuple[dict[str, 
     except Exception as problem:  # SafetensorError and whatever an unknown type of numbers leads to
         raise _Unfit(f"it is cut off or damaged ({problem})"[:300]) from problem
     grams = tuple({n: _gram(tensors, f"level{level}.{n}").to(device)[None] for n in layers} for level in range(levels))
-    fields = {"network": network, "layers": layers, "grams": grams, "size": tuple(size)}
+    fields = {"network": network, "layers": layers, "values": grams, "size": tuple(size)}
     fields |= dict(zip(("normalize", "automatic"), flags, strict=True))
     return fields, StyleInfo(network, layers, levels, tuple(size), metadata["description"], _thumbnail(tensors))
 

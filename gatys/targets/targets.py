@@ -13,6 +13,7 @@ from ..errors import InputError
 from ..network.layers import LAYERS
 from ..network.vgg import VGG19, NetworkTag
 from .levels import fewest_levels, level_size, levels_with_room
+from .statistics import GRAM, Statistic
 from .style_files import read_style, save_style
 
 
@@ -65,22 +66,30 @@ class ContentTarget:
 
 @dataclass(frozen=True, eq=False)
 class StyleTarget:
-    """Gram matrices that the picture should have. Tensors are shared, never written to."""
+    """Statistics that the picture should have, such as Gram matrices. Tensors are shared, never written to."""
 
     network: NetworkTag
     layers: Mapping[str, float]
     """Coefficient s_l of each layer."""
-    grams: tuple[Mapping[str, Tensor], ...]
-    """Of each level, {layer: (1, C, C)}, divided by the number of positions."""
+    values: tuple[Mapping[str, Tensor], ...]
+    """Of each level, {layer: (1, ...)}, the statistic, divided by the number of positions or their weight."""
     size: tuple[int, int]
     """(height, width) of the first style picture at level 0."""
     normalize: bool
     automatic: bool
     """Whether the number of levels was left to the picture's size."""
+    statistic: Statistic = GRAM
+    """What the values are of."""
 
     @property
     def levels(self) -> int:
-        return len(self.grams)
+        """Number of levels."""
+        return len(self.values)
+
+    @property
+    def grams(self) -> tuple[Mapping[str, Tensor], ...]:
+        """The values, as they are called where the statistic is the Gram matrix, (1, C, C)."""
+        return self.values
 
     def save(
         self, path: Path | str, *, overwrite: bool = False, thumbnail: Tensor | None = None, description: str = ""

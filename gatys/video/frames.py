@@ -21,7 +21,7 @@ from ..descent.optimize import optimize
 from ..descent.records import Progress, Record
 from ..errors import InputError, InputTypeError
 from ..network.vgg import VGG19
-from ..objective.terms import TemporalTarget
+from ..objective.temporal import TemporalTarget
 from ..pictures.checks import check_picture
 from ..pictures.resampling import resize
 from ..settings import STEPS, TEMPORAL_WEIGHT

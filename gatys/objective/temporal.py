@@ -1,0 +1,47 @@
+"""Nearness to a picture, such as the last frame of a film moved along with the scene."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..passes.layout import WHOLE, Layout
+from .term import PixelLoss, Term, View
+
+
+@dataclass(frozen=True, eq=False)
+class TemporalTarget:
+    """A picture to stay near, such as the last frame's result moved along with the scene.
+
+    (Ruder, Dosovitskiy and Brox, *Artistic style transfer for videos*, 2016, equation 7.)
+    """
+
+    image: Tensor
+    """(1 or N, 3, H, W), sRGB in [0, 1], whole, resized to each level."""
+    mask: Tensor | None = None
+    """(1 or N, 1, H, W) in [0, 1], resized likewise: 1 where `image` can be trusted, 0 where nothing is known."""
+
+
+class TemporalTerm(Term):
+    """mean(mask * (x - image)^2) over pixels and channels, at the size of the picture."""
+
+    name = "temporal"
+
+    def __init__(self, target: TemporalTarget, place: Layout = WHOLE, weight: float = 1.0):
+        super().__init__(weight)
+        self._target, self._place = target, place
+        self._at: dict[tuple[int, int], tuple[Tensor, Tensor | None]] = {}
+
+    def pixels(self, view: View) -> PixelLoss:
+        """Give the value of the rows here, and its gradient in them."""
+        image, size = view.image, view.size
+        if size not in self._at:
+            mask = self._target.mask
+            small = None if mask is None else self._place.stretch(mask, size).to(image)
+            self._at = {size: (self._place.stretch(self._target.image, size).to(image), small)}
+        near, mask = self._at[size]
+        difference = image - near
+        pull = difference if mask is None else difference * mask
+        count = image.shape[1] * size[0] * size[1]
+        return PixelLoss((pull * difference).sum(dim=(1, 2, 3)) / count, pull * (2 / count))

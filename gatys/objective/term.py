@@ -1,0 +1,176 @@
+"""One interface for every term of the loss: what a picture's pixels and features add to it.
+
+A term adds up over the tiles of a picture. It may look at pixels, at features, or at sums over all positions:
+
+    total = sum over terms of weight * (pixels + sum over tiles of features + penalty of the sums over all tiles)
+
+A term of one's own is a subclass of `Term` with `of_pixels` or `of_features`; derivatives are taken by autograd. The
+terms of this package write theirs by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..passes.layout import Layout, Strip
+from ..passes.tiles import Tile
+from ..targets.gram import accumulation_dtype
+from ..targets.statistics import Statistic
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """The pixels that a term sees in one evaluation."""
+
+    image: Tensor
+    """(N, 3, h, W), sRGB in [0, 1]: the whole picture, or the rows of it that this process has."""
+    size: tuple[int, int]
+    """(height, width) of the whole picture."""
+    around: Tensor
+    """`image`, followed by the rows that its features see beyond it."""
+    strip: Strip | None
+    """Which rows of `around` count, where it is a part of the picture."""
+    ring: bool
+    """Whether opposite edges of the picture are neighbours."""
+
+
+@dataclass(frozen=True, eq=False)
+class PixelLoss:
+    """What a term makes of pixels."""
+
+    value: Tensor
+    """(N,), of the rows here."""
+    gradient: Tensor
+    """Of the shape of the pixels that were looked at; of `smooth`, where that is given."""
+    smooth: Tensor | None = None
+    """(N,), the value with its kinks rounded off, by which a descent goes."""
+
+
+class Term:
+    """A term of the loss.
+
+    Args:
+        weight: its factor in the total, at least 0.
+
+    Example:
+        >>> class Brightness(gatys.Term):
+        ...     name = "brightness"
+        ...     def of_pixels(self, image):
+        ...         return (image.mean(dim=(1, 2, 3)) - 0.5).square()
+        >>> gatys.optimize(net, content=content, style=style, terms=[Brightness(weight=10.0)])
+    """
+
+    name: str = "term"
+    """What it is called among the losses. Terms of the same name have one weight, and are told as one."""
+    layers: Sequence[str] = ()
+    """Canonical names of the layers whose features it sees."""
+    gathers: bool = False
+    """Whether it needs sums over the whole picture before the way back through the network: see `add`."""
+    statistic: Statistic | None = None
+    """What it sums, where that is the statistic of a style."""
+    neighbours: bool = False
+    """Whether its pixels look beyond the rows of a process: `of_pixels` is then of `View.around`."""
+
+    def __init__(self, weight: float = 1.0):
+        self.weight = weight
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(weight={self.weight:g})"
+
+    @property
+    def additive(self) -> bool:
+        """Whether its sums add up over tiles."""
+        return self.statistic is None or self.statistic.additive
+
+    def at(self, level: int, like: Tensor, place: Layout) -> Term:
+        """Give the term for one level of the picture; 0 is full size, each next is half.
+
+        Args:
+            level: the level.
+            like: a tensor with the device and dtype to work in.
+            place: where the picture lies.
+        """
+        return self
+
+    def prepare(self, size: tuple[int, int]) -> None:
+        """Get ready for an evaluation of a picture of `size` (height, width)."""
+
+    # pixels
+
+    def of_pixels(self, image: Tensor) -> Tensor | None:
+        """Give the value of (N, 3, H, W) pixels, (N,), differentiable; None where it does not look at pixels."""
+        return None
+
+    def pixels(self, view: View) -> PixelLoss | None:
+        """Give the value of pixels and its gradient, by autograd unless written by hand."""
+        with torch.inference_mode(False), torch.enable_grad():
+            image = (view.around if self.neighbours else view.image).detach().clone().requires_grad_()
+            value = self.of_pixels(image)
+            if value is None:
+                return None
+            (gradient,) = torch.autograd.grad(value.sum(), image)
+        return PixelLoss(value.detach(), gradient)
+
+    # sums over the whole picture
+
+    def add(self, sums: dict[str, Tensor], layer: str, features: Tensor, part: Tile) -> None:
+        """Add what a tile has of one layer to the sums over the picture, where the term `gathers`."""
+
+    def fill(self, sums: dict[str, Tensor], count: int) -> None:
+        """Add zeros for `count` pictures where no tile lay here."""
+
+    def penalty(self, sums: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Give each layer's part of the value, (N,), and its derivative in the sums."""
+        return {}, {}
+
+    # features
+
+    def of_features(self, layer: str, features: Tensor, part: Tile) -> Tensor:
+        """Give the value of one tile's features of a layer, (N,), differentiable; tiles add up.
+
+        Args:
+            layer: one of `layers`.
+            features: (N, C, h, w), the tile's own part, without its halo; float32 or wider.
+            part: the tile; `part.owned(layer)` are the rows and columns of the whole layer that these are.
+        """
+        raise NotImplementedError
+
+    def pull(
+        self, layer: str, features: Tensor, part: Tile, derivatives: Mapping[str, Tensor], factor: float | Tensor
+    ) -> tuple[Tensor | None, Tensor]:
+        """Give the value of a tile's features, and `factor` times its derivative in them.
+
+        Args:
+            layer, features, part: as for `of_features`, in whatever precision the network works.
+            derivatives: in the sums of each layer, from `penalty`, with `factor` in them.
+            factor: of the derivative.
+        """
+        wide = accumulation_dtype(features.dtype)
+        with torch.inference_mode(False), torch.enable_grad():
+            own = features.detach().clone().to(wide).requires_grad_()
+            value = self.of_features(layer, own, part)
+            (gradient,) = torch.autograd.grad(value.sum(), own)
+        return value.detach(), (gradient * factor).to(features.dtype)
+
+    def pull_onto(
+        self,
+        layer: str,
+        features: Tensor,
+        part: Tile,
+        derivatives: Mapping[str, Tensor],
+        factor: float | Tensor,
+        onto: Tensor | None,
+    ) -> tuple[Tensor | None, Tensor]:
+        """Do as `pull`, and add the derivative in place to `onto`, where that is given."""
+        value, pulled = self.pull(layer, features, part, derivatives, factor)
+        return value, pulled if onto is None else onto.add_(pulled)
+
+    def typical_pulls(
+        self, sums: Mapping[str, Tensor], derivatives: Mapping[str, Tensor], factor: float
+    ) -> list[Tensor]:
+        """Estimate how large `pull` will be in each layer, for float16, whose range is narrow."""
+        return []
