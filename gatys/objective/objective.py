@@ -170,15 +170,15 @@ class Objective:
         gradient *= self.tv_weight
         parts = place.parts(size, tile, self.layers, self.padding)
         keep = keep or len(parts) == 1
-        tapes, sums = place.together(lambda: self._first_pass(field, parts, keep=keep))
-        layers, pulls, scale = self._penalties(place.add_all(sums))
-        sums = place.together(lambda: self._second_pass(field, parts, tapes, pulls, scale, gradient))
+        tapes, sums = place.team.together(lambda: self._first_pass(field, parts, keep=keep))
+        layers, pulls, scale = self._penalties(place.team.add_all(sums))
+        sums = place.team.together(lambda: self._second_pass(field, parts, tapes, pulls, scale, gradient))
         sums |= {"tv": tv, "smooth tv": smooth_tv}
         gradient = place.collect(gradient, *around)
         if self._temporal is not None:
             sums["temporal"], pull = self._temporal(image, size)
             gradient += self.temporal_weight * pull
-        sums = place.add_all(sums)
+        sums = place.team.add_all(sums)
         layers |= {name: value for name, value in sums.items() if name.startswith("content")}
         zero = torch.zeros(image.shape[0], device=image.device, dtype=accumulation_dtype(image.dtype))
         content = sum((value for name, value in layers.items() if name.startswith("content")), start=zero)

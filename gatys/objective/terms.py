@@ -83,7 +83,7 @@ class StyleTerm:
         self._mass = {
             name: (size[0] // LAYERS[name].stride) * (size[1] // LAYERS[name].stride)
             if self._weights is None
-            else self._place.add(self._weights[name].sum(dim=(2, 3)))[..., None]
+            else self._place.team.add(self._weights[name].sum(dim=(2, 3)))[..., None]
             for name in self.layers
         }
         self._size = size

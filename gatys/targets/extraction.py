@@ -187,7 +187,7 @@ def _grams(
         weights = {}
         for name in layers:
             guide = guide_at(mask, LAYERS[name].stride).to(net.mean)
-            if not place.any(bool(guide.any())):
+            if not place.team.any(bool(guide.any())):
                 raise InputError(
                     f"style mask: its area vanishes on the grid of {name}; paint a larger area or use shallower layers"
                 )
@@ -204,10 +204,12 @@ def _grams(
 
     _sweep(net, picture, layers, see, again, place=place, **how)
     height, width = place.size(picture)
-    sums = place.add_all(sums)
+    sums = place.team.add_all(sums)
     for name, total in sums.items():
         stride = LAYERS[name].stride
-        mass = (height // stride) * (width // stride) if weights is None else place.add(weights[name].sum()).to(total)
+        mass = (
+            (height // stride) * (width // stride) if weights is None else place.team.add(weights[name].sum()).to(total)
+        )
         total /= mass
     return sums
 
@@ -248,7 +250,7 @@ def _sweep(
             if callback is not None:
                 callback()
 
-    within_memory(plan, lambda plan: place.together(lambda: show(plan)), device, lambda _: again())
+    within_memory(plan, lambda plan: place.team.together(lambda: show(plan)), device, lambda _: again())
 
 
 def _check_tile(tile: int | str | None, layers: Iterable[str]) -> None:
