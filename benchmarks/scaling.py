@@ -54,7 +54,7 @@ def work(arguments):
         style=gatys.extract_style(net, picture.flip(-1), **how),
         place=place,
     )
-    descent = LBFGS(picture, add=place.add)
+    descent = LBFGS(picture, add=place.team.add)
 
     def step():
         terms, gradient = objective.terms(descent.ask())

@@ -15,7 +15,7 @@ import torch.distributed as dist
 
 import gatys
 from gatys.distributed.strips import Strips
-from gatys.distributed.team import Team, join, leave
+from gatys.distributed.team import Processes, join, leave
 from gatys.objective import objective as objective_module
 from gatys.objective.temporal import TemporalTarget
 from gatys.passes.layout import WHOLE
@@ -119,7 +119,7 @@ def content_alone(net, place):
 
 
 def stopped_by_the_last_process(net, place):
-    last = place is WHOLE or place.rank == place.team.count - 1
+    last = place.team.rank == place.team.count - 1
 
     def callback(progress):
         if progress.step == 2 and last:
@@ -131,7 +131,7 @@ def stopped_by_the_last_process(net, place):
 def gone_on_with(net, place):
     """A run that is left after 2 steps by two processes, after 5 by three, and finished by four."""
     both, how = content_and_style(net, place, levels=2), {"init": "noise", "steps": 8}
-    if place is WHOLE:
+    if place.whole:
         return descended(net, place, *both, **how)
     stop = {2: 2, 3: 5}.get(place.team.count)
 
@@ -150,7 +150,7 @@ def memory_runs_out_on_the_last_process(net, place):
 
     def fails_once(*args, **how):
         calls.append(1)
-        if place is not WHOLE and place.rank == place.team.count - 1 and len(calls) == 1:
+        if not place.whole and place.team.rank == place.team.count - 1 and len(calls) == 1:
             raise RuntimeError("out of memory")
         return forward(*args, **how)
 
@@ -159,7 +159,7 @@ def memory_runs_out_on_the_last_process(net, place):
         found = descended(net, place, *both)
     finally:
         objective_module.forward = forward
-    assert place is WHOLE or "memory ran out; went on from the same picture in" in found["notes"][0]
+    assert place.whole or "memory ran out; went on from the same picture in" in found["notes"][0]
     return found
 
 
@@ -191,7 +191,7 @@ def chosen(case, count):
 def refused(net, place):
     """What each process is told where they do not agree."""
     try:
-        place.agree({"options": 1, "pictures": place.rank})
+        place.team.agree({"options": 1, "pictures": place.team.rank})
     except ValueError as problem:
         return str(problem)
 
@@ -210,7 +210,7 @@ def main(folder, *names):
     for count in (2, 3, 4):
         group = dist.new_group(range(count))
         if team.rank < count:
-            part = Team("cpu", group)
+            part = Processes("cpu", group)
             for case in cases:
                 if not (chosen(case, count) or case is gone_on_with):
                     continue

@@ -19,7 +19,7 @@ from gatys.distributed import files as strip_files
 from gatys.distributed.files import load_strip, save_strips
 from gatys.distributed.session import ENDED, LOST, Crew
 from gatys.distributed.strips import Strips
-from gatys.distributed.team import Team, is_lost, join, own_device, started_together
+from gatys.distributed.team import Processes, is_lost, join, own_device, started_together
 from gatys.errors import ImageError
 from gatys.pictures.images import load_image
 
@@ -42,7 +42,7 @@ def folder(tmp_path, monkeypatch):
 def alone():
     """A team of one process, in this one."""
     dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
-    yield Team()
+    yield Processes()
     dist.destroy_process_group()
 
 
@@ -229,7 +229,7 @@ def test_differences_are_told(alone, monkeypatch):
 
 def test_who_speaks(alone):
     assert alone.may_speak()
-    team = Team(store=dist.HashStore())
+    team = Processes(store=dist.HashStore())
     assert team.may_speak() and not team.may_speak()
 
     class Gone:
@@ -243,20 +243,19 @@ def test_who_speaks(alone):
 
 
 def test_memory_that_runs_out_on_one_is_told_on_all(alone):
-    place = Strips(alone, ["conv1_1"])
-    assert place.together(lambda: 5) == 5
+    assert alone.together(lambda: 5) == 5
 
     def fails():
         raise RuntimeError("out of memory")
 
     with pytest.raises(MemoryError, match="out of memory on one of the processes"):
-        place.together(fails)
+        alone.together(fails)
 
     def is_wrong():
         raise RuntimeError("shapes do not match")
 
     with pytest.raises(RuntimeError, match="shapes do not match"):
-        place.together(is_wrong)
+        alone.together(is_wrong)
 
 
 # files

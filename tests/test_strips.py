@@ -104,7 +104,7 @@ def test_each_process_has_rows_as_long_as_there_are_enough():
 
 def test_rows_that_are_another_s_are_refused():
     place = strips(2)
-    place.team.device, place.team.sum_all = "cpu", lambda values: {name: 2 * value for name, value in values.items()}
+    place.team.device, place.team.add = "cpu", lambda value: 2 * value
     place.check(torch.rand(1, 3, 32, 20), ["conv1_1"], "image")
     with pytest.raises(
         ValueError, match="content image: expected rows 0 to 16 of the 40 on process 0, got 20 rows; cut"

@@ -124,7 +124,7 @@ def _worker(argv: list[str], run: str, threads: int) -> None:
 def _run(options: argparse.Namespace, place: Layout = WHOLE, studio: Studio | None = None) -> int:
     studio = studio or Studio(_load_network)
     check_options(options)
-    writes = place.rank == 0
+    writes = place.team.rank == 0
     if options.out is not None and writes:
         check_output(options.out, options.depth)
     device = find_device(options.device)
@@ -141,7 +141,7 @@ def _run(options: argparse.Namespace, place: Layout = WHOLE, studio: Studio | No
     saved = {
         path: digest(*style.grams[0].values()) for path, style in zip(options.load_style, given.loaded, strict=True)
     }
-    place.agree({"filters": (net.tag.fingerprint, net.tag.pooling)} | saved)
+    place.team.agree({"filters": (net.tag.fingerprint, net.tag.pooling)} | saved)
     began = time.monotonic()
     style = studio.style(net, given, options, place)
     if options.save_style is not None and writes:  # before the descent, so that what fails here has cost no time
@@ -165,7 +165,7 @@ def _run(options: argparse.Namespace, place: Layout = WHOLE, studio: Studio | No
     if options.keep_luminance:
         image = keep_luminance(image, content.pixels)
     how = {"alpha": alpha, "depth": options.depth, "quality": options.quality}
-    if place is WHOLE:
+    if place.whole:
         _save(out, image, **how)
     else:
         save_strips(Path(out), image, size, place, **how)
@@ -217,7 +217,7 @@ def _descend(
     """The result, and whether Ctrl-C ended it early."""
     given = {name: getattr(options, name) for name in _OF_OPTIMIZE}
     with (
-        interruptible(options.checkpoint is not None and place is WHOLE, tells=place.rank == 0) as interruption,
+        interruptible(options.checkpoint is not None and place.whole, tells=place.team.rank == 0) as interruption,
         Bar("steps", options.verbosity == "quiet", unit="step", total=_total(options)) as bar,
     ):
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..descent.identity import digest
 from ..descent.schedule import split_steps
-from ..distributed.files import collect, load_strip
+from ..distributed.files import load_strip
 from ..errors import ImageError, InputError
 from ..network.vgg import VGG19
 from ..passes.layout import WHOLE, Layout
@@ -89,7 +89,7 @@ def load_inputs(options: argparse.Namespace, device: torch.device, place: Layout
     inputs = Inputs(content, pictures, loaded, masks, start, (height, width), thumbnail)
     _check_sizes(options, inputs, place)
     place.check_count(inputs.size)
-    place.agree({path: digest(mask) for path, mask in zip(options.style_mask, masks, strict=True)})
+    place.team.agree({path: digest(mask) for path, mask in zip(options.style_mask, masks, strict=True)})
     return inputs
 
 
@@ -132,21 +132,21 @@ def _style_size(options: argparse.Namespace, size: tuple[int, int], shape: tuple
 
 
 def _load(path: str, place: Layout, size=None) -> Picture:
-    return load_image(path, size) if place is WHOLE else load_strip(path, place, size)
+    return load_image(path, size) if place.whole else load_strip(path, place, size)
 
 
 def _thumbnail(picture: Tensor, place: Layout) -> Tensor:
     """What a saved style shows of itself; in strips, on process 0."""
-    if place is WHOLE:
+    if place.whole:
         return picture
     whole = place.size(picture)
     small = fit(whole[1], whole[0], 256)[::-1]
-    return collect(place.resize(picture, whole, small), small, place)
+    return place.gather(place.resize(picture, whole, small), small)
 
 
 def _load_opaque(path: str, kind: str, place: Layout = WHOLE) -> Tensor:
     picture = _load(path, place)
-    if picture.alpha is not None and place.any(bool((picture.alpha < 1).any())):
+    if picture.alpha is not None and place.team.any(bool((picture.alpha < 1).any())):
         log.warning("%s %r: its transparency is ignored, the colours underneath count", kind, path)
     return picture.pixels
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..network.vgg import VGG19
 from ..objective.temporal import TemporalTarget
+from ..passes.layout import WHOLE, Layout
 from ..targets.regions import Region, RegionalStyle, every_style
 from ..targets.targets import ContentTarget, StyleTarget
 
@@ -29,20 +30,20 @@ def identify(
     style: StyleTarget | RegionalStyle | None,
     temporal: TemporalTarget | None,
     start: Tensor,
-    look: Callable[[Tensor], object] = lambda picture: picture,
+    place: Layout = WHOLE,
     **options: Any,
 ) -> dict[str, str]:
     """Of a run: a digest each of its network, content, style, temporal target and starting picture; and its options.
 
-    The content's features are not looked at, since network and picture give them. Content and starting picture count by
-    what `look` finds in them.
+    The content's features are not looked at, since network and picture give them. Where processes have the rows of
+    content and starting picture, `place`, all of them call this at the same time.
     """
     found = {"network": digest(net.tag.fingerprint, net.tag.pooling, net.mean.dtype)}
-    found["content"] = "none" if content is None else digest(*_content(content, look))
+    found["content"] = "none" if content is None else digest(*_content(content, place))
     regions = [digest(*_region(region)) for region in every_style(style)]
     found["style"] = digest(*regions) if regions else "none"
     found["temporal"] = "none" if temporal is None else digest(temporal.image, temporal.mask)
-    found["starting picture"] = digest(look(start))
+    found["starting picture"] = digest(_seen(start, place))
     return found | {name: repr(value) for name, value in options.items()}
 
 
@@ -58,9 +59,21 @@ def digest(*parts: Any) -> str:
     return sha.hexdigest()[:32]
 
 
-def _content(content: ContentTarget, look: Callable[[Tensor], object]) -> list[Any]:
-    guides = [look(guide) for level in content.guides or () for _, guide in sorted(level.items())]
-    return [dict(content.layers), content.normalize, content.padding, look(content.image), *guides]
+def _content(content: ContentTarget, place: Layout) -> list[Any]:
+    guides = [_seen(guide, place) for level in content.guides or () for _, guide in sorted(level.items())]
+    return [dict(content.layers), content.normalize, content.padding, _seen(content.image, place), *guides]
+
+
+def _seen(picture: Tensor, place: Layout) -> object:
+    """What a picture counts by: itself, or in strips three roughly rounded sums, whatever the number of processes.
+
+    That number changes how resizing rounds.
+    """
+    if place.whole:
+        return picture
+    values, columns = picture.double(), torch.arange(picture.shape[-1], device=picture.device)
+    sums = torch.stack([values.sum(), values.square().sum(), (values * columns).sum()])
+    return [f"{value:.3e}" for value in place.team.add(sums).tolist()]
 
 
 def _region(region: Region) -> list[Any]:

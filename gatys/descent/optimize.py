@@ -33,6 +33,7 @@ from .lbfgs import LBFGS
 from .protocol import Descent
 from .records import Progress, Record, Result
 from .schedule import FROM_NOISE, split_steps
+from .shared_checkpoint import SharedCheckpoint
 from .start import begin, full_size, starting_picture
 from .state import read_picture
 
@@ -160,7 +161,7 @@ def optimize(
     device, dtype = net.mean.device, choose(precision, net)
     given = {"filters": net.tag.fingerprint, "pooling": net.tag.pooling, "size": full, "seed": seed, "padding": padding}
     given |= {"steps": schedule, "optimizer": optimizer, "learning_rate": rate, "history_size": history_size}
-    place.agree(given | weights | {"precision": dtype, "checkpoint": checkpoint is not None})
+    place.team.agree(given | weights | {"precision": dtype, "checkpoint": checkpoint is not None})
 
     def plan_for(level: int, objective: Objective) -> Plan:
         return make_plan(
@@ -181,8 +182,8 @@ def optimize(
     if checkpoint is not None:
         given = {"content": content, "style": style, "temporal": temporal, "start": start, "from_noise": from_noise}
         how = {"steps": schedule, "optimizer": optimizer, "learning_rate": rate, "history_size": history_size}
-        run = identify(net, **given, **how, **weights, padding=padding, precision=str(dtype), look=place.look)
-        keeper = place.keeper(lambda: Checkpoint(checkpoint, checkpoint_every, run, schedule), sizes)
+        run = identify(net, **given, **how, **weights, padding=padding, precision=str(dtype), place=place)
+        keeper = SharedCheckpoint(lambda: Checkpoint(checkpoint, checkpoint_every, run, schedule), sizes, place)
         before = keeper.read()
     history: list[Record] = [] if before is None else list(before.history)
     notes: list[str] = [] if before is None else list(before.notes)
@@ -248,14 +249,14 @@ def optimize(
                 progress = Progress(
                     record.step, sum(schedule), level, record, tuple(schedule), lambda d=descent: d.best
                 )
-                if place.any(_asks_to_stop(callback, progress)):
+                if place.team.any(_asks_to_stop(callback, progress)):
                     stopped = len(history) < sum(schedule)
                     break
             picture, dtype = descent.best, evaluate.plan.dtype  # what has left the range would do so again
             if stopped:
                 break
     except BaseException:
-        if between is not None and place is WHOLE:  # the others may be gone
+        if between is not None and place.team.alone:  # the others may be gone
             keeper.keep(moment())
         raise
     notes += [f"step {len(history)}: {what}" for what in _too_short(optimizer, rate, schedule) or _standstill(history)]
@@ -302,10 +303,10 @@ def _descent(
 ) -> Descent:
     """The descent of all pictures; `rounded` says whether it goes by another loss than the pictures are kept by."""
     if optimizer == "adam":
-        make = partial(Adam, learning_rate=rate, add=place.add)
+        make = partial(Adam, learning_rate=rate, add=place.team.add)
     else:
         how = {"history_device": plan.history_device, "history_dtype": torch.float16 if half else None}
-        how |= {"history_size": place.least(plan.history_size), "add": place.add}
+        how |= {"history_size": place.team.least(plan.history_size), "add": place.team.add}
         make = partial(LBFGS, first_step=0.02 * rate, **how)
     return Batch(picture, partial(Kept, make=make) if rounded else make)
 
@@ -319,7 +320,7 @@ def _tell(descent: Descent, loss: Tensor, gradient: Tensor, place: Layout) -> tu
         descent.tell(loss, gradient)
         return descent, []
     except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error) or place is not WHOLE:
+        if not is_out_of_memory(error) or not place.team.alone:
             raise
     descent = descent.lighter()
     release(gradient.device)

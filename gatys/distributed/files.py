@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,10 +13,13 @@ from torch import Tensor
 from ..errors import ImageError
 from ..passes.layout import Size
 from ..pictures.images import FORMATS, Picture, fit, save_image
-from .rows import ROWS, open_rows, tiff_library, write_rows
+from .rows import ROWS, Source, open_rows, tiff_library, write_rows
 from .strips import Strips
 
 log = logging.getLogger(__name__)
+
+_UNREAD = Source((0, 0), 0, lambda low, high: torch.empty(0))
+"""What other processes have than the one that reads."""
 
 
 def load_strip(path: str, place: Strips, size=None) -> Picture:
@@ -38,24 +40,9 @@ def _dealt(path: str, place: Strips) -> tuple[Tensor, Size]:
     """(1, 3 or 4, h, W), the rows here, and the size of the whole."""
     team = place.team
     with ExitStack() as files:
-        source = files.enter_context(open_rows(path)) if team.rank == 0 else None
-        channels, height, width = team.tell([0, 0, 0] if source is None else [source.channels, *source.size])
-        read = None if source is None else source.read
-        return place.deal(read, (1, channels), (height, width), torch.float32), (height, width)
-
-
-def collected(image: Tensor, size: Size, place: Strips) -> Iterator[Tensor]:
-    """Blocks of `ROWS` rows, (C, rows, W) in main memory, of a picture of that size; on other processes than 0 empty ones.
-
-    All processes must take all of them.
-    """
-    for low in range(0, size[0], ROWS):
-        yield place.to_first(image, size, low, min(low + ROWS, size[0]))[0].cpu()
-
-
-def collect(image: Tensor, size: Size, place: Strips) -> Tensor:
-    """(1, C, H, W), the whole picture, on process 0; on the others one without rows."""
-    return torch.cat(list(collected(image, size, place)), dim=1)[None]
+        source = files.enter_context(open_rows(path)) if team.rank == 0 else _UNREAD
+        channels, size = team.tell((source.channels, source.size))
+        return place.deal(source.read, (1, channels), size, torch.float32), size
 
 
 def save_strips(
@@ -68,22 +55,23 @@ def save_strips(
     Raises:
         ImageError: on process 0, with the place where the picture is kept.
     """
-    if place.any(place.rank == 0 and FORMATS[path.suffix.lower()] == "TIFF" and tiff_library() is not None):
+    first = place.team.rank == 0
+    if place.team.any(first and FORMATS[path.suffix.lower()] == "TIFF" and tiff_library() is not None):
         planes = image if alpha is None else torch.cat([image, alpha], dim=1)
 
         def write(path: Path) -> None:
-            blocks = collected(planes, size, place)
+            blocks = (block[0] for block in place.blocks(planes, size, ROWS))
             try:
-                if place.rank == 0:
+                if first:
                     write_rows(path, size, planes.shape[1], blocks, depth or 8)
             finally:
                 for _ in blocks:  # for the others' sake
                     pass
     else:
-        whole, opaque = (None if each is None else collect(each, size, place) for each in (image, alpha))
+        whole, opaque = (None if each is None else place.gather(each, size) for each in (image, alpha))
 
         def write(path: Path) -> None:
-            if place.rank == 0:
+            if first:
                 save_image(path, whole, alpha=opaque, depth=depth, quality=quality)
 
     failed = None
@@ -91,8 +79,8 @@ def save_strips(
         write(path)
     except ImageError as problem:
         failed = problem
-    if place.any(failed is not None):
-        kept = Path(tempfile.mkdtemp(prefix="gatys-"), f"result{path.suffix}") if place.rank == 0 else path
+    if place.team.any(failed is not None):
+        kept = Path(tempfile.mkdtemp(prefix="gatys-"), f"result{path.suffix}") if first else path
         write(kept)
         if failed is not None:
             raise ImageError(f"{failed}; until then it is kept as {str(kept)!r}") from failed

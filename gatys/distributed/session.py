@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..passes.layout import WHOLE, Layout
 from ..passes.memory import free_memory
 from .strips import Strips
-from .team import Team, is_lost, join, leave, own_device, started_together
+from .team import Processes, is_lost, join, leave, own_device, started_together
 
 LOST = "another process of this run was lost, so that the others ended, too"
 ENDED = "ended from outside, as all are where one process of a run is lost"
@@ -29,7 +29,7 @@ class Crew:
     def __init__(self, environment: Mapping[str, str] = os.environ):
         self._environment = environment
         self.several = started_together(environment)
-        self._team: Team | None = None
+        self._team: Processes | None = None
 
     def meet(self, options: argparse.Namespace) -> Layout:
         """Where the pictures will lie; several processes find each other, and `options` becomes what each has for itself.

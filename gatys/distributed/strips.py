@@ -12,25 +12,25 @@ one side only, own more. Each size of picture is dealt anew; of a small one a pr
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 
 import torch
 from torch import Tensor
 
-from ..descent.checkpoint import Checkpoint
-from ..errors import InputError, is_out_of_memory
+from ..errors import InputError
 from ..network.layers import LAYERS
 from ..network.vgg import check_size
-from ..passes.layout import Done, Layout, Name, Size, Strip
+from ..passes.layout import Layout, Size, Strip
 from ..passes.tiles import Tile, halo, tiles
 from ..pictures.checks import check_picture
 from ..pictures.resampling import resize_columns, resize_rows, seen_rows
-from .checkpoint import StripKeeper
-from .team import Team
+from .team import Processes
 
 ALIGNMENT = max(layer.stride for layer in LAYERS.values())
+ROWS = 256
+"""How many rows are gathered at a time."""
 
 Run = tuple[int, int, int]
 """Rows that lie in one piece in one strip: the process that owns them, the first one's place there, and how many."""
@@ -45,8 +45,10 @@ class Strips(Layout):
         ring: whether the pictures are rings, which see beyond their border, too.
     """
 
-    def __init__(self, team: Team, layers: Iterable[str], *, ring: bool = False):
-        self.team, self.rank, self.count = team, team.rank, team.count
+    whole = False
+
+    def __init__(self, team: Processes, layers: Iterable[str], *, ring: bool = False):
+        self.team: Processes = team
         self._halo, self._ring = halo(layers), ring
         self.bounds = cache(self._deal)
         """From the height of a picture, where each strip begins, and the height."""
@@ -74,15 +76,15 @@ class Strips(Layout):
     # what is here
 
     def size(self, image: Tensor) -> Size:
-        height = self.add(torch.tensor(image.shape[-2], device=self.team.device))
+        height = self.team.add(torch.tensor(image.shape[-2], device=self.team.device))
         return int(height), image.shape[-1]
 
     def rows(self, size: Size) -> tuple[int, int]:
         bounds = self.bounds(size[0])
-        return bounds[self.rank], bounds[self.rank + 1]
+        return bounds[self.team.rank], bounds[self.team.rank + 1]
 
     def extent(self, size: Size, layers: Iterable[str], padding: str) -> Size:
-        low, high = self._window(self.rank, size[0], halo(layers), padding)
+        low, high = self._window(self.team.rank, size[0], halo(layers), padding)
         return max(high - low, ALIGNMENT), size[1]
 
     def check(self, image: Tensor, layers: Iterable[str], what: str) -> None:
@@ -91,7 +93,7 @@ class Strips(Layout):
         first, last = self.rows(size)
         if image.shape[-2] != last - first:
             raise InputError(
-                f"{what}: expected rows {first} to {last} of the {size[0]} on process {self.rank}, got {image.shape[-2]} "
+                f"{what}: expected rows {first} to {last} of the {size[0]} on process {self.team.rank}, got {image.shape[-2]} "
                 "rows; cut it by `rows` of the layout"
             )
         if image.ndim != 4 or image.shape[-2]:
@@ -102,7 +104,7 @@ class Strips(Layout):
     def parts(self, size: Size, tile: int | tuple[int, int] | None, layers: Iterable[str], padding: str) -> list[Tile]:
         layers = list(layers)
         first, last = self.rows(size)
-        low, high = self._window(self.rank, size[0], halo(layers), padding)
+        low, high = self._window(self.team.rank, size[0], halo(layers), padding)
 
         def here(part: Tile) -> Tile:
             span = part.rows
@@ -135,7 +137,7 @@ class Strips(Layout):
         seen = [seen_rows(size[0], to[0], *bounds[k : k + 2]) for k in range(self.team.count)]
         band = self._fetch(columns, [self._runs(size[0], *rows) for rows in seen])
         first, last = self.rows(to)
-        return resize_rows(band, seen[self.rank][0], size[0], to[0], first, last).clamp_(0, 1)
+        return resize_rows(band, seen[self.team.rank][0], size[0], to[0], first, last).clamp_(0, 1)
 
     def stretch(self, picture: Tensor, to: Size, margin: int = 0) -> Tensor:
         first, last = self.rows(to)
@@ -148,28 +150,40 @@ class Strips(Layout):
         band = resize_columns(picture[:, :, low:high], to[1])
         return resize_rows(band, low, height, to[0], first, last).clamp_(0, 1)
 
-    def deal(
-        self, read: Callable[[int, int], Tensor] | None, shape: Sequence[int], size: Size, dtype: torch.dtype
-    ) -> Tensor:
-        """The rows here of (*shape, *size) that process 0 reads, from a first row to one before another.
+    def variance(self, values: Tensor) -> Tensor:
+        add = self.team.add
+        count = add(torch.tensor(values.shape[2] * values.shape[3], device=values.device))
+        mean = add(values.sum(dim=(2, 3))) / count
+        return add((values - mean[..., None, None]).square_().sum(dim=(2, 3))) / count
 
-        It deals them out one process after the other, so that it holds no more than one strip beside its own.
-        """
+    # between process 0 and all
+
+    def deal(self, read: Callable[[int, int], Tensor], shape: Sequence[int], size: Size, dtype: torch.dtype) -> Tensor:
+        # one process after the other, so that process 0 holds no more than one strip beside its own
         bounds, device = self.bounds(size[0]), self.team.device
-        for rank in range(1, self.team.count):
-            low, high = bounds[rank : rank + 2]
-            if low < high and read is not None:
-                self.team.exchange({rank: read(low, high).to(device).contiguous()}, {})
-        if read is not None:
+        if self.team.rank == 0:
+            for rank in range(1, self.team.count):
+                low, high = bounds[rank : rank + 2]
+                if low < high:
+                    self.team.exchange({rank: read(low, high).to(device).contiguous()}, {})
             return read(*bounds[:2]).to(device)
         low, high = self.rows(size)
         mine = torch.empty(*shape, high - low, size[1], dtype=dtype, device=device)
         self.team.exchange({}, {0: mine} if low < high else {})
         return mine
 
-    def to_first(self, image: Tensor, size: Size, low: int, high: int) -> Tensor:
-        """Rows [low, high) of the picture on process 0; on the others none."""
-        return self._fetch(image, [self._runs(size[0], low, high), *([] for _ in range(1, self.team.count))])
+    def gather(self, image: Tensor, size: Size) -> Tensor:
+        return torch.cat(list(self.blocks(image, size)), dim=2)
+
+    def blocks(self, image: Tensor, size: Size, rows: int = ROWS) -> Iterator[Tensor]:
+        """Yield a picture of `size` as blocks of its rows, in main memory, on process 0; on the others empty ones.
+
+        All processes must take all of them.
+        """
+        image = image.to(self.team.device)
+        for low in range(0, size[0], rows):
+            runs = self._runs(size[0], low, min(low + rows, size[0]))
+            yield self._fetch(image, [runs, *([] for _ in range(1, self.team.count))]).cpu()
 
     # which rows lie where
 
@@ -203,88 +217,45 @@ class Strips(Layout):
     def _fetch(self, own: Tensor, runs: list[list[Run]]) -> Tensor:
         """The rows of this process's runs, in their order, where `runs` are those of all."""
         given = {
-            rank: torch.cat([own[:, :, at : at + rows] for owner, at, rows in wanted if owner == self.rank], dim=2)
+            rank: torch.cat([own[:, :, at : at + rows] for owner, at, rows in wanted if owner == self.team.rank], dim=2)
             for rank, wanted in enumerate(runs)
-            if rank != self.rank and any(owner == self.rank for owner, _, _ in wanted)
+            if rank != self.team.rank and any(owner == self.team.rank for owner, _, _ in wanted)
         }
         expected = {
-            owner: own.new_empty(*own.shape[:2], self._rows_of(owner, runs[self.rank]), own.shape[3])
-            for owner, _, _ in runs[self.rank]
-            if owner != self.rank
+            owner: own.new_empty(*own.shape[:2], self._rows_of(owner, runs[self.team.rank]), own.shape[3])
+            for owner, _, _ in runs[self.team.rank]
+            if owner != self.team.rank
         }
         self.team.exchange(given, expected)
         taken = dict.fromkeys(expected, 0)
         pieces = [own[:, :, :0]]
-        for owner, at, rows in runs[self.rank]:
-            if owner != self.rank:
+        for owner, at, rows in runs[self.team.rank]:
+            if owner != self.team.rank:
                 at, taken[owner] = taken[owner], taken[owner] + rows
-            pieces.append((own if owner == self.rank else expected[owner])[:, :, at : at + rows])
+            pieces.append((own if owner == self.team.rank else expected[owner])[:, :, at : at + rows])
         return torch.cat(pieces, dim=2)
 
     def _return(self, own: Tensor, pulled: Tensor, runs: list[list[Run]]) -> None:
         """The adjoint of `_fetch`: what all processes have for the rows that they fetched is added to `own`."""
         pieces: dict[int, list[Tensor]] = {}
         for (owner, _, _), piece in zip(
-            runs[self.rank], pulled.split([rows for _, _, rows in runs[self.rank]], dim=2), strict=True
+            runs[self.team.rank], pulled.split([rows for _, _, rows in runs[self.team.rank]], dim=2), strict=True
         ):
             pieces.setdefault(owner, []).append(piece)
-        coming = {rank: self._rows_of(self.rank, wanted) for rank, wanted in enumerate(runs) if rank != self.rank}
+        coming = {
+            rank: self._rows_of(self.team.rank, wanted) for rank, wanted in enumerate(runs) if rank != self.team.rank
+        }
         expected = {rank: own.new_empty(*own.shape[:2], rows, own.shape[3]) for rank, rows in coming.items() if rows}
         packed = {rank: torch.cat(some, dim=2) for rank, some in pieces.items()}
-        mine = packed.pop(self.rank, None)
+        mine = packed.pop(self.team.rank, None)
         self.team.exchange(packed, expected)
         for rank, wanted in enumerate(runs):  # in the order of processes, so that rounding does not depend on chance
-            source, at = (mine if rank == self.rank else expected.get(rank)), 0
+            source, at = (mine if rank == self.team.rank else expected.get(rank)), 0
             for owner, there, rows in wanted:
-                if owner == self.rank:
+                if owner == self.team.rank:
                     own[:, :, there : there + rows] += source[:, :, at : at + rows]
                     at += rows
 
     @staticmethod
     def _rows_of(owner: int, runs: list[Run]) -> int:
         return sum(rows for each, _, rows in runs if each == owner)
-
-    # numbers
-
-    def add(self, value: Tensor) -> Tensor:
-        return self.team.sum_all({"": value})[""]
-
-    def add_all(self, values: Mapping[Name, Tensor]) -> dict[Name, Tensor]:
-        return self.team.sum_all(values)
-
-    def variance(self, values: Tensor) -> Tensor:
-        count = self.add(torch.tensor(values.shape[2] * values.shape[3], device=values.device))
-        mean = self.add(values.sum(dim=(2, 3))) / count
-        return self.add((values - mean[..., None, None]).square_().sum(dim=(2, 3))) / count
-
-    def any(self, flag: bool) -> bool:
-        return self.team.least(-int(flag)) < 0
-
-    def least(self, number: int) -> int:
-        return self.team.least(number)
-
-    def look(self, image: Tensor) -> object:
-        # as they are whatever the number of processes, which changes how resizing rounds
-        values = image.double()
-        columns = torch.arange(image.shape[-1], device=image.device)
-        moments = [values.sum(), values.square().sum(), (values * columns).sum()]
-        return [f"{value:.3e}" for value in self.add(torch.stack(moments)).tolist()]
-
-    def agree(self, what: Mapping[str, object]) -> None:
-        self.team.agree(what)
-
-    def keeper(self, make: Callable[[], Checkpoint], sizes: Sequence[Size]) -> StripKeeper:
-        return StripKeeper(self, make, sizes)
-
-    def together(self, work: Callable[[], Done]) -> Done:
-        done, full = None, False
-        try:
-            done = work()
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            full = True
-        if self.any(full):
-            del done
-            raise MemoryError("out of memory on one of the processes")
-        return done

@@ -10,18 +10,15 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from ..errors import InputError
-
-Name = TypeVar("Name", bound=Hashable)
-T = TypeVar("T")
+from ..errors import InputError, is_out_of_memory
+from ..passes.layout import Done, Name, Team
 
 JOIN = 120
 """Seconds until all must be there."""
@@ -32,7 +29,7 @@ WAIT = 3600
 """Seconds that one may wait for the others at any point: for the slowest one's part of an evaluation, or its files."""
 
 
-class Team:
+class Processes(Team):
     """Processes that work together.
 
     Args:
@@ -52,8 +49,8 @@ class Team:
         self.sent = 0
         """Bytes that this process has sent so far; of a sum over processes what a ring sends, 2 (n - 1) / n of it."""
 
-    def sum_all(self, values: Mapping[Name, Tensor]) -> dict[Name, Tensor]:
-        """The sums over all processes, bit for bit the same on each; all give the same names, shapes and dtypes."""
+    def add_all(self, values: Mapping[Name, Tensor]) -> dict[Name, Tensor]:
+        """Return the sums of several tensors at once, bit for bit the same on each process."""
         done: dict[Name, Tensor] = {}
         for dtype in dict.fromkeys(value.dtype for value in values.values()):
             some = {name: value for name, value in values.items() if value.dtype == dtype}
@@ -64,7 +61,6 @@ class Team:
         return {name: done[name] for name in values}
 
     def least(self, number: int) -> int:
-        """The smallest number that a process gives."""
         value = torch.tensor(number, device=self.device)
         self._reduce(value, dist.ReduceOp.MIN)
         return int(value)
@@ -82,14 +78,7 @@ class Team:
                 call.wait()
         self.sent += sum(tensor.nbytes for tensor in given.values())
 
-    def tell(self, numbers: list[int]) -> list[int]:
-        """The whole numbers that process 0 gives."""
-        told = torch.tensor(numbers, device=self.device)
-        dist.broadcast(told, 0, group=self._group)
-        return told.tolist()
-
-    def tell_object(self, value: T) -> T:
-        """What process 0 gives, of any kind."""
+    def tell(self, value: Done) -> Done:
         told = [value]
         dist.broadcast_object_list(told, 0, group=self._group, device=self.device)
         return told[0]
@@ -111,7 +100,6 @@ class Team:
             time.sleep(0.02)
 
     def agree(self, what: Mapping[str, object]) -> None:
-        """Raise ValueError, on every process, where they do not give the same."""
         names = list(what)
         mine = [int.from_bytes(hashlib.sha256(repr(what[name]).encode()).digest()[:7], "big") for name in names]
         first = torch.tensor(self.tell(mine), device=self.device)
@@ -123,6 +111,19 @@ class Team:
                 f"{', '.join(wrong)}: expected the same on all {self.count} processes, got different ones; "
                 "start every process with the same files, options and versions"
             )
+
+    def together(self, work: Callable[[], Done]) -> Done:
+        done, full = None, False
+        try:
+            done = work()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            full = True
+        if self.any(full):
+            del done
+            raise MemoryError("out of memory on one of the processes")
+        return done
 
 
 def started_together(environment: Mapping[str, str] = os.environ) -> bool:
@@ -162,7 +163,7 @@ def leave() -> None:
     dist.destroy_process_group()
 
 
-def join(device: torch.device, seconds: Sequence[int] = (JOIN, WAIT)) -> Team:
+def join(device: torch.device, seconds: Sequence[int] = (JOIN, WAIT)) -> Processes:
     """Meet the other processes of the run.
 
     Args:
@@ -191,4 +192,4 @@ def join(device: torch.device, seconds: Sequence[int] = (JOIN, WAIT)) -> Team:
             f"processes: expected {os.environ['WORLD_SIZE']} that find each other within {seconds[0]} seconds, and "
             f"they did not ({first}); start them by torchrun, and check its rendezvous address"
         ) from problem
-    return Team(device, store=store)
+    return Processes(device, store=store)

@@ -38,7 +38,7 @@ class Bounded:
         """
         found = self._within_memory(image)
         own = self.objective.net.mean.dtype
-        if self.objective.dtype == own or not self.objective.place.any(not found[0].finite):
+        if self.objective.dtype == own or not self.objective.place.team.any(not found[0].finite):
             return found
         low, self.plan = self.objective.dtype, replace(self.plan, dtype=own)
         self._notes.append(

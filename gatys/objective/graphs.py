@@ -12,7 +12,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..passes.layout import WHOLE
 from ..passes.plan import Plan
 from .losses import Terms
 from .objective import Objective
@@ -26,7 +25,7 @@ WARM_UP = 2
 def replayable(objective: Objective, plan: Plan, image: Tensor) -> bool:
     """Whether evaluations are all alike, on an NVIDIA card."""
     nvidia = image.device.type == "cuda" and torch.version.hip is None
-    return nvidia and plan.tile is None and objective.place is WHOLE
+    return nvidia and plan.tile is None and objective.place.whole
 
 
 class Replay:

@@ -183,11 +183,11 @@ class Objective:
         looks = any(term.layers for term in self._terms)
         parts = place.parts(size, tile, self.layers, self.padding) if looks else []
         keep = keep or len(parts) == 1
-        tapes, sums = place.together(lambda: self._first_pass(field, parts, keep=keep))
-        penalties, derivatives, scale = self._penalties(place.add_all(sums))
-        values |= place.together(lambda: self._second_pass(field, parts, tapes, derivatives, scale, gradient))
+        tapes, sums = place.team.together(lambda: self._first_pass(field, parts, keep=keep))
+        penalties, derivatives, scale = self._penalties(place.team.add_all(sums))
+        values |= place.team.together(lambda: self._second_pass(field, parts, tapes, derivatives, scale, gradient))
         gradient = self._pixels(view, place.collect(gradient, *around), values, neighbours=False)
-        return add_up(self._terms, self.weights, penalties | place.add_all(values), gradient), gradient
+        return add_up(self._terms, self.weights, penalties | place.team.add_all(values), gradient), gradient
 
     def _check(self, image: Tensor, tile: int | tuple[int, int] | None) -> tuple[int, int]:
         """The (height, width) of a picture that can be evaluated."""
@@ -204,7 +204,7 @@ class Objective:
             )
         for term in self._terms:
             if term.statistic is not None:
-                check_whole_picture(term.statistic, tile, self.place.count)
+                check_whole_picture(term.statistic, tile, self.place.team.count)
         return size
 
     def _pixels(self, view: View, gradient: Tensor, values: Values, *, neighbours: bool) -> Tensor:

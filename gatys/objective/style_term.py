@@ -50,7 +50,7 @@ class StyleTerm(Term):
             if self._weights is None:
                 self._mass[name] = (size[0] // LAYERS[name].stride) * (size[1] // LAYERS[name].stride)
             else:
-                mass = self._place.add(self._weights[name].sum(dim=(2, 3)))
+                mass = self._place.team.add(self._weights[name].sum(dim=(2, 3)))
                 self._mass[name] = mass.reshape(-1, *[1] * (self._targets[name].ndim - 1))
         self._size = size
 

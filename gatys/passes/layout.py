@@ -1,8 +1,9 @@
-"""Where the pictures of a run lie.
+"""Which rows of each picture are here, and how the processes that hold the others are asked.
 
-A `Layout` is the ordinary case: each picture is here as a whole. `strips.Strips` takes its place where processes share
-every picture out by rows. Whatever adds up over a picture, looks beyond a border or resizes asks the place, and is
-then right for both.
+A `Layout` says where the rows of a picture lie; its `Team` lets the processes that share pictures talk. The classes
+here are also the ordinary case: every picture is here as a whole, and the team is one process. `distributed.strips`
+and `distributed.team` have the others. Whatever adds up over a picture, looks beyond a border or resizes asks the
+layout or its team, and is then right for both.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
+import torch
 from torch import Tensor
 
 from ..network.vgg import check_image
@@ -19,108 +21,134 @@ from .tiles import Tile, tiles
 Done = TypeVar("Done")
 Name = TypeVar("Name", bound=Hashable)
 Size = tuple[int, int]
+"""(height, width) of a whole picture."""
 
 
 class Strip(NamedTuple):
-    """What rows of `Layout.around` are to a sum over neighbours."""
+    """What the rows of `Layout.around` are to a sum over neighbours."""
 
     own: int
-    """Rows, the first ones, that are this process's."""
+    """How many rows are this process's; they are the first ones."""
     there: int
     """The same with the next row, if there is one."""
     values: int
-    """Of the whole picture."""
+    """How many values the whole picture has."""
+
+
+class Team:
+    """The processes that share pictures out; here the only one. All of a team call the same methods in the same order."""
+
+    rank = 0
+    """The number of this process. What is told or written once is told or written by the one with 0."""
+    count = 1
+    """The number of processes."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is no other process."""
+        return self.count == 1
+
+    def add(self, value: Tensor) -> Tensor:
+        """Return the sum of what all processes give."""
+        return self.add_all({"": value})[""]
+
+    def add_all(self, values: Mapping[Name, Tensor]) -> dict[Name, Tensor]:
+        """Return the sums of several tensors at once; all processes give the same names, shapes and dtypes."""
+        return dict(values)
+
+    def least(self, number: int) -> int:
+        """Return the smallest number that a process gives."""
+        return number
+
+    def any(self, flag: bool) -> bool:
+        """Return whether the flag is set on at least one process."""
+        return self.least(-int(flag)) < 0
+
+    def tell(self, value: Done) -> Done:
+        """Return what process 0 gives, of any kind; what the others give does not matter."""
+        return value
+
+    def agree(self, what: Mapping[str, object]) -> None:
+        """Raise InputError on every process where they do not all give the same."""
+
+    def together(self, work: Callable[[], Done]) -> Done:
+        """Return what `work` returns; where memory runs out on one process, all raise an error that says so."""
+        return work()
 
 
 class Layout:
-    """Pictures that are here as a whole. Sizes are (height, width) of whole pictures."""
+    """Where the rows of each picture are; here all of them are in this process."""
 
-    count = 1
-    """Processes that share pictures out."""
-    rank = 0
-    """Of this process; what is told or written once is told by the one with 0."""
+    team: Team = Team()
+    """The processes that share the pictures."""
+    whole = True
+    """Whether every picture is here as a whole, so that an evaluation needs no other process."""
 
     def size(self, image: Tensor) -> Size:
-        """Of the whole picture of which (N, C, h, W) are the rows here."""
+        """Return the size of the whole picture of which (N, C, h, W) are the rows here."""
         return tuple(image.shape[-2:])
 
     def rows(self, size: Size) -> tuple[int, int]:
-        """First row here, and the first after the last, of a picture of that size."""
+        """Return the first row here, and the first after the last, of a picture of that size."""
         return 0, size[0]
 
     def extent(self, size: Size, layers: Iterable[str], padding: str) -> Size:
-        """What this process has to pass over of a picture of that size."""
+        """Return the size of what this process has to pass over of a picture of that size."""
         return size
 
     def check(self, image: Tensor, layers: Iterable[str], what: str) -> None:
-        """As `vgg.check_image`."""
+        """Check the rows here of a picture as `vgg.check_image` does."""
         check_image(image, layers, what)
 
     def check_count(self, size: Size) -> None:
-        """Raise ValueError where there are more processes than strips of a picture of that size."""
+        """Raise InputError where there are more processes than strips of a picture of that size."""
 
     # pixels
 
     def parts(self, size: Size, tile: int | tuple[int, int] | None, layers: Iterable[str], padding: str) -> list[Tile]:
-        """As `tiles.tiles`, of the rows here; windows are those of `around`."""
+        """Cut the rows here into tiles as `tiles.tiles` does; their windows are those of `around`."""
         return tiles(size, tile, layers, padding)
 
     def around(self, image: Tensor, size: Size, layers: Iterable[str], padding: str) -> Tensor:
-        """The rows here, and behind them all that features of them see beyond."""
+        """Return the rows here, and behind them all that features of them see beyond."""
         return image
 
     def strip(self, image: Tensor, size: Size, padding: str) -> Strip | None:
-        """Of `around(image, ...)`; None where that is the whole picture."""
+        """Say what `around(image, ...)` holds for a sum over neighbours; None where that is the whole picture."""
         return None
 
     def collect(self, gradient: Tensor, size: Size, layers: Iterable[str], padding: str) -> Tensor:
-        """The gradient in the rows here, of one in the pixels of `around` on every process."""
+        """Return the gradient in the rows here, from the gradients in the pixels of `around` on every process."""
         return gradient
 
     def resize(self, image: Tensor, size: Size, to: Size) -> Tensor:
-        """As `pyramid.resize`, of a picture of `size` to one of size `to`; rows here become rows here."""
+        """Resize a picture of `size` to one of size `to` as `resampling.resize` does; rows here become rows here."""
         return resize(image, to)
 
     def stretch(self, picture: Tensor, to: Size, margin: int = 0) -> Tensor:
-        """As `pyramid.resize`, of a picture that every process has whole, to the rows here and `margin` more on both sides."""
+        """Resize a picture that every process has whole, to the rows here and `margin` more on both sides."""
         return resize(picture, to)
 
-    # numbers
-
-    def add(self, value: Tensor) -> Tensor:
-        """The sum of what all processes give."""
-        return value
-
-    def add_all(self, values: Mapping[Name, Tensor]) -> dict[Name, Tensor]:
-        """The same for several at once; all give the same names and shapes."""
-        return dict(values)
-
     def variance(self, values: Tensor) -> Tensor:
-        """(N, C), of the values at all positions of (N, C, h, w) features."""
+        """Return the variance over all positions, (N, C), of (N, C, h, w) features of which these rows are here."""
         return values.var(dim=(2, 3), correction=0)
 
-    def any(self, flag: bool) -> bool:
-        """Whether it holds on one process at least."""
-        return flag
+    # between process 0 and all
 
-    def least(self, number: int) -> int:
-        """The smallest that a process gives."""
-        return number
-
-    def look(self, image: Tensor) -> object:
-        """What a picture counts by where it is to be known again."""
+    def gather(self, image: Tensor, size: Size) -> Tensor:
+        """Return the whole picture on process 0, in strips in main memory; on the others one without rows."""
         return image
 
-    def agree(self, what: Mapping[str, object]) -> None:
-        """Raise ValueError where processes do not give the same."""
+    def deal(self, read: Callable[[int, int], Tensor], shape: Sequence[int], size: Size, dtype: torch.dtype) -> Tensor:
+        """Return the rows here of a picture that process 0 reads.
 
-    def keeper(self, make: Callable[[], Done], sizes: Sequence[Size]) -> Done:
-        """A run's `checkpoint.Checkpoint`, which `make` gives; `sizes` are those of its levels."""
-        return make()
-
-    def together(self, work: Callable[[], Done]) -> Done:
-        """What `work` returns; where memory runs out on one process, all raise an error that says so."""
-        return work()
+        Args:
+            read: gives the rows from a first one to one before another, (*shape, rows, W); called on process 0 only.
+            shape: of the picture, without its height and width.
+            size: of the picture.
+            dtype: of the picture.
+        """
+        return read(0, size[0])
 
 
 WHOLE = Layout()

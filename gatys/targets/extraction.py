@@ -143,7 +143,7 @@ def extract_style(
     check_padding(padding)
     _check_tile(tile, layers)
     how_compared = find_statistic(statistic)
-    check_whole_picture(how_compared, tile, place.count)
+    check_whole_picture(how_compared, tile, place.team.count)
     batches = [images] if isinstance(images, Tensor) else list(images)
     if not batches:
         raise InputError("style image: expected at least one picture, got an empty list")
@@ -205,7 +205,7 @@ def _values(
         weights = {}
         for name in layers:
             guide = guide_at(mask, LAYERS[name].stride).to(net.mean)
-            if not place.any(bool(guide.any())):
+            if not place.team.any(bool(guide.any())):
                 raise InputError(
                     f"style mask: its area vanishes on the grid of {name}; paint a larger area or use shallower layers"
                 )
@@ -222,10 +222,12 @@ def _values(
     for name in layers:
         if name not in sums:  # no tile lay here
             sums[name] = statistic.sums(_no_positions(net, name))
-    sums = place.add_all({name: sums[name] for name in layers})
+    sums = place.team.add_all({name: sums[name] for name in layers})
     for name, total in sums.items():
         stride = LAYERS[name].stride
-        mass = (height // stride) * (width // stride) if weights is None else place.add(weights[name].sum()).to(total)
+        mass = (
+            (height // stride) * (width // stride) if weights is None else place.team.add(weights[name].sum()).to(total)
+        )
         total /= mass
     return sums
 
@@ -267,7 +269,7 @@ def _sweep(
             if callback is not None:
                 callback()
 
-    within_memory(plan, lambda plan: place.together(lambda: show(plan)), device, lambda _: again())
+    within_memory(plan, lambda plan: place.team.together(lambda: show(plan)), device, lambda _: again())
 
 
 def _check_tile(tile: int | str | None, layers: Iterable[str]) -> None:

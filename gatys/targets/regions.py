@@ -144,7 +144,7 @@ def _weight(mask: Tensor, layer: Layer, propagation: str, size: tuple[int, int],
     first, last = place.rows(size)
     before = min(first, margin) // layer.stride
     guide = guide.narrow(2, before, last // layer.stride - first // layer.stride)
-    if not place.add((guide > 1e-3).flatten(1).any(dim=1).to(guide)).all():
+    if not place.team.add((guide > 1e-3).flatten(1).any(dim=1).to(guide)).all():
         raise InputError(
             f"region mask: its area vanishes on the grid of {layer.name} by the rule {propagation!r}; "
             "paint a larger region, or use shallower layers" + (", or 'average'" if propagation == "inside" else "")
