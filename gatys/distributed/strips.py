@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ..descent.checkpoint import Checkpoint
 from ..errors import InputError, is_out_of_memory
-from ..network.layers import LAYERS
+from ..network.layers import LAYERS, Layer
 from ..network.vgg import check_size
 from ..passes.layout import Done, Layout, Name, Size, Strip
 from ..passes.tiles import Tile, halo, tiles
@@ -45,7 +45,7 @@ class Strips(Layout):
         ring: whether the pictures are rings, which see beyond their border, too.
     """
 
-    def __init__(self, team: Team, layers: Iterable[str], *, ring: bool = False):
+    def __init__(self, team: Team, layers: Iterable[Layer], *, ring: bool = False):
         self.team, self.rank = team, team.rank
         self._halo, self._ring = halo(layers), ring
         self.bounds = cache(self._deal)
@@ -81,11 +81,11 @@ class Strips(Layout):
         bounds = self.bounds(size[0])
         return bounds[self.rank], bounds[self.rank + 1]
 
-    def extent(self, size: Size, layers: Iterable[str], padding: str) -> Size:
+    def extent(self, size: Size, layers: Iterable[Layer], padding: str) -> Size:
         low, high = self._window(self.rank, size[0], halo(layers), padding)
         return max(high - low, ALIGNMENT), size[1]
 
-    def check(self, image: Tensor, layers: Iterable[str], what: str) -> None:
+    def check(self, image: Tensor, layers: Iterable[Layer], what: str) -> None:
         size = self.size(image)
         check_size(size, layers, what)
         first, last = self.rows(size)
@@ -99,7 +99,9 @@ class Strips(Layout):
 
     # pixels
 
-    def parts(self, size: Size, tile: int | tuple[int, int] | None, layers: Iterable[str], padding: str) -> list[Tile]:
+    def parts(
+        self, size: Size, tile: int | tuple[int, int] | None, layers: Iterable[Layer], padding: str
+    ) -> list[Tile]:
         layers = list(layers)
         first, last = self.rows(size)
         low, high = self._window(self.rank, size[0], halo(layers), padding)
@@ -112,7 +114,7 @@ class Strips(Layout):
 
         return [here(part) for part in tiles(size, tile, layers, padding, (first, last))]
 
-    def around(self, image: Tensor, size: Size, layers: Iterable[str], padding: str) -> Tensor:
+    def around(self, image: Tensor, size: Size, layers: Iterable[Layer], padding: str) -> Tensor:
         runs = self._runs_around(size, halo(layers), padding)
         return torch.cat([image, self._fetch(image, runs)], dim=2)
 
@@ -121,7 +123,7 @@ class Strips(Layout):
         last = self.rows(size)[1] == size[0] and padding != "circular"
         return Strip(own, own if last else own + 1, image.shape[1] * size[0] * size[1])
 
-    def collect(self, gradient: Tensor, size: Size, layers: Iterable[str], padding: str) -> Tensor:
+    def collect(self, gradient: Tensor, size: Size, layers: Iterable[Layer], padding: str) -> Tensor:
         first, last = self.rows(size)
         own = gradient[:, :, : last - first].contiguous()
         self._return(own, gradient[:, :, last - first :], self._runs_around(size, halo(layers), padding))

@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..network.layers import LAYERS
-from ..network.vgg import VGG19
+from ..network.layers import Layer
+from ..network.vgg import VGG
 from ..passes.layout import WHOLE, Layout
 from ..passes.precision import choose, derivative_scale, lowered
 from ..passes.tiles import Tile, check_padding
@@ -63,7 +63,7 @@ class Objective:
 
     def __init__(
         self,
-        net: VGG19,
+        net: VGG,
         *,
         content: ContentTarget | None = None,
         style: StyleTarget | RegionalStyle | None = None,
@@ -108,8 +108,13 @@ class Objective:
         self._temporal = None if temporal is None else TemporalTerm(temporal, place)
         style_layers = {name for term in self._styles for name in term.layers}
         content_layers = set() if self._content is None else set(self._content.layers)
-        self._style_layers = [name for name in LAYERS if name in style_layers]
-        self.layers = [name for name in LAYERS if name in style_layers | content_layers]
+        self._style_layers = [name for name in net.layers if name in style_layers]
+        self.layers = [name for name in net.layers if name in style_layers | content_layers]
+
+    @property
+    def used(self) -> list[Layer]:
+        """`layers` as those of the network."""
+        return [self.net.layers[name] for name in self.layers]
 
     def compute_in(self, dtype: torch.dtype | None) -> None:
         """Set the dtype of the convolutions; None is that of the network."""
@@ -132,7 +137,7 @@ class Objective:
         Raises:
             ValueError: for a picture of the wrong shape, size or values, or a tile below the deepest stride.
         """
-        self.place.check(image, self.layers, "image")
+        self.place.check(image, self.used, "image")
         terms, gradient = self.terms(image, tile)
         return terms.sums(), gradient
 
@@ -162,13 +167,13 @@ class Objective:
             )
         for term in self._styles:
             term.prepare(size)
-        place, around = self.place, (size, self.layers, self.padding)
+        place, around = self.place, (size, self.used, self.padding)
         field = place.around(image, *around)
         strip = place.strip(image, size, self.padding)
         how = {"ring": self.padding == "circular", "strip": strip, "rounding": self.tv_rounding}
         tv, smooth_tv, gradient = total_variation(field, self.tv_form, **how)
         gradient *= self.tv_weight
-        parts = place.parts(size, tile, self.layers, self.padding)
+        parts = place.parts(size, tile, self.used, self.padding)
         keep = keep or len(parts) == 1
         tapes, sums = place.together(lambda: self._first_pass(field, parts, keep=keep))
         layers, pulls, scale = self._penalties(place.add_all(sums))

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..network.layers import LAYERS
 from ..passes.adjoints import portions
 from ..passes.layout import WHOLE, Layout
 from ..passes.tiles import Tile
@@ -65,7 +64,7 @@ class StyleTerm:
     def __init__(self, region: Region, level: int, like: Tensor, place: Layout = WHOLE):
         style, self._place = region.style, place
         wide = accumulation_dtype(like.dtype)
-        self.layers = list(style.layers)
+        self.layers, self._table = list(style.layers), style.network.layers
         self._region = region
         self._grams = {name: style.grams[level][name].to(like.device, wide) for name in self.layers}
         self._scale: dict[str, Tensor] = {}
@@ -81,7 +80,7 @@ class StyleTerm:
         like = next(iter(self._grams.values()))
         self._weights = region_weights(self._region, size, like, self._place)
         self._mass = {
-            name: (size[0] // LAYERS[name].stride) * (size[1] // LAYERS[name].stride)
+            name: (size[0] // self._table[name].stride) * (size[1] // self._table[name].stride)
             if self._weights is None
             else self._place.add(self._weights[name].sum(dim=(2, 3)))[..., None]
             for name in self.layers
@@ -89,7 +88,7 @@ class StyleTerm:
         self._size = size
 
     def _weight(self, name: str, part: Tile) -> Tensor | None:
-        return None if self._weights is None else self._weights[name][(..., *part.owned(name))]
+        return None if self._weights is None else self._weights[name][(..., *part.owned(self._table[name]))]
 
     def add(self, sums: dict[str, Tensor], name: str, core: Tensor, part: Tile) -> None:
         """Add a tile's Gram sum of one layer to that of the picture."""
@@ -136,7 +135,7 @@ class ContentTerm:
     def __init__(self, content: ContentTarget, level: int, like: Tensor, place: Layout = WHOLE):
         size = level_size(content.size, level)
         wide = accumulation_dtype(like.dtype)
-        self.layers = list(content.layers)
+        self.layers, self._table = list(content.layers), content.network.layers
         self._features = content.features[level]
         self._guides = None if content.guides is None else content.guides[level]
         self._here: dict[str, tuple[Tensor, Tensor | None]] = {}
@@ -147,7 +146,7 @@ class ContentTerm:
             if content.normalize:
                 channels = [place.variance(some.to(wide)) for some in target.split(32, dim=1)]
                 variance = torch.cat(channels, dim=1).mean(dim=1).clamp_(min=_TINY)
-            layer = LAYERS[name]
+            layer = self._table[name]
             values = layer.channels * (size[0] // layer.stride) * (size[1] // layer.stride)
             self._scale[name] = (content.layers[name] / values / variance).to(like.device)
 
@@ -167,7 +166,7 @@ class ContentTerm:
 
     def _owned(self, name: str, core: Tensor, part: Tile) -> tuple[Tensor, Tensor | None]:
         """A tile's part of the target and its guides as `core` is, of which only a whole picture's is kept there."""
-        target, owned = self._features[name], (..., *part.owned(name))
+        target, owned = self._features[name], (..., *part.owned(self._table[name]))
         whole, found = core.shape[-2:] == target.shape[-2:], self._here.pop(name, None)
         if not whole or found is None or found[0].dtype != core.dtype:
             found = target[owned].to(core), None if self._guides is None else self._guides[name][owned].to(core)

@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from torch import Tensor
 
+from ..network.layers import Layer
 from ..network.vgg import check_image
 from ..pictures.resampling import resize
 from .tiles import Tile, tiles
@@ -46,11 +47,11 @@ class Layout:
         """First row here, and the first after the last, of a picture of that size."""
         return 0, size[0]
 
-    def extent(self, size: Size, layers: Iterable[str], padding: str) -> Size:
+    def extent(self, size: Size, layers: Iterable[Layer], padding: str) -> Size:
         """What this process has to pass over of a picture of that size."""
         return size
 
-    def check(self, image: Tensor, layers: Iterable[str], what: str) -> None:
+    def check(self, image: Tensor, layers: Iterable[Layer], what: str) -> None:
         """As `vgg.check_image`."""
         check_image(image, layers, what)
 
@@ -59,11 +60,13 @@ class Layout:
 
     # pixels
 
-    def parts(self, size: Size, tile: int | tuple[int, int] | None, layers: Iterable[str], padding: str) -> list[Tile]:
+    def parts(
+        self, size: Size, tile: int | tuple[int, int] | None, layers: Iterable[Layer], padding: str
+    ) -> list[Tile]:
         """As `tiles.tiles`, of the rows here; windows are those of `around`."""
         return tiles(size, tile, layers, padding)
 
-    def around(self, image: Tensor, size: Size, layers: Iterable[str], padding: str) -> Tensor:
+    def around(self, image: Tensor, size: Size, layers: Iterable[Layer], padding: str) -> Tensor:
         """The rows here, and behind them all that features of them see beyond."""
         return image
 
@@ -71,7 +74,7 @@ class Layout:
         """Of `around(image, ...)`; None where that is the whole picture."""
         return None
 
-    def collect(self, gradient: Tensor, size: Size, layers: Iterable[str], padding: str) -> Tensor:
+    def collect(self, gradient: Tensor, size: Size, layers: Iterable[Layer], padding: str) -> Tensor:
         """The gradient in the rows here, of one in the pixels of `around` on every process."""
         return gradient
 
