@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from .errors import WeightsError as WeightsError
     from .network.layers import LAYERS as LAYERS
     from .network.preprocessing import read_as as read_as
+    from .network.vgg import VGG as VGG
     from .network.vgg import VGG19 as VGG19
+    from .network.weights import load_vgg as load_vgg
     from .network.weights import load_vgg19 as load_vgg19
     from .objective.objective import Objective as Objective
     from .objective.shares import gradient_shares as gradient_shares
@@ -58,8 +60,8 @@ _ROOMS = {
     "OutOfMemory StyleFileError UnknownPreset UntrainedWarning WeightsError",
     "network.layers": "LAYERS",
     "network.preprocessing": "read_as",
-    "network.vgg": "VGG19",
-    "network.weights": "load_vgg19",
+    "network.vgg": "VGG VGG19",
+    "network.weights": "load_vgg load_vgg19",
     "objective.objective": "Objective",
     "objective.shares": "gradient_shares",
     "objective.temporal": "TemporalTarget",

@@ -52,8 +52,9 @@ class ExtractContentFeatures(io.ComfyNode):
     @classmethod
     def execute(cls, vgg19, image, layers, levels, normalize, padding=PADDINGS[0], mask=None) -> io.NodeOutput:
         chosen = parse_layers(layers, "layers")
+        used = vgg19.net.chosen(chosen, "layers")
         colour, alpha = host.split_alpha(image)
-        need = wanted_bytes(tuple(colour.shape[-2:]), chosen, optimizer=None)
+        need = wanted_bytes(tuple(colour.shape[-2:]), used, optimizer=None)
         with host.working(vgg19, need) as net:
             target = extract_content(
                 net,

@@ -53,7 +53,7 @@ class GradientShares(io.ComfyNode):
     def execute(cls, vgg19, image, content_weight, style_weight, tv_weight, content=None, style=None) -> io.NodeOutput:
         target = None if content is None else content.target
         picture, _ = host.split_alpha(image)
-        layers = [name for wired in (target, style) if wired is not None for name in wired.layers]
+        layers = [layer for wired in (target, style) if wired is not None for layer in wired.used]
         # without layers `Objective` says what is missing
         need = evaluation_bytes(tuple(picture.shape[-2:]), layers, batch=picture.shape[0]) if layers else 0
         with host.working(vgg19, need) as net:

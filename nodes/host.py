@@ -24,7 +24,7 @@ from comfy.model_patcher import ModelPatcher
 from PIL import Image
 from torch import Tensor, nn
 
-from ..gatys import VGG19, Progress
+from ..gatys import VGG, Progress
 from ..gatys.network.accepted_files import ARCHIVES, CHECKPOINTS
 from ..gatys.passes import memory
 
@@ -97,11 +97,11 @@ def checkpoint_folder() -> Path:
 class Network:
     """What the GATYS_VGG19 socket carries. The host holds the patcher only weakly, so this must own it."""
 
-    net: VGG19
+    net: VGG
     patcher: ModelPatcher
 
     @classmethod
-    def adopt(cls, net: VGG19) -> Network:
+    def adopt(cls, net: VGG) -> Network:
         return cls(net, ModelPatcher(net, load_device=mm.get_torch_device(), offload_device=mm.unet_offload_device()))
 
 
@@ -138,7 +138,7 @@ def _make_whole(net: nn.Module, device: torch.device) -> list[tuple[dict, str, T
 
 
 @contextmanager
-def working(network: Network, memory_required: int = 0) -> Iterator[VGG19]:
+def working(network: Network, memory_required: int = 0) -> Iterator[VGG]:
     """The network, loaded by the host and fit for autograd, with `memory_required` bytes free beside it."""
     with torch.inference_mode(False), torch.enable_grad():
         device = network.patcher.load_device
@@ -250,7 +250,7 @@ class ProgressReport:
         """Whether a cancel has come and is kept."""
 
     def downloaded(self, done: int, total: int) -> None:
-        """Callback of `gatys.load_vgg19`, in bytes."""
+        """Callback of `gatys.load_vgg`, in bytes."""
         stop_if_cancelled()
         self._bar.update_absolute(done, max(done, total))
 

@@ -7,7 +7,7 @@ import warnings
 import torch
 from comfy_api.latest import io
 
-from ..gatys import load_vgg19
+from ..gatys import load_vgg
 from ..gatys.errors import UntrainedWarning
 from ..gatys.network.found_files import IMAGENET_FILE, PAPER_FILE, trained_files
 from ..gatys.network.preprocessing import PREPROCESSINGS, read_as
@@ -99,12 +99,12 @@ class LoadVGG19(io.ComfyNode):
     @classmethod
     def _load(cls, weights: str, pooling: str):
         if weights.partition(":")[0] == "untrained":
-            return load_vgg19(weights, pooling)
+            return load_vgg(weights, pooling)
         if weights in NAMED:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UntrainedWarning)  # the page is told instead
                 report = host.ProgressReport(1).downloaded
-                net = load_vgg19(weights, pooling, folder=host.model_folders(), progress=report)
+                net = load_vgg(weights, pooling, folder=host.model_folders(), progress=report)
             if net.remark is not None:
                 host.notify(net.remark)
             return net
@@ -114,4 +114,4 @@ class LoadVGG19(io.ComfyNode):
                 f"weights: expected {', '.join(map(repr, NAMED))} or a file in {host.model_folder()}, got {weights!r}; "
                 "put the file there, or choose another"
             )
-        return load_vgg19(path, pooling)
+        return load_vgg(path, pooling)

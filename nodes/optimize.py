@@ -133,7 +133,7 @@ class GatysOptimize(io.ComfyNode):
         report = host.ProgressReport(steps * len(frames), keep_on_cancel=keep_on_cancel)
         size = tuple(start.shape[-2:]) if target is None and start is not None else None
         sizes = [size] + [given.size for given in (target, style) if given is not None]
-        layers = [name for given in (target, style) if given is not None for name in given.layers]
+        layers = [layer for given in (target, style) if given is not None for layer in given.used]
         need = wanted_bytes(next(filter(None, sizes)), layers, optimizer) if layers else 0
         folder = host.checkpoint_folder() if checkpoint_every else None
         images, histories, states = [], [], []

@@ -165,7 +165,7 @@ class GatysOptimizeFrames(io.ComfyNode):
             done = progress.step * steps // progress.steps
             report.step(replace(progress, step=done), offset=frame * steps)
 
-        need = wanted_bytes(content.target.size, [*content.target.layers, *style.layers], optimizer)
+        need = wanted_bytes(content.target.size, [*content.target.used, *style.used], optimizer)
         with host.working(vgg19, need) as net:
             result = optimize_frames(
                 net,

@@ -37,8 +37,8 @@ from ..distributed.files import save_strips
 from ..distributed.session import LOST, Crew, go_on
 from ..errors import ImageError, InputError, OutOfMemory, UntrainedWarning, is_out_of_memory
 from ..network.preprocessing import read_as
-from ..network.vgg import VGG19
-from ..network.weights import load_vgg19
+from ..network.vgg import VGG
+from ..network.weights import load_vgg
 from ..passes.layout import WHOLE, Layout
 from ..pictures.colors import keep_luminance
 from ..pictures.images import check_output, save_image
@@ -183,13 +183,13 @@ def _run(options: argparse.Namespace, place: Layout = WHOLE, studio: Studio | No
     return INTERRUPTED if interrupted else 0
 
 
-def _load_network(options: argparse.Namespace, device: torch.device) -> VGG19:
+def _load_network(options: argparse.Namespace, device: torch.device) -> VGG:
     with (
         Bar("weights", options.verbosity == "quiet", unit="B", unit_scale=True, delay=0.1) as bar,
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore", UntrainedWarning)  # told in a line of its own
-        net = load_vgg19(options.weights, options.pooling, layout=options.layout, progress=bar.reach)
+        net = load_vgg(options.weights, options.pooling, layout=options.layout, progress=bar.reach)
     net = read_as(net, preprocessing=options.preprocessing, responses=options.responses)
     log.info("network: %s on %s", net.tag, device)
     if options.weights.partition(":")[0] == "untrained":

@@ -13,7 +13,8 @@ from ..descent.identity import digest
 from ..descent.schedule import split_steps
 from ..distributed.files import load_strip
 from ..errors import ImageError, InputError
-from ..network.vgg import VGG19
+from ..network.layers import LAYERS
+from ..network.vgg import VGG
 from ..passes.layout import WHOLE, Layout
 from ..passes.tiles import tiles
 from ..pictures.colors import LUMA, match_colors
@@ -94,7 +95,7 @@ def load_inputs(options: argparse.Namespace, device: torch.device, place: Layout
 
 
 def make_style(
-    net: VGG19, given: Inputs, options: argparse.Namespace, place: Layout = WHOLE
+    net: VGG, given: Inputs, options: argparse.Namespace, place: Layout = WHOLE
 ) -> StyleTarget | RegionalStyle | None:
     """The style of the run: regions, a blend, or the plain average, in which each picture and saved style counts as one.
 
@@ -178,19 +179,22 @@ def _load_style(path: str, options: argparse.Namespace, device: torch.device) ->
 
 
 def _check_sizes(options: argparse.Namespace, given: Inputs, place: Layout) -> None:
-    """That each picture is large enough for the layers, levels and tiles, and that the steps suffice for the levels."""
+    """Check that each picture is large enough for layers, levels and tiles, and that the steps suffice for the levels.
+
+    The network is not there yet. Of which it will be does not matter: the strides of layers of the same name are the same.
+    """
     chosen = [] if given.content is None else [("content", options.content, given.content.pixels)]
     chosen += [("style", path, pixels) for path, pixels in zip(options.style, given.pictures, strict=True)]
     counts, layers = [], []
     for kind, path, pixels in chosen:
-        names, what = getattr(options, f"{kind}_layers"), f"{kind} {path!r}"
-        place.check(pixels, names, what)
-        count = resolve_levels(options.levels, place.size(pixels), names, what)
+        used, what = [LAYERS[name] for name in getattr(options, f"{kind}_layers")], f"{kind} {path!r}"
+        place.check(pixels, used, what)
+        count = resolve_levels(options.levels, place.size(pixels), used, what)
         counts.append((count, what, options.levels == "auto"))
-        layers += names
+        layers += used
     for path, style in zip(options.load_style, given.loaded, strict=True):
         counts.append((style.levels, f"style {path!r}", style.automatic))
-        layers += style.layers
+        layers += style.used
     levels = _common_levels(options, counts)
     if all(automatic for *_, automatic in counts):
         levels = max(1, levels_with_room(levels, given.size, layers))

@@ -47,7 +47,7 @@ def fill_options(options: argparse.Namespace, size: tuple[int, int]) -> None:
 
 
 def find_weights(preset: Preset) -> str:
-    """The weights of a preset as `load_vgg19` takes them: the path of their file, "imagenet", or "paper" to fetch them.
+    """The weights of a preset as `load_vgg` takes them: the path of their file, "imagenet", or "paper" to fetch them.
 
     Files are looked for in the current folder, and in the one of kept weights and below that.
 

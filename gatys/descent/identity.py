@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..network.vgg import VGG19
+from ..network.vgg import VGG
 from ..objective.temporal import TemporalTarget
 from ..passes.layout import WHOLE, Layout
 from ..targets.regions import Region, RegionalStyle, every_style
@@ -24,7 +24,7 @@ GRAM_BINS = 200
 
 
 def identify(
-    net: VGG19,
+    net: VGG,
     *,
     content: ContentTarget | None,
     style: StyleTarget | RegionalStyle | None,

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError, is_out_of_memory
-from ..network.vgg import VGG19
+from ..network.vgg import VGG
 from ..objective.evaluation import Bounded
 from ..objective.objective import Objective
 from ..objective.temporal import TemporalTarget
@@ -54,7 +54,7 @@ SETBACK = (
 
 
 def optimize(
-    net: VGG19,
+    net: VGG,
     *,
     content: ContentTarget | None = None,
     style: StyleTarget | RegionalStyle | None = None,
@@ -165,8 +165,8 @@ def optimize(
 
     def plan_for(level: int, objective: Objective) -> Plan:
         return make_plan(
-            place.extent(sizes[level], objective.layers, objective.padding),
-            objective.layers,
+            place.extent(sizes[level], objective.used, objective.padding),
+            objective.used,
             device=device,
             optimizer=optimizer,
             history_size=history_size,

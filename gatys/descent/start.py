@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..network.vgg import VGG19
+from ..network.vgg import VGG
 from ..passes.layout import Layout
 from ..settings import INITS
 from ..targets.regions import RegionalStyle
@@ -92,7 +92,7 @@ def full_size(
 
 
 def starting_picture(
-    net: VGG19,
+    net: VGG,
     content: ContentTarget | None,
     init: str | Tensor,
     full: tuple[int, int],

@@ -14,6 +14,7 @@ import torch
 from ..cli.console import complain
 from ..cli.options import version
 from ..errors import InputError
+from ..network.layers import LAYERS
 from ..passes.layout import WHOLE, Layout
 from ..passes.memory import free_memory
 from .strips import Strips
@@ -55,7 +56,7 @@ class Crew:
         options.device = str(device)
         if self._team.rank:
             options.verbosity = "quiet"
-        layers = [*options.content_layers, *options.style_layers]
+        layers = [LAYERS[name] for name in (*options.content_layers, *options.style_layers)]
         return Strips(self._team, layers, ring=options.padding == "circular")
 
     def complain(self, problem: object) -> None:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..network.layers import LAYERS
+from ..network.layers import LAYERS, Layer
 from ..network.vgg import check_size
 from ..passes.layout import Layout, Size, Strip
 from ..passes.tiles import Tile, halo, tiles
@@ -47,7 +47,7 @@ class Strips(Layout):
 
     whole = False
 
-    def __init__(self, team: Processes, layers: Iterable[str], *, ring: bool = False):
+    def __init__(self, team: Processes, layers: Iterable[Layer], *, ring: bool = False):
         self.team: Processes = team
         self._halo, self._ring = halo(layers), ring
         self.bounds = cache(self._deal)
@@ -83,11 +83,11 @@ class Strips(Layout):
         bounds = self.bounds(size[0])
         return bounds[self.team.rank], bounds[self.team.rank + 1]
 
-    def extent(self, size: Size, layers: Iterable[str], padding: str) -> Size:
+    def extent(self, size: Size, layers: Iterable[Layer], padding: str) -> Size:
         low, high = self._window(self.team.rank, size[0], halo(layers), padding)
         return max(high - low, ALIGNMENT), size[1]
 
-    def check(self, image: Tensor, layers: Iterable[str], what: str) -> None:
+    def check(self, image: Tensor, layers: Iterable[Layer], what: str) -> None:
         size = self.size(image)
         check_size(size, layers, what)
         first, last = self.rows(size)
@@ -101,7 +101,9 @@ class Strips(Layout):
 
     # pixels
 
-    def parts(self, size: Size, tile: int | tuple[int, int] | None, layers: Iterable[str], padding: str) -> list[Tile]:
+    def parts(
+        self, size: Size, tile: int | tuple[int, int] | None, layers: Iterable[Layer], padding: str
+    ) -> list[Tile]:
         layers = list(layers)
         first, last = self.rows(size)
         low, high = self._window(self.team.rank, size[0], halo(layers), padding)
@@ -114,7 +116,7 @@ class Strips(Layout):
 
         return [here(part) for part in tiles(size, tile, layers, padding, (first, last))]
 
-    def around(self, image: Tensor, size: Size, layers: Iterable[str], padding: str) -> Tensor:
+    def around(self, image: Tensor, size: Size, layers: Iterable[Layer], padding: str) -> Tensor:
         runs = self._runs_around(size, halo(layers), padding)
         return torch.cat([image, self._fetch(image, runs)], dim=2)
 
@@ -123,7 +125,7 @@ class Strips(Layout):
         last = self.rows(size)[1] == size[0] and padding != "circular"
         return Strip(own, own if last else own + 1, image.shape[1] * size[0] * size[1])
 
-    def collect(self, gradient: Tensor, size: Size, layers: Iterable[str], padding: str) -> Tensor:
+    def collect(self, gradient: Tensor, size: Size, layers: Iterable[Layer], padding: str) -> Tensor:
         first, last = self.rows(size)
         own = gradient[:, :, : last - first].contiguous()
         self._return(own, gradient[:, :, last - first :], self._runs_around(size, halo(layers), padding))

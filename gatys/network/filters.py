@@ -1,7 +1,7 @@
 """Which layout and preprocessing a checkpoint of VGG-19 or VGG-16 has, and its filters in the one that is used here.
 
 Whatever the file, the network that comes out takes sRGB in [0, 1]; its `mean` and `std` carry the preprocessing.
-A *canonical* state is what `VGG19.state_dict()` has: `convB_I.weight`, `convB_I.bias`, `mean`, `std`, RGB, float32.
+A *canonical* state is what `VGG.state_dict()` has: `convB_I.weight`, `convB_I.bias`, `mean`, `std`, RGB, float32.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,8 @@ from torch import Tensor
 from ..errors import InputError, WeightsError
 from .accepted_files import ACCEPTED_FILES
 from .known_files import known_file
-from .layers import LAYERS
+from .layers import LAYERS, TABLES, title
 from .state_file import read_state
-from .vgg import NOT_IN_VGG16
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # RGB in [0, 1], as torchvision trains
 _CAFFE_MEAN = (123.68, 116.779, 103.939)  # RGB in 0-255; the files want BGR
@@ -39,20 +38,17 @@ class Layout:
 
     name: str
     prefixes: Mapping[str, str]
-    """Of each layer that it has, in the order of LAYERS, the key without .weight or .bias: all of VGG-19 or of VGG-16."""
-
-    @property
-    def absent(self) -> frozenset[str]:
-        """The layers that VGG-16 does not have, if it is one."""
-        return frozenset(LAYERS) - self.prefixes.keys()
+    """Of each layer of its network, shallowest first, the key without .weight or .bias."""
+    architecture: str = "vgg19"
+    """One of `layers.TABLES`."""
 
 
 @dataclass(frozen=True)
 class Filters:
-    """A canonical state, in which the layers `absent` from the file that it comes from are the identity."""
+    """A canonical state of a network of that architecture."""
 
     state: dict[str, Tensor]
-    absent: frozenset[str] = frozenset()
+    architecture: str = "vgg19"
 
 
 def detect_layout(state: Mapping[str, Any], name: str, layout: str = "auto") -> Layout:
@@ -67,34 +63,35 @@ def detect_layout(state: Mapping[str, Any], name: str, layout: str = "auto") -> 
     else:
         stem = "features." if "features.0.weight" in state else ""
         kind, every = "torchvision", {name: f"{stem}{index}" for name, index in zip(LAYERS, _PLAIN, strict=True)}
-    vgg16 = {name: prefix for name, prefix in every.items() if name not in NOT_IN_VGG16}
-    if kind == "torchvision":
-        vgg16 = {name: f"{stem}{index}" for name, index in zip(vgg16, _PLAIN_VGG16, strict=True)}
-    deeper = any(f"{every[layer]}.weight" in state for layer in NOT_IN_VGG16)
-    prefixes = every if deeper or kind in ("gatys", "normalised") else vgg16
+    prefixes, architecture, deeper = every, "vgg19", LAYERS.keys() - TABLES["vgg16"].keys()
+    if kind != "normalised" and not any(f"{every[layer]}.weight" in state for layer in deeper):
+        prefixes, architecture = {name: every[name] for name in TABLES["vgg16"]}, "vgg16"
+        if kind == "torchvision":
+            prefixes = {name: f"{stem}{index}" for name, index in zip(prefixes, _PLAIN_VGG16, strict=True)}
     if absent := _lacks(state, prefixes):
-        raise WeightsError(f"{name}: {_what_is_wrong(state, absent, prefixes)}; expected {ACCEPTED_FILES}")
+        problem = _what_is_wrong(state, absent, prefixes, title(architecture))
+        raise WeightsError(f"{name}: {problem}; expected {ACCEPTED_FILES}")
     if layout != "auto":
         if kind in ("gatys", "normalised"):
             raise InputError(f"layout: expected 'auto' for {name}, which has its own preprocessing, got {layout!r}")
         kind = layout
     elif kind == "torchvision" and ("classifier.1.weight" in state or _CAFFE_NAMES.search(name)):
         kind = "caffe"  # jcjohnson's conversions use torchvision's keys, but number the classifier differently
-    return Layout(kind, prefixes)
+    return Layout(kind, prefixes, architecture)
 
 
 def _lacks(state: Mapping[str, Any], prefixes: Mapping[str, str]) -> list[str]:
     return [name for name, prefix in prefixes.items() if not {f"{prefix}.weight", f"{prefix}.bias"} <= state.keys()]
 
 
-def _what_is_wrong(state: Mapping[str, Any], absent: list[str], prefixes: Mapping[str, str]) -> str:
+def _what_is_wrong(state: Mapping[str, Any], absent: list[str], prefixes: Mapping[str, str], network: str) -> str:
     if any(key.endswith("running_mean") for key in state):
         return "a VGG with batch normalisation, which is another network"
     if len(absent) == len(prefixes):
         some = ", ".join(f"{key[:80]!r} {tuple(getattr(value, 'shape', ()))}" for key, value in list(state.items())[:3])
         return f"no VGG-19 or VGG-16 among its {len(state)} keys ({some or 'none'})"
-    which, first = 19 if len(prefixes) == len(LAYERS) else 16, absent[0]
-    return f"{len(absent)} of VGG-{which}'s convolutions are missing, first {first} ({prefixes[first]}.weight)"
+    first = absent[0]
+    return f"{len(absent)} of {network}'s convolutions are missing, first {first} ({prefixes[first]}.weight)"
 
 
 def read_filters(path: Path, layout: str = "auto") -> Filters:
@@ -111,20 +108,14 @@ def read_filters(path: Path, layout: str = "auto") -> Filters:
     found = detect_layout(state, name, layout)
     if layout == "auto" and found.name != "gatys" and (known := known_file(stored.sha256())):
         _log.info("%s is %s", path.name, known.title)
-        found = Layout(known.preprocessing or found.name, found.prefixes)
+        found = replace(found, name=known.preprocessing or found.name)
     _log.info("%s: layout %s%s", name, found.name, "" if layout == "auto" else " (as asked)")
     result = {"mean": torch.tensor(IMAGENET_MEAN), "std": torch.tensor(IMAGENET_STD)}
-    for layer in LAYERS.values():
-        shape = (layer.channels, layer.in_channels, 3, 3)
-        if layer.name in found.absent:  # behind a rectifier the identity changes nothing
-            weight = torch.zeros(shape)
-            weight[:, :, 1, 1] = torch.eye(layer.channels)
-            result |= {f"{layer.name}.weight": weight, f"{layer.name}.bias": torch.zeros(layer.channels)}
-        else:
-            prefix = found.prefixes[layer.name]
-            result[f"{layer.name}.weight"] = _checked(state, f"{prefix}.weight", shape, name)
-            result[f"{layer.name}.bias"] = _checked(state, f"{prefix}.bias", shape[:1], name)
-    return Filters(_preprocessed(result, found, state, name), found.absent)
+    for layer in TABLES[found.architecture].values():
+        shape, prefix = (layer.channels, layer.in_channels, 3, 3), found.prefixes[layer.name]
+        result[f"{layer.name}.weight"] = _checked(state, f"{prefix}.weight", shape, name)
+        result[f"{layer.name}.bias"] = _checked(state, f"{prefix}.bias", shape[:1], name)
+    return Filters(_preprocessed(result, found, state, name), found.architecture)
 
 
 def _preprocessed(result: dict[str, Tensor], found: Layout, state: Mapping[str, Any], name: str) -> dict[str, Tensor]:

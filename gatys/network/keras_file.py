@@ -12,8 +12,7 @@ from torch import Tensor
 
 from ..errors import WeightsError
 from .accepted_files import ACCEPTED_FILES
-from .layers import LAYERS
-from .vgg import NOT_IN_VGG16
+from .layers import TABLES
 
 _MAX_OBJECTS, _MAX_DEPTH = 20_000, 16
 """Groups and arrays of a file, and groups within groups; a whole VGG-19 with its optimiser has about two hundred."""
@@ -93,10 +92,9 @@ def _filters(arrays: dict[str, Any], where: str) -> dict[str, Tensor]:
 
 def _layers_of(shapes: list[tuple[int, int]]) -> list[str] | None:
     """The names of layers with those (input, output) channels, if they are all of VGG-19 or of VGG-16."""
-    for absent in ((), NOT_IN_VGG16):
-        layers = [layer for layer in LAYERS.values() if layer.name not in absent]
-        if shapes == [(layer.in_channels, layer.channels) for layer in layers]:
-            return [layer.name for layer in layers]
+    for table in TABLES.values():
+        if shapes == [(layer.in_channels, layer.channels) for layer in table.values()]:
+            return list(table)
     return None
 
 

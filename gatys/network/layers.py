@@ -1,15 +1,20 @@
-"""VGG-19's layers by the names that the paper uses, and choices of them. Without PyTorch, which takes a while to import."""
+"""The layers of VGG-19 and VGG-16 by the names that the paper uses, and choices of them.
+
+This module does without PyTorch, which takes a while to import.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from ..errors import InputError
 
-BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
-"""Channels and number of convolutions of each block."""
+CHANNELS = (64, 128, 256, 512, 512)
+"""Of each block."""
+CONVOLUTIONS: Mapping[str, tuple[int, ...]] = MappingProxyType({"vgg19": (2, 2, 4, 4, 4), "vgg16": (2, 2, 3, 3, 3)})
+"""Number of convolutions in each block: configurations E and D of Simonyan and Zisserman (2015), table 1."""
 
 CONTENT_LAYERS: Mapping[str, float] = MappingProxyType({"conv4_2": 1.0})
 """Paper, section 3: content is matched on conv4_2."""
@@ -29,33 +34,45 @@ class Layer:
     """Pixels between neighbouring units; also the smallest picture edge for which the layer has a unit."""
     first: int
     last: int
+    before: Layer | None = field(default=None, repr=False, compare=False)
+    """The layer of the same network that this one is fed by; None where that is the picture."""
 
     @property
     def receptive_field(self) -> int:
         """Edge of the square of pixels that one unit depends on."""
         return self.last - self.first + 1
 
+    @property
+    def run(self) -> list[Layer]:
+        """The layers that a picture runs through down to this one, which is the last of them."""
+        return [*(self.before.run if self.before else ()), self]
 
-def _trace_layers() -> dict[str, Layer]:
+
+def _trace_layers(convolutions: Iterable[int]) -> Mapping[str, Layer]:
     layers: dict[str, Layer] = {}
-    stride, first, last, width = 1, 0, 0, 3
-    for block, (channels, count) in enumerate(BLOCKS, start=1):
+    stride, first, last, width, before = 1, 0, 0, 3, None
+    for block, (channels, count) in enumerate(zip(CHANNELS, convolutions, strict=True), start=1):
         for index in range(1, count + 1):
             first, last = first - stride, last + stride  # 3x3, padded by 1
             name = f"conv{block}_{index}"
-            layers[name] = Layer(name, width, channels, stride, first, last)
+            before = layers[name] = Layer(name, width, channels, stride, first, last, before)
             width = channels
         last += stride  # 2x2 pooling looks one unit further on and halves the grid
         stride *= 2
-    return layers
+    return MappingProxyType(layers)
 
 
-LAYERS: dict[str, Layer] = _trace_layers()
-"""The sixteen layers, shallowest first."""
+TABLES: Mapping[str, Mapping[str, Layer]] = MappingProxyType(
+    {architecture: _trace_layers(convolutions) for architecture, convolutions in CONVOLUTIONS.items()}
+)
+"""Of each architecture its layers by name, shallowest first."""
+
+LAYERS: Mapping[str, Layer] = TABLES["vgg19"]
+"""The sixteen layers of VGG-19, shallowest first. By name, those of VGG-16 are among them."""
 
 
 def layer_name(name: str) -> str:
-    """The canonical `convB_I` of a layer name; `reluB_I` is accepted.
+    """The canonical `convB_I` of the name of a layer of any network; `reluB_I` is accepted.
 
     Raises ValueError for anything else.
     """
@@ -67,20 +84,38 @@ def layer_name(name: str) -> str:
     return canonical
 
 
-def layers_down_to(layers: Iterable[str]) -> list[Layer]:
-    """The layers that a pass for `layers` runs through: all down to the deepest of them, shallowest first."""
-    order = list(LAYERS)
-    deepest = max(order.index(layer_name(name)) for name in layers)
-    return [LAYERS[name] for name in order[: deepest + 1]]
+def layers_down_to(layers: Iterable[Layer]) -> list[Layer]:
+    """The layers that a pass for `layers` of one network runs through: all down to the deepest, shallowest first."""
+    return max((layer.run for layer in layers), key=len)
 
 
-def minimum_size(layers: Iterable[str]) -> int:
+def minimum_size(layers: Iterable[Layer]) -> int:
     """Smallest picture edge, in pixels, for which every one of `layers` has at least one unit."""
-    return max((LAYERS[layer_name(name)].stride for name in layers), default=1)
+    return max((layer.stride for layer in layers), default=1)
+
+
+def check_members(names: Iterable[str], architecture: str, what: str) -> None:
+    """Raise InputError unless all layers of these canonical names are in the network of that architecture.
+
+    `what` names the input in the message.
+    """
+    table = TABLES[architecture]
+    if strange := [name for name in names if name not in table]:
+        raise InputError(
+            f"{what}: {strange[0]} is not in {title(architecture)}, whose layers are {', '.join(table)}; "
+            "choose among these, or take another network"
+        )
+
+
+def title(architecture: str) -> str:
+    """An architecture as people write it: "VGG-16" for "vgg16"."""
+    return architecture.replace("vgg", "VGG-")
 
 
 def check_layers(layers: Mapping[str, float] | Iterable[str], what: str) -> dict[str, float]:
     """Layer coefficients by canonical name, those of 0 left out; a plain list of names means 1 each.
+
+    Layers of any network are accepted; `check_members` asks whether one network has them.
 
     Raises:
         ValueError: for an unknown or repeated layer, a coefficient that is negative or not finite, or none above 0.

@@ -16,7 +16,7 @@ import torch
 
 from ..errors import InputError
 from ..settings import OWN, POOLINGS, RESPONSES
-from .vgg import VGG19
+from .vgg import VGG
 from .weights import fingerprint
 
 CAFFE_MEAN = (123.68, 116.779, 103.939)
@@ -38,7 +38,7 @@ PREPROCESSINGS: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = Mapp
 """Mean and deviation of RGB in [0, 1]: the network is given (picture - mean) / deviation."""
 
 
-def read_as(net: VGG19, *, pooling: str | None = None, preprocessing: str = OWN, responses: str | None = None) -> VGG19:
+def read_as(net: VGG, *, pooling: str | None = None, preprocessing: str = OWN, responses: str | None = None) -> VGG:
     """A network with the same filters that is read another way; it shares their memory.
 
     Args:
@@ -72,7 +72,7 @@ def read_as(net: VGG19, *, pooling: str | None = None, preprocessing: str = OWN,
     return other
 
 
-def _fingerprint(net: VGG19, other: VGG19) -> str:
+def _fingerprint(net: VGG, other: VGG) -> str:
     same = all(torch.allclose(net._buffers[name], other._buffers[name], rtol=1e-6, atol=0) for name in ("mean", "std"))
     if same and other.responses == net.responses:
         return net.tag.fingerprint  # hashing the filters takes a moment

@@ -1,13 +1,13 @@
-"""VGG-19's convolutional trunk, with its layers by the names that the paper uses.
+"""The convolutional trunk of VGG-19 or VGG-16, with its layers by the names that the paper uses.
 
-The network is configuration E of Simonyan and Zisserman (2015): sixteen 3x3 convolutions in five
+The networks are configurations E and D of Simonyan and Zisserman (2015): sixteen or thirteen 3x3 convolutions in five
 blocks, a 2x2 pooling after each block. Gatys et al. (CVPR 2016, section 2) replace max by average
 pooling and use the responses after the rectifier. `convB_I` and `reluB_I` both name that response.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -17,21 +17,18 @@ from torch import Tensor, nn
 from ..errors import InputError
 from ..pictures.checks import check_picture
 from ..settings import POOLINGS, RESPONSES
-from .layers import LAYERS, layer_name, layers_down_to, minimum_size
-
-NOT_IN_VGG16 = ("conv3_4", "conv4_4", "conv5_4")
-"""The layers of VGG-19 that VGG-16, configuration D of the same paper, does not have; the others are alike."""
+from .layers import TABLES, Layer, check_members, layer_name, layers_down_to, minimum_size
 
 
-def check_image(image: Tensor, layers: Iterable[str] = (), what: str = "image") -> None:
+def check_image(image: Tensor, layers: Iterable[Layer] = (), what: str = "image") -> None:
     """Raise InputError unless `image` is a non-empty, finite (N, 3, H, W) float batch, large enough for `layers`."""
     check_picture(image, what)
     check_size((image.shape[-2], image.shape[-1]), layers, what)
 
 
-def check_size(size: tuple[int, int], layers: Iterable[str], what: str = "image") -> None:
+def check_size(size: tuple[int, int], layers: Iterable[Layer], what: str = "image") -> None:
     """Raise ValueError unless a picture of `size` (height, width) is large enough for `layers`."""
-    layers = [layer_name(name) for name in layers]
+    layers = list(layers)
     need, (height, width) = minimum_size(layers), size
     if min(height, width) < need:
         deepest = layers_down_to(layers)[-1].name
@@ -48,7 +45,14 @@ class NetworkTag:
     weights: str
     pooling: str
     fingerprint: str
-    """First 16 hexadecimal digits of the SHA-256 of the filters and the preprocessing."""
+    """First 16 hexadecimal digits of the SHA-256 of the filters and the preprocessing; see `weights.fingerprint`."""
+    architecture: str = "vgg19"
+    """One of `layers.TABLES`. What is older than the others' tables, such as style files, goes without and means VGG-19."""
+
+    @property
+    def layers(self) -> Mapping[str, Layer]:
+        """The network's layers by name, shallowest first."""
+        return TABLES[self.architecture]
 
     def fits(self, other: NetworkTag) -> bool:
         """Whether both have the same filters under the same pooling, whatever their files are called."""
@@ -65,30 +69,42 @@ class _Convolution(nn.Conv2d):
         pass
 
 
-class VGG19(nn.Module):
-    """The sixteen convolutions of VGG-19 with frozen filters, as a feature extractor.
+class VGG(nn.Module):
+    """The convolutions of VGG-19 or VGG-16 with frozen filters, as a feature extractor.
 
-    `gatys.load_vgg19` builds one with its weights. Pictures go in as sRGB in [0, 1]; `mean` and `std`
+    `gatys.load_vgg` builds one with its weights. Pictures go in as sRGB in [0, 1]; `mean` and `std`
     (RGB, same range) are the preprocessing that belongs to the weights.
+
+    Args:
+        pooling: one of `POOLINGS`.
+        weights: what the filters are called.
+        architecture: one of `layers.TABLES`.
+
+    Raises:
+        ValueError: for another pooling or architecture.
     """
 
-    def __init__(self, pooling: str = POOLINGS[0], weights: str = "unnamed"):
+    def __init__(self, pooling: str = POOLINGS[0], weights: str = "unnamed", architecture: str = "vgg19"):
         super().__init__()
-        if pooling not in POOLINGS:
-            raise InputError(f"pooling: expected one of {', '.join(POOLINGS)}, got {pooling!r}")
+        for what, value, known in (("pooling", pooling, POOLINGS), ("architecture", architecture, TABLES)):
+            if value not in known:
+                raise InputError(f"{what}: expected one of {', '.join(known)}, got {value!r}")
         self.pooling = pooling
-        self.responses = RESPONSES[0]  # another of them, or another preprocessing: `reading.read_as`
-        self.tag = NetworkTag(weights, pooling, "")
-        self.absent: frozenset[str] = frozenset()
-        """Layers that are the identity because the file of the filters has none: those of `NOT_IN_VGG16`, or none."""
+        self.responses = RESPONSES[0]  # another of them, or another preprocessing: `preprocessing.read_as`
+        self.tag = NetworkTag(weights, pooling, "", architecture)
         self.remark: str | None = None
         """What whoever gets a picture of this network should be told, such as that its filters are not trained."""
-        for layer in LAYERS.values():
+        for layer in self.layers.values():
             self.add_module(layer.name, _Convolution(layer.in_channels, layer.channels, 3, padding=1))
         self.register_buffer("mean", torch.zeros(3))
         self.register_buffer("std", torch.ones(3))
         self.to(memory_format=torch.channels_last)  # about a fifth faster on CPUs, and what tensor cores want
         self.eval().requires_grad_(False)
+
+    @property
+    def layers(self) -> Mapping[str, Layer]:
+        """The network's layers by name, shallowest first, such as `net.layers["conv4_2"].stride`."""
+        return self.tag.layers
 
     def forward(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """Responses after the ReLU, or before it where `self.responses` is "conv".
@@ -101,11 +117,10 @@ class VGG19(nn.Module):
             `{name as given: (N, C, floor(H / stride), floor(W / stride))}`, differentiable in `image`.
 
         Raises:
-            ValueError: for an unknown or absent layer, or a picture smaller than `minimum_size(layers)`.
+            ValueError: for a layer that the network does not have, or a picture that is too small for the layers.
         """
         asked = {name: layer_name(name) for name in layers}
-        self.check_layers(asked.values())
-        need = minimum_size(asked.values())
+        need = minimum_size(self.chosen(asked.values()))
         if min(image.shape[-2:]) < need:
             height, width = image.shape[-2:]
             raise InputError(
@@ -115,20 +130,21 @@ class VGG19(nn.Module):
         found = self._responses(image, set(asked.values()))
         return {name: found[canonical] for name, canonical in asked.items()}
 
-    def check_layers(self, layers: Iterable[str]) -> None:
-        """Raise ValueError if one of `layers`, by canonical names, is `absent`."""
-        for name in sorted(self.absent.intersection(layers)):
-            before = f"{name[:-1]}{int(name[-1]) - 1}"
-            raise InputError(
-                f"{name} is not in {self.tag.weights}, which is VGG-16; choose {before}, or the filters of a VGG-19"
-            )
+    def chosen(self, names: Iterable[str], what: str = "layers") -> list[Layer]:
+        """The network's layers of these canonical names, in the same order.
+
+        Raises InputError for one that it does not have; `what` names the input in the message.
+        """
+        names = list(names)
+        check_members(names, self.tag.architecture, what)
+        return [self.layers[name] for name in names]
 
     def _responses(self, image: Tensor, wanted: set[str]) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
         x = (image - self.mean.view(1, 3, 1, 1)) / self.std.view(1, 3, 1, 1)
         pool = F.avg_pool2d if self.pooling == "average" else F.max_pool2d
         stride = 1
-        for layer in LAYERS.values():
+        for layer in self.layers.values():
             if len(found) == len(wanted):
                 break
             if layer.stride != stride:
@@ -142,3 +158,7 @@ class VGG19(nn.Module):
             if layer.name in wanted:
                 found.setdefault(layer.name, x)
         return found
+
+
+VGG19 = VGG
+"""The name that the class had while it was VGG-19 only."""

@@ -10,6 +10,7 @@ import logging
 import os
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from .download import Report, Source, fetch, imagenet_source, paper_source
 from .filters import IMAGENET_MEAN, IMAGENET_STD, Filters, read_filters
 from .found_files import IMAGENET_FILE, PAPER_FILE, hub_folder, trained_files
 from .layers import LAYERS
-from .vgg import VGG19, NetworkTag
+from .vgg import VGG
 
 NAMED = ("auto", "paper", "imagenet", "untrained")
 """What weights can be but a path, and a seed after "untrained:"."""
@@ -33,18 +34,18 @@ _KEPT = {"paper": PAPER_FILE, "imagenet": IMAGENET_FILE}
 _log = logging.getLogger(__name__)
 
 
-def load_vgg19(
+def load_vgg(
     weights: str | os.PathLike = "auto",
     pooling: str = POOLINGS[0],
     *,
     layout: str = "auto",
     folder: str | os.PathLike | Sequence[str | os.PathLike] | None = None,
     progress: Report | None = None,
-) -> VGG19:
-    """VGG-19's convolutions with frozen filters: float32, on the CPU, in evaluation mode, tagged with its fingerprint.
+) -> VGG:
+    """Load the convolutions of VGG-19 or VGG-16 with frozen filters.
 
-    A VGG-16 becomes the VGG-19 whose conv3_4, conv4_4 and conv5_4 are the identity, which behind a rectifier changes
-    nothing; these layers cannot be asked for.
+    The network is float32, on the CPU, in evaluation mode and tagged with its fingerprint. A file says itself which of
+    the two it holds: by its keys, which name or number thirteen or sixteen convolutions. `net.layers` tells what came.
 
     Args:
         weights: "auto": the first trained file that is there already, see `trained_files`; else the download of "paper";
@@ -78,7 +79,6 @@ def load_vgg19(
     remark = None
     # ComfyUI calls nodes in inference mode, whose tensors could never take part in a backward pass.
     with torch.inference_mode(False):
-        net = VGG19(pooling).to("cpu", torch.float32)
         if seed is not None:
             name, filters = f"untrained:{seed}", Filters(untrained_state(seed))
         elif weights == "auto":
@@ -87,19 +87,40 @@ def load_vgg19(
             name, filters = weights, _kept_filters(weights, folders, progress)
         else:
             name, filters = Path(weights).name, read_filters(Path(os.path.expanduser(weights)), layout)
+        net = VGG(pooling, name, filters.architecture).to("cpu", torch.float32)
         net.load_state_dict(filters.state)
-        net.tag, net.absent, net.remark = NetworkTag(name, pooling, fingerprint(net)), filters.absent, remark
+        net.tag, net.remark = replace(net.tag, fingerprint=fingerprint(net)), remark
     if remark is not None:
         warnings.warn(remark, UntrainedWarning, stacklevel=2)
     return net
 
 
-def fingerprint(net: VGG19) -> str:
-    """First 16 hexadecimal digits of the SHA-256 of filters, biases, mean and std as little-endian float32."""
+load_vgg19 = load_vgg
+"""The name that the function had while there was VGG-19 only."""
+
+
+def fingerprint(net: VGG) -> str:
+    """First 16 hexadecimal digits of the SHA-256 of filters, biases, mean and std as little-endian float32.
+
+    A VGG-16 counts as the VGG-19 that has the identity for the further layers. That sees what it sees, and targets of the
+    one are good for the other; styles that were saved when VGG-16 was run as such a VGG-19 stay those of this network.
+    """
     digest, state = hashlib.sha256(), net.state_dict()
-    for key in [f"{name}.{part}" for name in LAYERS for part in ("weight", "bias")] + ["mean", "std"]:
-        digest.update(state[key].float().cpu().numpy().astype("<f4").tobytes())
+    for layer in LAYERS.values():
+        if layer.name in net.layers:
+            own = state[f"{layer.name}.weight"], state[f"{layer.name}.bias"]
+        else:
+            own = torch.zeros(layer.channels, layer.in_channels, 3, 3), torch.zeros(layer.channels)
+            own[0][:, :, 1, 1] = torch.eye(layer.channels)
+        for value in own:
+            _add(digest, value)
+    for key in ("mean", "std"):
+        _add(digest, state[key])
     return digest.hexdigest()[:16]
+
+
+def _add(digest: hashlib._Hash, value: Tensor) -> None:
+    digest.update(value.float().cpu().numpy().astype("<f4").tobytes())
 
 
 def _untrained_seed(weights: str | os.PathLike) -> int | None:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from ..network.layers import LAYERS
 from ..passes.adjoints import portions
 from ..passes.layout import WHOLE, Layout
 from ..passes.tiles import Tile
@@ -34,7 +33,7 @@ class ContentTerm(Term):
         super().__init__(weight)
         size = level_size(content.size, level)
         wide = accumulation_dtype(like.dtype)
-        self.layers = list(content.layers)
+        self.layers, self._table = list(content.layers), content.network.layers
         self._features = content.features[level]
         self._guides = None if content.guides is None else content.guides[level]
         self._here: dict[str, tuple[Tensor, Tensor | None]] = {}
@@ -45,7 +44,7 @@ class ContentTerm(Term):
             if content.normalize:
                 channels = [place.variance(some.to(wide)) for some in target.split(32, dim=1)]
                 variance = torch.cat(channels, dim=1).mean(dim=1).clamp_(min=_TINY)
-            layer = LAYERS[name]
+            layer = self._table[name]
             values = layer.channels * (size[0] // layer.stride) * (size[1] // layer.stride)
             self._scale[name] = (content.layers[name] / values / variance).to(like.device)
 
@@ -67,7 +66,7 @@ class ContentTerm(Term):
 
     def _owned(self, name: str, core: Tensor, part: Tile) -> tuple[Tensor, Tensor | None]:
         """Give a tile's part of target and guides in the form of `core`; only a whole picture's is kept there."""
-        target, owned = self._features[name], (..., *part.owned(name))
+        target, owned = self._features[name], (..., *part.owned(self._table[name]))
         whole, found = core.shape[-2:] == target.shape[-2:], self._here.pop(name, None)
         if not whole or found is None or found[0].dtype != core.dtype:
             found = target[owned].to(core), None if self._guides is None else self._guides[name][owned].to(core)

@@ -23,8 +23,8 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..network.layers import LAYERS, layer_name
-from ..network.vgg import VGG19
+from ..network.layers import Layer
+from ..network.vgg import VGG
 from ..passes.layout import WHOLE, Layout
 from ..passes.precision import choose, derivative_scale, lowered
 from ..passes.tiles import Tile, check_padding
@@ -71,7 +71,7 @@ class Objective:
 
     def __init__(
         self,
-        net: VGG19,
+        net: VGG,
         *,
         content: ContentTarget | None = None,
         style: StyleTarget | RegionalStyle | None = None,
@@ -108,13 +108,18 @@ class Objective:
         self._terms.append(Smoothness(tv_form, tv_rounding, tv_weight))
         if temporal is not None:
             self._terms.append(TemporalTerm(temporal, place, temporal_weight))
-        self._terms += [term.at(level, like, place) for term in terms]
+        self._terms += [term.at(level, net, place) for term in terms]
         given = {"content": content_weight, "style": style_weight, "tv": tv_weight, "temporal": temporal_weight}
         self.weights: dict[str, float] = _weights(given, terms)
         """The factor of each term in the total, by its name."""
-        used = {layer_name(name) for term in self._terms for name in term.layers}
-        self.layers = [name for name in LAYERS if name in used]
+        wanted = {name for term in self._terms for name in term.layers}
+        self.layers = [layer.name for layer in net.chosen(wanted)]
         """All that terms look at, shallowest first."""
+
+    @property
+    def used(self) -> list[Layer]:
+        """`layers` as those of the network."""
+        return [self.net.layers[name] for name in self.layers]
 
     @property
     def additive(self) -> bool:
@@ -155,7 +160,7 @@ class Objective:
         Raises:
             InputError: for a picture of the wrong shape, size or values, or a tile below the deepest stride.
         """
-        self.place.check(image, self.layers, "image")
+        self.place.check(image, self.used, "image")
         terms, gradient = self.terms(image, tile)
         return terms.sums(), gradient
 
@@ -175,13 +180,13 @@ class Objective:
         size = self._check(image, tile)
         for term in self._terms:
             term.prepare(size)
-        around = (size, self.layers, self.padding)
+        around = (size, self.used, self.padding)
         field = place.around(image, *around)
         view = View(image, size, field, place.strip(image, size, self.padding), self.padding == "circular")
         values: Values = {}
         gradient = self._pixels(view, torch.zeros_like(field), values, neighbours=True)
         looks = any(term.layers for term in self._terms)
-        parts = place.parts(size, tile, self.layers, self.padding) if looks else []
+        parts = place.parts(size, tile, self.used, self.padding) if looks else []
         keep = keep or len(parts) == 1
         tapes, sums = place.team.together(lambda: self._first_pass(field, parts, keep=keep))
         penalties, derivatives, scale = self._penalties(place.team.add_all(sums))

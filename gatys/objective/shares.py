@@ -24,7 +24,7 @@ def gradient_parts(objective: Objective, image: Tensor) -> Iterator[tuple[str, T
         "content conv4_2", "style conv1_1", "tv", "temporal" or the like, and its weighted gradient, (N, 3, H, W).
         Terms with the weight 0 are left out; of several regions, each layer's parts come as one.
     """
-    check_image(image, objective.layers)
+    check_image(image, objective.used)
     for name, one in objective.only():
         yield name, _terms(one, image)[1]
 
@@ -54,7 +54,7 @@ def _terms(objective: Objective, image: Tensor) -> tuple[Terms, Tensor]:
     """`Objective.terms` within the memory there is."""
     plan = make_plan(
         tuple(image.shape[-2:]),
-        objective.layers,
+        objective.used,
         device=image.device,
         optimizer="adam",  # as one without a history
         batch=image.shape[0],

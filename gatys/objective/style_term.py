@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from ..network.layers import LAYERS
 from ..passes.layout import WHOLE, Layout
 from ..passes.tiles import Tile
 from ..targets.gram import accumulation_dtype
@@ -31,7 +30,7 @@ class StyleTerm(Term):
         style, self._region, self._place = region.style, region, place
         wide = accumulation_dtype(like.dtype)
         self.statistic = style.statistic
-        self.layers = list(style.layers)
+        self.layers, self._table = list(style.layers), style.network.layers
         self._targets = {name: style.values[level][name].to(like.device, wide) for name in self.layers}
         self._scale: dict[str, Tensor] = {}
         for name, target in self._targets.items():
@@ -48,14 +47,14 @@ class StyleTerm(Term):
         self._mass: dict[str, Tensor | float] = {}
         for name in self.layers:
             if self._weights is None:
-                self._mass[name] = (size[0] // LAYERS[name].stride) * (size[1] // LAYERS[name].stride)
+                self._mass[name] = (size[0] // self._table[name].stride) * (size[1] // self._table[name].stride)
             else:
                 mass = self._place.team.add(self._weights[name].sum(dim=(2, 3)))
                 self._mass[name] = mass.reshape(-1, *[1] * (self._targets[name].ndim - 1))
         self._size = size
 
     def _weight(self, name: str, part: Tile) -> Tensor | None:
-        return None if self._weights is None else self._weights[name][(..., *part.owned(name))]
+        return None if self._weights is None else self._weights[name][(..., *part.owned(self._table[name]))]
 
     def add(self, sums: dict[str, Tensor], layer: str, features: Tensor, part: Tile) -> None:
         """Add a tile's sum of one layer to that of the picture."""

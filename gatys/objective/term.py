@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..network.vgg import VGG
 from ..passes.layout import Layout, Strip
 from ..passes.tiles import Tile
 from ..targets.gram import accumulation_dtype
@@ -86,12 +87,12 @@ class Term:
         """Whether its sums add up over tiles."""
         return self.statistic is None or self.statistic.additive
 
-    def at(self, level: int, like: Tensor, place: Layout) -> Term:
+    def at(self, level: int, net: VGG, place: Layout) -> Term:
         """Give the term for one level of the picture; 0 is full size, each next is half.
 
         Args:
             level: the level.
-            like: a tensor with the device and dtype to work in.
+            net: the network, on the device to work on.
             place: where the picture lies.
         """
         return self
@@ -135,7 +136,7 @@ class Term:
         Args:
             layer: one of `layers`.
             features: (N, C, h, w), the tile's own part, without its halo; float32 or wider.
-            part: the tile; `part.owned(layer)` are the rows and columns of the whole layer that these are.
+            part: the tile; `part.owned(net.layers[layer])` are the rows and columns of the whole layer that these are.
         """
         raise NotImplementedError
 

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..network.layers import LAYERS
-from ..network.vgg import VGG19
+from ..network.vgg import VGG
 from .tiles import Tile
 
 FIRST = next(iter(LAYERS))
@@ -23,7 +23,7 @@ _AT_A_TIME = 2**19
 """Values of a map whose mask is brought to the map's dtype at a time on the CPU."""
 
 
-def prepare(net: VGG19, window: Tensor) -> Tensor:
+def prepare(net: VGG, window: Tensor) -> Tensor:
     weight = getattr(net, FIRST).weight
     x = ((window - net.mean.view(1, 3, 1, 1)) / net.std.view(1, 3, 1, 1)).to(weight.dtype)
     if weight.shape[1] > x.shape[1]:
@@ -34,7 +34,7 @@ def prepare(net: VGG19, window: Tensor) -> Tensor:
 # convolution and rectifier
 
 
-def respond(net: VGG19, name: str, x: Tensor, part: Tile, *, linear: bool = False) -> Tensor:
+def respond(net: VGG, name: str, x: Tensor, part: Tile, *, linear: bool = False) -> Tensor:
     convolution, padded, zeros = getattr(net, name), _pad(x, part), _zeros(part)
     weight, bias = convolution.weight, convolution.bias
     if not linear and torch.backends.cudnn.enabled and _fuses(x.device, x.dtype):
@@ -87,7 +87,7 @@ def portions(*maps: Tensor, most: int | None = None) -> Iterable[tuple[Tensor, .
     return zip(*(values.split(rows, dim=2) for values in maps), strict=True)
 
 
-def pull_convolution(net: VGG19, name: str, gradient: Tensor, part: Tile) -> Tensor:
+def pull_convolution(net: VGG, name: str, gradient: Tensor, part: Tile) -> Tensor:
     pulled = F.conv_transpose2d(gradient, getattr(net, name).weight, padding=_zeros(part))
     for dim, span in enumerate((part.rows, part.columns), start=2):
         pulled = _fold(pulled, dim, span.padding)
@@ -125,7 +125,7 @@ def _fold(padded: Tensor, dim: int, padding: str) -> Tensor:
 # pooling
 
 
-def pool(net: VGG19, x: Tensor, *, keep: bool) -> tuple[Tensor, Tensor | None]:
+def pool(net: VGG, x: Tensor, *, keep: bool) -> tuple[Tensor, Tensor | None]:
     """The pooled map, and for max pooling which of the four was taken: 1 and 2 above, 3 and 4 below, 0 where it is 0."""
     if net.pooling == "average":
         return F.avg_pool2d(x, 2) if x.device.type == "cpu" else average(x), None

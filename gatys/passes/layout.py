@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
+from ..network.layers import Layer
 from ..network.vgg import check_image
 from ..pictures.resampling import resize
 from .tiles import Tile, tiles
@@ -92,11 +93,11 @@ class Layout:
         """Return the first row here, and the first after the last, of a picture of that size."""
         return 0, size[0]
 
-    def extent(self, size: Size, layers: Iterable[str], padding: str) -> Size:
+    def extent(self, size: Size, layers: Iterable[Layer], padding: str) -> Size:
         """Return the size of what this process has to pass over of a picture of that size."""
         return size
 
-    def check(self, image: Tensor, layers: Iterable[str], what: str) -> None:
+    def check(self, image: Tensor, layers: Iterable[Layer], what: str) -> None:
         """Check the rows here of a picture as `vgg.check_image` does."""
         check_image(image, layers, what)
 
@@ -105,11 +106,13 @@ class Layout:
 
     # pixels
 
-    def parts(self, size: Size, tile: int | tuple[int, int] | None, layers: Iterable[str], padding: str) -> list[Tile]:
+    def parts(
+        self, size: Size, tile: int | tuple[int, int] | None, layers: Iterable[Layer], padding: str
+    ) -> list[Tile]:
         """Cut the rows here into tiles as `tiles.tiles` does; their windows are those of `around`."""
         return tiles(size, tile, layers, padding)
 
-    def around(self, image: Tensor, size: Size, layers: Iterable[str], padding: str) -> Tensor:
+    def around(self, image: Tensor, size: Size, layers: Iterable[Layer], padding: str) -> Tensor:
         """Return the rows here, and behind them all that features of them see beyond."""
         return image
 
@@ -117,7 +120,7 @@ class Layout:
         """Say what `around(image, ...)` holds for a sum over neighbours; None where that is the whole picture."""
         return None
 
-    def collect(self, gradient: Tensor, size: Size, layers: Iterable[str], padding: str) -> Tensor:
+    def collect(self, gradient: Tensor, size: Size, layers: Iterable[Layer], padding: str) -> Tensor:
         """Return the gradient in the rows here, from the gradients in the pixels of `around` on every process."""
         return gradient
 

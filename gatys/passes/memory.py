@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import torch
 
-from ..network.layers import layer_name, layers_down_to
+from ..network.layers import Layer, layers_down_to
 from .bands import values_in_band
 
 PICTURES = {"lbfgs": 10, "adam": 10, None: 2}
@@ -25,7 +25,7 @@ def setup_bytes(device: torch.device | str) -> int:
 
 
 def evaluation_bytes(
-    size: tuple[int, int], layers: Iterable[str], *, batch: int = 1, gradient: bool = True, bytes_per_value: int = 4
+    size: tuple[int, int], layers: Iterable[Layer], *, batch: int = 1, gradient: bool = True, bytes_per_value: int = 4
 ) -> int:
     """Bytes that a pass over one window holds at its peak, without the filters: `trunk.forward` and `backward`.
 
@@ -36,10 +36,10 @@ def evaluation_bytes(
         gradient: whether the gradient in the picture is computed; without, features are seen and let go.
         bytes_per_value: 4 for float32.
     """
-    asked = {layer_name(name) for name in layers}
+    asked = {layer.name: layer for layer in layers}
     pixels = size[0] * size[1]
     kept, peak, before = 3 * bytes_per_value * pixels, 0, 3 * bytes_per_value * pixels
-    for index, layer in enumerate(layers_down_to(asked)):
+    for index, layer in enumerate(layers_down_to(asked.values())):
         name, units = layer.name, layer.channels * (size[0] // layer.stride) * (size[1] // layer.stride)
         values = units * bytes_per_value
         if layer.stride == 1:  # in bands, which are part of `setup_bytes`; what comes out of them is a quarter
@@ -60,11 +60,11 @@ def evaluation_bytes(
     return batch * peak
 
 
-def kept_bytes(size: tuple[int, int], layers: Iterable[str], *, batch: int = 1, bytes_per_value: int = 4) -> int:
+def kept_bytes(size: tuple[int, int], layers: Iterable[Layer], *, batch: int = 1, bytes_per_value: int = 4) -> int:
     """Bytes of a window's packed tape: a bit for each unit, and the features asked for, but for the first layer's."""
-    asked = {layer_name(name) for name in layers}
+    asked = {layer.name: layer for layer in layers}
     total = 3 * bytes_per_value * size[0] * size[1]
-    for index, layer in enumerate(layers_down_to(asked)):
+    for index, layer in enumerate(layers_down_to(asked.values())):
         units = layer.channels * (size[0] // layer.stride) * (size[1] // layer.stride)
         if layer.name not in asked:
             total += units // 8

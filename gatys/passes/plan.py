@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 
 from ..errors import InputError, OutOfMemory, is_out_of_memory
-from ..network.layers import layers_down_to, minimum_size
+from ..network.layers import Layer, layers_down_to, minimum_size
 from .memory import PICTURES, evaluation_bytes, free_memory, kept_bytes, picture_bytes, release, setup_bytes
 from .precision import dtype_name
 from .tiles import cut, tiles
@@ -44,7 +44,7 @@ class Plan:
 
     size: tuple[int, int]
     """(height, width) of the picture."""
-    layers: tuple[str, ...]
+    layers: tuple[Layer, ...]
     padding: str
     tile: tuple[int, int] | None
     """(height, width) of the tiles' cores; None is one tile that is the whole picture."""
@@ -127,7 +127,7 @@ class Plan:
 
 def make_plan(
     size: tuple[int, int],
-    layers: Iterable[str],
+    layers: Iterable[Layer],
     *,
     device: torch.device | str = "cpu",
     optimizer: str | None = "lbfgs",
@@ -201,7 +201,7 @@ def within_memory(
         shrunk(plan)
 
 
-def wanted_bytes(size: tuple[int, int], layers: Iterable[str], optimizer: str | None = "lbfgs", **how) -> int:
+def wanted_bytes(size: tuple[int, int], layers: Iterable[Layer], optimizer: str | None = "lbfgs", **how) -> int:
     """Bytes on the device that the cheapest way takes, for hosts that make room where they are asked to."""
     return make_plan(size, layers, optimizer=optimizer, memory=2**62, **how).bytes
 
@@ -221,7 +221,7 @@ def _history(wanted: int, pair: int, budget: int, device: torch.device) -> tuple
 
 def _ways(
     size: tuple[int, int],
-    layers: tuple[str, ...],
+    layers: tuple[Layer, ...],
     padding: str,
     tile: int | tuple[int, int] | str | None,
     gradient: bool,

@@ -10,14 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..network.vgg import VGG19
+from ..network.vgg import VGG
 from ..settings import PRECISIONS
 
 _FEWEST = 16
 """Channels of a map; of fewer, convolutions in bfloat16 on graphics cards take nearly twice as long."""
 
 
-def choose(precision: str, net: VGG19) -> torch.dtype:
+def choose(precision: str, net: VGG) -> torch.dtype:
     """The dtype of the convolutions of `net` on its device.
 
     "auto" is bfloat16 where the device multiplies matrices in it: NVIDIA from compute capability 8.0, CPUs with AMX
@@ -52,7 +52,7 @@ def dtype_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def lowered(net: VGG19, dtype: torch.dtype) -> VGG19:
+def lowered(net: VGG, dtype: torch.dtype) -> VGG:
     """The same network with convolutions in `dtype`, for `trunk`; mean and deviation stay as they are.
 
     On graphics cards in bfloat16, the first one sees more channels, of zeros.

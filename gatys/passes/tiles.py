@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..network.layers import LAYERS, layer_name
+from ..network.layers import Layer, minimum_size
 from ..settings import PADDINGS
 
 
@@ -76,28 +76,26 @@ class Tile:
             for here_columns, columns in self.columns.pieces():
                 gradient[..., rows, columns] += pulled[..., here_rows, here_columns]
 
-    def owned(self, layer: str) -> tuple[slice, slice]:
+    def owned(self, layer: Layer) -> tuple[slice, slice]:
         """Where the tile's part of a layer lies among the features of the whole picture."""
-        stride = LAYERS[layer].stride
-        return self.rows.owned(stride), self.columns.owned(stride)
+        return self.rows.owned(layer.stride), self.columns.owned(layer.stride)
 
-    def core(self, layer: str) -> tuple[slice, slice]:
+    def core(self, layer: Layer) -> tuple[slice, slice]:
         """Where it lies among the features of its window."""
-        stride = LAYERS[layer].stride
-        return self.rows.core(stride), self.columns.core(stride)
+        return self.rows.core(layer.stride), self.columns.core(layer.stride)
 
 
-def halo(layers: Iterable[str]) -> tuple[int, int]:
+def halo(layers: Iterable[Layer]) -> tuple[int, int]:
     """Pixels that the features of a core see before and after it, the first rounded up to the deepest stride."""
-    used = [LAYERS[layer_name(name)] for name in layers]
-    stride = max(layer.stride for layer in used)
+    used = list(layers)
+    stride = minimum_size(used)
     before = max(-layer.first for layer in used)
     after = max(layer.last + 1 - layer.stride for layer in used)
     return -(-before // stride) * stride, after
 
 
 def cut(
-    length: int, tile: int | None, layers: Iterable[str], padding: str = "zero", within: tuple[int, int] | None = None
+    length: int, tile: int | None, layers: Iterable[Layer], padding: str = "zero", within: tuple[int, int] | None = None
 ) -> list[Span]:
     """Cut an edge of `length` pixels into cores of at most about `tile` pixels, as equal as strides allow.
 
@@ -108,7 +106,7 @@ def cut(
     first, last = within or (0, length)
     if first == last:
         return []
-    stride = max(LAYERS[layer_name(name)].stride for name in layers)
+    stride = minimum_size(layers)
     units = (last - first) // stride  # the last core also takes the pixels that the poolings leave over
     count = 1 if tile is None else max(1, min(units, -(-length // tile)))
     edges = [first + units * k // count * stride for k in range(count)] + [last]
@@ -133,7 +131,7 @@ def spans(edges: list[int], halo: tuple[int, int], length: int, stride: int, pad
 def tiles(
     size: tuple[int, int],
     tile: int | tuple[int, int] | None,
-    layers: Iterable[str],
+    layers: Iterable[Layer],
     padding: str = "zero",
     rows: tuple[int, int] | None = None,
 ) -> list[Tile]:
@@ -157,9 +155,9 @@ def tiles(
     return [Tile(r, c) for r in cut(size[0], height, layers, padding, rows) for c in columns]
 
 
-def check_tile(tile: int | tuple[int, int] | None, layers: Iterable[str]) -> None:
+def check_tile(tile: int | tuple[int, int] | None, layers: Iterable[Layer]) -> None:
     """Raise ValueError unless `tile` is None, a whole number of at least the deepest stride, or a pair of such."""
-    stride = max(LAYERS[layer_name(name)].stride for name in layers)
+    stride = minimum_size(layers)
     edges = tile if isinstance(tile, tuple) and len(tile) == 2 else (tile,)
     if tile is not None and any(isinstance(e, bool) or not isinstance(e, int) or e < stride for e in edges):
         raise InputError(

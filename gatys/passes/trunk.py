@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..network.layers import Layer, layers_down_to
-from ..network.vgg import VGG19
+from ..network.vgg import VGG
 from .adjoints import FIRST, gate, pack, pool, prepare, pull_convolution, pull_pooling, respond, shut, unpack
 from .bands import Band, bands
 from .tiles import Tile
@@ -35,8 +35,9 @@ Steps = list[tuple[Layer, Layer | None]]
 class Tape:
     """What the way back through the layers of one tile, or of one band, needs."""
 
-    def __init__(self, part: Tile, window: Tensor, layers: Iterable[str], *, linear: bool):
-        self.part, self.window, self.layers = part, window, set(layers)
+    def __init__(self, part: Tile, window: Tensor, layers: Iterable[Layer], *, linear: bool):
+        self.part, self.window = part, window
+        self.layers = {layer.name: layer for layer in layers}
         self.bands: list[tuple[Band, Tape]] = []
         self.linear = linear
         self._features: dict[str, Tensor] = {}
@@ -62,11 +63,11 @@ class Tape:
             tape.pack()
         for name, features in self._features.items():
             self._gates[name] = gate(features, linear=self.linear)
-            self._features[name] = features[(..., *self.part.core(name))].clone()
+            self._features[name] = features[(..., *self.part.core(self.layers[name]))].clone()
         self._gates = {name: pack(mask) for name, mask in self._gates.items()}
         self._packed = True
 
-    def pop_features(self, net: VGG19, name: str) -> Tensor:
+    def pop_features(self, net: VGG, name: str) -> Tensor:
         """The tile's own part of a layer's features."""
         if name == FIRST:
             features = respond(net, name, prepare(net, self.window), self.part, linear=self.linear)
@@ -76,7 +77,7 @@ class Tape:
                 return features
         self._gates[name] = gate(features, linear=self.linear)
         # a part in one piece, so that no one needs to copy it while the whole is still there
-        return features[(..., *self.part.core(name))].contiguous(memory_format=torch.channels_last)
+        return features[(..., *self.part.core(self.layers[name]))].contiguous(memory_format=torch.channels_last)
 
     def pop_gate(self, name: str) -> Tensor | None:
         """What `shut` reads; None where the pooling after it says so, too."""
@@ -90,7 +91,7 @@ class Tape:
 
 @torch.no_grad()
 def forward(
-    net: VGG19,
+    net: VGG,
     image: Tensor,
     part: Tile,
     layers: Iterable[str],
@@ -115,10 +116,9 @@ def forward(
         The tape, if it was asked for.
 
     Raises:
-        ValueError: for a layer that VGG-16 does not have, if the filters are those of one.
+        ValueError: for a layer that the network does not have.
     """
-    wanted = set(layers)
-    net.check_layers(wanted)
+    wanted = net.chosen(layers)
     first, rest = _steps(wanted)
     kept = Tape(part, part.window(image), wanted, linear=net.responses == "conv")
     pooled = _first_block(net, image, first, kept, see, keep=tape, banded=banded)
@@ -128,12 +128,12 @@ def forward(
 
 
 @torch.no_grad()
-def backward(net: VGG19, tape: Tape, cotangent: Cotangent) -> Tensor:
+def backward(net: VGG, tape: Tape, cotangent: Cotangent) -> Tensor:
     """The gradient in a window's pixels, (N, 3, h, w), of a loss whose derivative in the features is `cotangent`.
 
     The tape is used up on the way.
     """
-    first, rest = _steps(tape.layers)
+    first, rest = _steps(tape.layers.values())
     whole = _up(net, None, rest, tape, cotangent)
     gradient = torch.zeros_like(tape.window)
     alone = len(tape.bands) == 1
@@ -150,7 +150,7 @@ def backward(net: VGG19, tape: Tape, cotangent: Cotangent) -> Tensor:
     return gradient.div_(net.std.view(1, 3, 1, 1))
 
 
-def _steps(wanted: set[str]) -> tuple[Steps, Steps]:
+def _steps(wanted: Iterable[Layer]) -> tuple[Steps, Steps]:
     """Those of the first block, and the rest."""
     run = layers_down_to(wanted)
     steps = list(itertools.zip_longest(run, run[1:]))
@@ -158,7 +158,7 @@ def _steps(wanted: set[str]) -> tuple[Steps, Steps]:
 
 
 def _first_block(
-    net: VGG19, image: Tensor, steps: Steps, tape: Tape, see: See | None, *, keep: bool, banded: bool
+    net: VGG, image: Tensor, steps: Steps, tape: Tape, see: See | None, *, keep: bool, banded: bool
 ) -> list[Tensor]:
     """The map behind the first pooling, if there is one: in a list, so that whoever takes it has it alone."""
     pooled = steps[-1][1] is not None
@@ -167,7 +167,7 @@ def _first_block(
         if not (pooled or band.has_core):
             continue
         window = band.tile.window(image)
-        own = Tape(band.tile, window, tape.layers if band.has_core else (), linear=tape.linear)
+        own = Tape(band.tile, window, tape.layers.values() if band.has_core else (), linear=tape.linear)
         some = _down(net, prepare(net, window), steps, own, see, keep=keep)
         if keep:
             tape.bands.append((band, own))
@@ -183,7 +183,7 @@ def _first_block(
     return whole
 
 
-def _down(net: VGG19, x: Tensor, steps: Steps, tape: Tape, see: See | None, *, keep: bool) -> Tensor:
+def _down(net: VGG, x: Tensor, steps: Steps, tape: Tape, see: See | None, *, keep: bool) -> Tensor:
     """Forward through some layers, and the pooling behind them, if another layer comes."""
     for layer, after in steps:
         name, part = layer.name, tape.part
@@ -194,7 +194,7 @@ def _down(net: VGG19, x: Tensor, steps: Steps, tape: Tape, see: See | None, *, k
         if keep and (asked or not pooling or net.pooling != "max"):
             tape.keep(name, x)
         if asked and see is not None:
-            see(name, x[(..., *part.core(name))], part)
+            see(name, x[(..., *part.core(layer))], part)
         if linear:
             x = F.relu(x)
         if pooling:
@@ -205,7 +205,7 @@ def _down(net: VGG19, x: Tensor, steps: Steps, tape: Tape, see: See | None, *, k
     return x
 
 
-def _up(net: VGG19, gradient: Tensor | None, steps: Steps, tape: Tape, cotangent: Cotangent) -> Tensor | None:
+def _up(net: VGG, gradient: Tensor | None, steps: Steps, tape: Tape, cotangent: Cotangent) -> Tensor | None:
     """The adjoint of `_down`, from the derivative in what that returned, or None where nothing comes after."""
     for layer, after in reversed(steps):
         name, part = layer.name, tape.part
@@ -216,7 +216,7 @@ def _up(net: VGG19, gradient: Tensor | None, steps: Steps, tape: Tape, cotangent
             if mask is not None:
                 shut(gradient, mask)
         else:
-            features, core = tape.pop_features(net, name), part.core(name)
+            features, core = tape.pop_features(net, name), part.core(layer)
             mask = tape.pop_gate(name)
             if gradient is None:
                 own = gradient = cotangent(name, features, None, part)

@@ -22,7 +22,7 @@ from ..descent.records import Result
 from ..errors import InputError
 from ..network.layers import LAYERS
 from ..network.preprocessing import PREPROCESSINGS, read_as
-from ..network.vgg import VGG19, check_image
+from ..network.vgg import VGG, check_image
 from ..objective.objective import Objective
 from ..pictures.resampling import resize
 from ..settings import OWN
@@ -119,7 +119,7 @@ class Preset:
     def settings(self, size: tuple[int, int]) -> dict[str, Any]:
         """Arguments of this package that make the source's own loss of a picture of `size` (height, width).
 
-        The names are those of the arguments of `load_vgg19`, `read_as`, `extract_content`, `extract_style` and
+        The names are those of the arguments of `load_vgg`, `read_as`, `extract_content`, `extract_style` and
         `optimize`, and of the command line's options. The style's coefficients are the source's own w_l where all
         layers come out equal, else the smallest is 1. Adam's rate is divided by the scale of the preprocessing: Adam moves
         each value by about the rate, whatever the gradient, so that a change of units is a factor.
@@ -186,12 +186,12 @@ class Preset:
         factor = EDGES[self.style_edge](size, result) * scale
         return tuple(max(1, round(edge * factor)) for edge in size)
 
-    def network(self, net: VGG19) -> VGG19:
+    def network(self, net: VGG) -> VGG:
         """The filters of `net`, read as the source reads them; see `read_as`."""
         how = {"pooling": self.pooling, "preprocessing": self.preprocessing, "responses": self.responses}
         return read_as(net, **how)
 
-    def objective(self, net: VGG19, content_image: Tensor, style_image: Tensor) -> Objective:
+    def objective(self, net: VGG, content_image: Tensor, style_image: Tensor) -> Objective:
         """The source's own loss for these pictures, and its gradient in pictures in [0, 1].
 
         Args:
@@ -207,7 +207,7 @@ class Preset:
         names = ("content_weight", "style_weight", "tv_weight", "tv_form")
         return Objective(**targets, **{name: settings[name] for name in names})
 
-    def optimize(self, net: VGG19, content_image: Tensor, style_image: Tensor, **changes: Any) -> Result:
+    def optimize(self, net: VGG, content_image: Tensor, style_image: Tensor, **changes: Any) -> Result:
         """Descend as the source does, as far as this package's optimisers are its own.
 
         Arguments as for `objective`; `changes` are arguments of `gatys.optimize` that are to differ.
@@ -218,9 +218,9 @@ class Preset:
         given = targets | {name: settings[name] for name in names} | changes
         return optimize(given.pop("net"), **given)
 
-    def _prepare(self, net: VGG19, content_image: Tensor, style_image: Tensor) -> tuple[dict, dict]:
-        check_image(content_image, self.content_layers, "content image")
-        check_image(style_image, self.style_layers, "style image")
+    def _prepare(self, net: VGG, content_image: Tensor, style_image: Tensor) -> tuple[dict, dict]:
+        check_image(content_image, net.chosen(self.content_layers), "content image")
+        check_image(style_image, net.chosen(self.style_layers), "style image")
         size = tuple(content_image.shape[-2:])
         settings, net = self.settings(size), self.network(net)
         if self.style_edge == STRETCH:

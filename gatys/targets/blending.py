@@ -10,7 +10,6 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import InputError, InputTypeError
-from ..network.layers import LAYERS
 from .levels import fewest_levels
 from .targets import StyleTarget
 
@@ -63,9 +62,10 @@ def blend_styles(styles: Iterable[tuple[StyleTarget, float]]) -> StyleTarget:
             f"styles: one has {levels} levels, another was extracted with {pairs[misfit][0].levels}; "
             "extract all with the same number, or with 'auto'"
         )
+    network = max((style.network for style, _ in pairs), key=lambda tag: len(tag.layers))
     layers: dict[str, float] = {}
     grams: tuple[dict[str, Tensor], ...] = tuple({} for _ in range(levels))
-    for name in LAYERS:
+    for name in network.layers:
         having = [(style, weight) for style, weight in pairs if name in style.layers]
         if not having:
             continue
@@ -81,7 +81,7 @@ def blend_styles(styles: Iterable[tuple[StyleTarget, float]]) -> StyleTarget:
         for level, blended in enumerate(grams):
             blended[name] = _average([(style.grams[level][name], share) for style, share in shares], first)
     return StyleTarget(
-        network=first.network,
+        network=network,
         layers=layers,
         values=grams,
         size=max((style.size for style, _ in pairs), key=min),

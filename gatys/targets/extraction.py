@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..network.layers import CONTENT_LAYERS, LAYERS, STYLE_LAYERS, check_layers
-from ..network.vgg import VGG19
+from ..network.layers import CONTENT_LAYERS, STYLE_LAYERS, Layer, check_layers
+from ..network.vgg import VGG
 from ..passes.layout import WHOLE, Layout
 from ..passes.plan import HALF_ABOVE, Plan, make_plan, within_memory
 from ..passes.tiles import Tile, check_padding, check_tile
@@ -22,7 +22,7 @@ from .targets import ContentTarget, StyleTarget
 
 @torch.no_grad()
 def extract_content(
-    net: VGG19,
+    net: VGG,
     image: Tensor,
     layers: Mapping[str, float] | Iterable[str] = CONTENT_LAYERS,
     levels: Levels = 1,
@@ -63,26 +63,27 @@ def extract_content(
         OutOfMemory: if not even the smallest tiles fit.
     """
     layers = check_layers(layers, "layers of the content")
-    place.check(image, layers, "content image")
+    used = net.chosen(layers, "layers of the content")
+    place.check(image, used, "content image")
     size = place.size(image)
     check_padding(padding)
-    _check_tile(tile, layers)
-    count = resolve_levels(levels, size, layers, "content image")
+    _check_tile(tile, used)
+    count = resolve_levels(levels, size, used, "content image")
     device = net.mean.device if device is None else torch.device(device)
     guides = None
     if mask is not None:
         mask = check_mask(mask, image, "content mask", lambda mask: place.stretch(mask, size))
         masks = _pyramid(mask, size, count, place)
-        guides = tuple({name: guide_at(m, LAYERS[name].stride).to(device) for name in layers} for m in masks)
+        guides = tuple({name: guide_at(m, net.layers[name].stride).to(device) for name in layers} for m in masks)
     how = {"padding": padding, "tile": tile, "memory": memory, "place": place, "callback": callback}
     features = []
     for picture in _pyramid(image.detach(), size, count, place):
         kept = _kept_dtype(dtype, net, place.size(picture))
-        level = {name: _empty(picture, name, kept, device) for name in layers}
+        level = {name: _empty(picture, net.layers[name], kept, device) for name in layers}
         for index in range(picture.shape[0]):  # one picture at a time: a film must not need a film of memory
 
             def see(name: str, core: Tensor, part: Tile, level=level, index=index) -> None:
-                level[name][(index, ..., *part.owned(name))] = core[0].to(level[name].dtype).to(device)
+                level[name][(index, ..., *part.owned(net.layers[name]))] = core[0].to(level[name].dtype).to(device)
 
             _sweep(net, picture[index : index + 1], layers, see, **how)
         features.append(level)
@@ -101,7 +102,7 @@ def extract_content(
 
 @torch.no_grad()
 def extract_style(
-    net: VGG19,
+    net: VGG,
     images: Tensor | Sequence[Tensor],
     layers: Mapping[str, float] | Iterable[str] = STYLE_LAYERS,
     levels: Levels = 1,
@@ -140,8 +141,9 @@ def extract_style(
         OutOfMemory: if not even the smallest tiles fit.
     """
     layers = check_layers(layers, "layers of the style")
+    used = net.chosen(layers, "layers of the style")
     check_padding(padding)
-    _check_tile(tile, layers)
+    _check_tile(tile, used)
     how_compared = find_statistic(statistic)
     check_whole_picture(how_compared, tile, place.team.count)
     batches = [images] if isinstance(images, Tensor) else list(images)
@@ -150,9 +152,9 @@ def extract_style(
     if mask is not None and len(batches) > 1:
         raise InputError(f"style mask: expected one batch of style pictures, got {len(batches)}; blend styles instead")
     for image in batches:
-        place.check(image, layers, "style image")
+        place.check(image, used, "style image")
     sizes = [place.size(image) for image in batches]
-    count = min(resolve_levels(levels, size, layers, "style image") for size in sizes)
+    count = min(resolve_levels(levels, size, used, "style image") for size in sizes)
     total = sum(image.shape[0] for image in batches)
     if total > 1 and not how_compared.additive:
         raise InputError(
@@ -190,7 +192,7 @@ def _pyramid(image: Tensor, size: tuple[int, int], levels: int, place: Layout) -
 
 
 def _values(
-    net: VGG19,
+    net: VGG,
     picture: Tensor,
     layers: Iterable[str],
     mask: Tensor | None,
@@ -204,7 +206,7 @@ def _values(
     if mask is not None:
         weights = {}
         for name in layers:
-            guide = guide_at(mask, LAYERS[name].stride).to(net.mean)
+            guide = guide_at(mask, net.layers[name].stride).to(net.mean)
             if not place.team.any(bool(guide.any())):
                 raise InputError(
                     f"style mask: its area vanishes on the grid of {name}; paint a larger area or use shallower layers"
@@ -213,7 +215,7 @@ def _values(
     sums: dict[str, Tensor] = {}
 
     def see(name: str, core: Tensor, part: Tile) -> None:
-        weight = None if weights is None else weights[name][(..., *part.owned(name))]
+        weight = None if weights is None else weights[name][(..., *part.owned(net.layers[name]))]
         found = statistic.sums(core, weight)
         sums[name] = sums[name].add_(found) if name in sums else found
 
@@ -224,7 +226,7 @@ def _values(
             sums[name] = statistic.sums(_no_positions(net, name))
     sums = place.team.add_all({name: sums[name] for name in layers})
     for name, total in sums.items():
-        stride = LAYERS[name].stride
+        stride = net.layers[name].stride
         mass = (
             (height // stride) * (width // stride) if weights is None else place.team.add(weights[name].sum()).to(total)
         )
@@ -233,7 +235,7 @@ def _values(
 
 
 def _sweep(
-    net: VGG19,
+    net: VGG,
     picture: Tensor,
     layers: Iterable[str],
     see: See,
@@ -250,11 +252,12 @@ def _sweep(
     device, dtype = net.mean.device, net.mean.dtype
     image = picture.detach().to(device=device, dtype=dtype)
     layers = tuple(layers)
+    used = net.chosen(layers)
     size = place.size(picture)
-    field = place.around(image, size, layers, padding)
+    field = place.around(image, size, used, padding)
     plan = make_plan(
-        place.extent(size, layers, padding),
-        layers,
+        place.extent(size, used, padding),
+        used,
         device=device,
         optimizer=None,
         bytes_per_value=dtype.itemsize,
@@ -264,7 +267,7 @@ def _sweep(
     )
 
     def show(plan: Plan) -> None:
-        for part in place.parts(size, plan.tile, layers, padding):
+        for part in place.parts(size, plan.tile, used, padding):
             forward(net, field, part, layers, see, banded=banded)
             if callback is not None:
                 callback()
@@ -272,23 +275,22 @@ def _sweep(
     within_memory(plan, lambda plan: place.team.together(lambda: show(plan)), device, lambda _: again())
 
 
-def _check_tile(tile: int | str | None, layers: Iterable[str]) -> None:
+def _check_tile(tile: int | str | None, layers: Iterable[Layer]) -> None:
     if tile != "auto":
         check_tile(tile, layers)
 
 
-def _empty(picture: Tensor, name: str, dtype: torch.dtype, device: torch.device) -> Tensor:
-    layer = LAYERS[name]
+def _empty(picture: Tensor, layer: Layer, dtype: torch.dtype, device: torch.device) -> Tensor:
     units = (picture.shape[-2] // layer.stride, picture.shape[-1] // layer.stride)
     return torch.empty((picture.shape[0], layer.channels, *units), dtype=dtype, device=device)
 
 
-def _no_positions(net: VGG19, name: str) -> Tensor:
+def _no_positions(net: VGG, name: str) -> Tensor:
     """Features of a layer without any position."""
-    return net.mean.new_zeros(1, LAYERS[name].channels, 0, 1)
+    return net.mean.new_zeros(1, net.layers[name].channels, 0, 1)
 
 
-def _kept_dtype(dtype: torch.dtype | str | None, net: VGG19, size: tuple[int, int]) -> torch.dtype:
+def _kept_dtype(dtype: torch.dtype | str | None, net: VGG, size: tuple[int, int]) -> torch.dtype:
     if dtype == "auto":
         return torch.bfloat16 if size[0] * size[1] > HALF_ABOVE else net.mean.dtype
     return net.mean.dtype if dtype is None else dtype

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 
 from ..errors import InputError
-from ..network.layers import minimum_size
+from ..network.layers import Layer, minimum_size
 
 AUTOMATIC_EDGE = 128
 """`levels="auto"` goes down to the level whose short edge is nearest to this many pixels, between 91 and 181."""
@@ -20,7 +20,7 @@ def level_size(size: tuple[int, int], level: int) -> tuple[int, int]:
     return tuple(max(1, round(edge / 2**level)) for edge in size)
 
 
-def resolve_levels(levels: Levels, size: tuple[int, int], layers: Iterable[str], what: str = "image") -> int:
+def resolve_levels(levels: Levels, size: tuple[int, int], layers: Iterable[Layer], what: str = "image") -> int:
     """The number of levels that `levels` means for a picture of `size` (height, width).
 
     Raises:
@@ -45,7 +45,7 @@ def resolve_levels(levels: Levels, size: tuple[int, int], layers: Iterable[str],
     return levels
 
 
-def levels_with_room(levels: int, size: tuple[int, int], layers: Iterable[str]) -> int:
+def levels_with_room(levels: int, size: tuple[int, int], layers: Iterable[Layer]) -> int:
     """How many of so many levels of a picture of `size` (height, width) have a unit of every layer; 0 if none has."""
     need = minimum_size(layers)
     return sum(min(level_size(size, level)) >= need for level in range(levels))

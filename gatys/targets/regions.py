@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import InputError
-from ..network.layers import LAYERS, Layer
+from ..network.layers import Layer
 from ..network.vgg import NetworkTag
 from ..passes.layout import WHOLE, Layout
 from ..passes.tiles import halo
@@ -55,6 +55,11 @@ class RegionalStyle:
             for name, coefficient in style.layers.items():
                 layers[name] = max(coefficient, layers.get(name, 0.0))
         return layers
+
+    @property
+    def used(self) -> list[Layer]:
+        """The same as layers of the network."""
+        return list({layer.name: layer for style in self.styles for layer in style.used}.values())
 
     @property
     def size(self) -> tuple[int, int]:
@@ -133,8 +138,8 @@ def region_weights(
     """
     if region.mask is None:
         return None
-    layers = [LAYERS[name] for name in region.style.layers]
-    margin = 0 if region.propagation == "average" else max(halo(layer.name for layer in layers))
+    layers = region.style.used
+    margin = 0 if region.propagation == "average" else max(halo(layers))
     mask = place.stretch(region.mask.to(like), size, margin)
     return {layer.name: _weight(mask, layer, region.propagation, size, margin, place) for layer in layers}
 

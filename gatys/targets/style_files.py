@@ -2,7 +2,7 @@
 
 A style file is a .safetensors with a float32 Gram matrix (C, C) for each level and layer, named `level0.conv1_1`, perhaps
 a `thumbnail` (H, W, 3) of bytes, and metadata: `format`, `style` (JSON: network, layers, levels, size, normalize,
-automatic) and `description`. Nothing in it is run, and a file that has anything else, or that does not fit together, is
+automatic) and `description`. The network's architecture is there unless it is VGG-19's, as in all older files. Nothing in it is run, and a file that has anything else, or that does not fit together, is
 refused as a whole.
 """
 
@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError, StyleFileError
-from ..network.layers import LAYERS, check_layers
+from ..network.layers import TABLES, Layer, check_layers, check_members
 from ..network.vgg import NetworkTag
 from ..pictures.checks import check_picture
 from ..pictures.replacing import replacing
@@ -179,7 +179,10 @@ def _encode(style: Style, thumbnail: Tensor | None, description: str) -> bytes:
         picture = scale_picture(picture, min(1, THUMBNAIL_EDGE / max(picture.shape[-2:])))
         tensors["thumbnail"] = picture[0].movedim(0, -1).clamp(0, 1).mul(255).round().to(torch.uint8).contiguous()
     record = {"levels": len(style.values)} | {name: getattr(style, name) for name in ("size", "normalize", "automatic")}
-    record |= {"network": asdict(style.network), "layers": dict(style.layers)}
+    network = asdict(style.network)
+    if network["architecture"] == "vgg19":  # as older files go without, so that older programs read this one
+        del network["architecture"]
+    record |= {"network": network, "layers": dict(style.layers)}
     return safetensors.torch.save(tensors, {"format": FORMAT, "style": json.dumps(record), "description": description})
 
 
@@ -220,14 +223,15 @@ def _decode(data: bytes, device: torch.device | str = "cpu") -> tuple[dict[str, 
     record = _json(metadata["style"], "its style record")
     _need(record.keys() == _FIELDS, f"its style record has {sorted(record)[:9]} instead of {sorted(_FIELDS)}")
     network = _network(record["network"])
-    layers, levels, size = _layers(record["layers"]), record["levels"], record["size"]
+    layers, levels, size = _layers(record["layers"], network), record["levels"], record["size"]
+    used = [network.layers[name] for name in layers]
     sound = isinstance(size, list) and len(size) == 2 and all(type(n) is int and 1 <= n <= MAX_EDGE for n in size)
     _need(sound, f"its size is {size!r}, no height and width in pixels"[:200])
     _need(type(levels) is int and 1 <= levels <= 64, f"its number of levels is {levels!r}"[:200])  # a bool is no number
     flags = (record["normalize"], record["automatic"])
     _need(all(isinstance(flag, bool) for flag in flags), "its flags are neither true nor false")
     try:
-        resolve_levels(levels, tuple(size), layers, "style")
+        resolve_levels(levels, tuple(size), used, "style")
     except ValueError as problem:
         raise _Unfit(str(problem)) from None
     wanted = {f"level{level}.{name}" for level in range(levels) for name in layers}
@@ -237,7 +241,7 @@ def _decode(data: bytes, device: torch.device | str = "cpu") -> tuple[dict[str, 
         tensors = safetensors.torch.load(data)
     except Exception as problem:  # SafetensorError and whatever an unknown type of numbers leads to
         raise _Unfit(f"it is cut off or damaged ({problem})"[:300]) from problem
-    grams = tuple({n: _gram(tensors, f"level{level}.{n}").to(device)[None] for n in layers} for level in range(levels))
+    grams = tuple({each.name: _gram(tensors, level, each).to(device)[None] for each in used} for level in range(levels))
     fields = {"network": network, "layers": layers, "values": grams, "size": tuple(size)}
     fields |= dict(zip(("normalize", "automatic"), flags, strict=True))
     return fields, StyleInfo(network, layers, levels, tuple(size), metadata["description"], _thumbnail(tensors))
@@ -269,9 +273,12 @@ def _json(text: str | bytes, what: str) -> dict[str, Any]:
 
 
 def _network(record: Any) -> NetworkTag:
-    fits = isinstance(record, dict) and record.keys() == {"weights", "pooling", "fingerprint"}
+    fits = isinstance(record, dict) and record.keys() - {"architecture"} == {"weights", "pooling", "fingerprint"}
     _need(fits and all(isinstance(value, str) for value in record.values()), "its network is not named")
     tag = NetworkTag(**record)
+    _need(
+        tag.architecture in TABLES, f"its network is a {tag.architecture!r} instead of one of {', '.join(TABLES)}"[:200]
+    )
     named = len(tag.weights) <= 1000 and not re.search(r"[\x00-\x1f\x7f]", tag.weights) and tag.pooling in POOLINGS
     _need(
         named and re.fullmatch("[0-9a-f]{16}", tag.fingerprint) is not None,
@@ -280,19 +287,21 @@ def _network(record: Any) -> NetworkTag:
     return tag
 
 
-def _layers(record: Any) -> dict[str, float]:
+def _layers(record: Any, network: NetworkTag) -> dict[str, float]:
     numbers = isinstance(record, dict) and all(type(value) in (int, float) for value in record.values())
     _need(numbers, "its layers have no weights")
     try:
         layers = check_layers(record, "layers")
+        check_members(layers, network.architecture, "layers")
     except (ValueError, OverflowError) as problem:
         raise _Unfit(str(problem)[:300]) from None
     _need(layers.keys() == record.keys(), "its layers are not named as 'conv1_1', or have a weight of 0")
     return layers
 
 
-def _gram(tensors: Mapping[str, Tensor], key: str) -> Tensor:
-    gram, channels = tensors[key], LAYERS[key.partition(".")[2]].channels
+def _gram(tensors: Mapping[str, Tensor], level: int, layer: Layer) -> Tensor:
+    key, channels = f"level{level}.{layer.name}", layer.channels
+    gram = tensors[key]
     fits = gram.dtype == torch.float32 and tuple(gram.shape) == (channels, channels)
     _need(fits, f"{key} is {gram.dtype} {tuple(gram.shape)} instead of torch.float32 {(channels, channels)}")
     _need(bool(torch.isfinite(gram).all()), f"{key} has NaN or infinite values")

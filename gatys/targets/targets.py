@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..network.layers import LAYERS
-from ..network.vgg import VGG19, NetworkTag
+from ..network.layers import Layer
+from ..network.vgg import VGG, NetworkTag
 from .levels import fewest_levels, level_size, levels_with_room
 from .statistics import GRAM, Statistic
 from .style_files import read_style, save_style
@@ -37,6 +37,11 @@ class ContentTarget:
     """What the network saw beyond the picture's border, one of `tiles.PADDINGS`."""
     whole: tuple[int, int] | None = None
     """(height, width) of the whole picture where `image` is a strip."""
+
+    @property
+    def used(self) -> list[Layer]:
+        """The network's layers that have a coefficient."""
+        return used_layers(self)
 
     @property
     def levels(self) -> int:
@@ -82,6 +87,11 @@ class StyleTarget:
     """What the values are of."""
 
     @property
+    def used(self) -> list[Layer]:
+        """The network's layers that have a coefficient."""
+        return used_layers(self)
+
+    @property
     def levels(self) -> int:
         """Number of levels."""
         return len(self.values)
@@ -101,6 +111,11 @@ class StyleTarget:
     def load(path: Path | str, *, device: torch.device | str = "cpu") -> StyleTarget:
         """Read the style of a file that `save` wrote; see `style_files.read_style`."""
         return StyleTarget(**read_style(path, device=device))
+
+
+def used_layers(target: ContentTarget | StyleTarget) -> list[Layer]:
+    """The layers that have a coefficient in a target, as those of its network."""
+    return [target.network.layers[name] for name in target.layers]
 
 
 def common_levels(content: ContentTarget | None, style: StyleTarget | None) -> int:
@@ -133,7 +148,7 @@ def fit_levels(content: ContentTarget | None, style: StyleTarget | None, size: t
     levels = common_levels(content, style)
     given = [target for target in (content, style) if target is not None]
     if all(target.automatic for target in given):
-        levels = max(1, levels_with_room(levels, size, [name for target in given for name in target.layers]))
+        levels = max(1, levels_with_room(levels, size, [layer for target in given for layer in target.used]))
     check_room(content, style, size, levels - 1)
     return levels
 
@@ -144,24 +159,25 @@ def check_room(content: ContentTarget | None, style: StyleTarget | None, size: t
     A target fits its own picture; the style's may be larger than the content, and its layers deeper.
     """
     given = {"style": style, "content": content}
-    whose = {name: what for what, target in given.items() if target is not None for name in target.layers}
+    whose = {layer: what for what, target in given.items() if target is not None for layer in target.used}
     room = levels_with_room(level + 1, size, whose)
     if room > level:
         return
-    deepest = max(whose, key=lambda name: LAYERS[name].stride)
-    need, (height, width) = LAYERS[deepest].stride, level_size(size, level)
+    deepest = max(whose, key=lambda layer: layer.stride)
+    need, (height, width) = deepest.stride, level_size(size, level)
     raise InputError(
         f"{'result' if content is None else 'content'}: {size[1]} x {size[0]} pixels"
         + (f" are {width} x {height} at the coarsest of {level + 1} levels" if room else "")
-        + f", but {deepest} of the {whose[deepest]} needs at least {need} x {need}; "
+        + f", but {deepest.name} of the {whose[deepest]} needs at least {need} x {need}; "
         + (f"extract with at most {room} level{'s' if room > 1 else ''}, " if room else "")
         + f"make the picture larger, or choose shallower layers for the {whose[deepest]}"
     )
 
 
-def check_network(net: VGG19, target: ContentTarget | StyleTarget, what: str) -> None:
-    """Raise ValueError unless `target` was made with the filters and pooling of `net`."""
+def check_network(net: VGG, target: ContentTarget | StyleTarget, what: str) -> None:
+    """Raise ValueError unless `target` was made with the filters and pooling of `net`, and `net` has all its layers."""
     if not target.network.fits(net.tag):
         raise InputError(
             f"{what}: made with {target.network}, but the network given is {net.tag}; extract it again with that network"
         )
+    net.chosen(target.layers, f"layers of the {what}")

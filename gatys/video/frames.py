@@ -20,7 +20,7 @@ from torch import Tensor
 from ..descent.optimize import optimize
 from ..descent.records import Progress, Record
 from ..errors import InputError, InputTypeError
-from ..network.vgg import VGG19
+from ..network.vgg import VGG
 from ..objective.temporal import TemporalTarget
 from ..pictures.checks import check_picture
 from ..pictures.resampling import resize
@@ -57,7 +57,7 @@ class FramesResult:
 
 
 def optimize_frames(
-    net: VGG19,
+    net: VGG,
     contents: ContentTarget | Iterable[ContentTarget],
     *,
     style: StyleTarget | RegionalStyle | None = None,
