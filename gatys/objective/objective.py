@@ -112,8 +112,8 @@ class Objective:
         given = {"content": content_weight, "style": style_weight, "tv": tv_weight, "temporal": temporal_weight}
         self.weights: dict[str, float] = _weights(given, terms)
         """The factor of each term in the total, by its name."""
-        wanted = {name for term in self._terms for name in term.layers}
-        self.layers = [layer.name for layer in net.chosen(wanted)]
+        wanted = {layer.name for term in self._terms for layer in net.chosen(term.layers, f"layers of {term.name}")}
+        self.layers = [name for name in net.layers if name in wanted]
         """All that terms look at, shallowest first."""
 
     @property
