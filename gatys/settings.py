@@ -1,56 +1,191 @@
-"""What can be chosen, by its names. Without PyTorch, so that the command line can tell before that is there."""
+"""What can be set, and its defaults, each said once. Without PyTorch, so that the command line can tell before that is there.
+
+Each group of names is a `Literal` for type checkers and a tuple of the same for programs.
+"""
 
 from __future__ import annotations
 
-POOLINGS = ("max", "average")
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from .errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Pooling = Literal["max", "average"]
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 """Between the blocks, the default first: as VGG was trained, or as the paper has it; with trained filters max is better
 at everything that was measured (benchmarks/RESULTS.md, "Defaults")."""
 
-STEPS = 120
-CONTENT_WEIGHT, STYLE_WEIGHT, TV_WEIGHT = 0.002, 1.0, 0.0
-TEMPORAL_WEIGHT = 1.0
-"""Defaults, chosen through trained filters (benchmarks/look.py), for normalised targets."""
-
-RESPONSES = ("relu", "conv")
+Responses = Literal["relu", "conv"]
+RESPONSES: tuple[Responses, ...] = get_args(Responses)
 """Where a layer is read: after its rectifier, or before it, as only few implementations do."""
 
-LAYOUTS = ("auto", "torchvision", "caffe")
+FileLayout = Literal["auto", "torchvision", "caffe"]
+LAYOUTS: tuple[FileLayout, ...] = get_args(FileLayout)
 """Preprocessing of the filters in a file."""
 
 OWN = "own"
-PREPROCESSINGS = ("imagenet", "caffe", "caffe-256", "imagenet-255")
-"""What the network is given, whatever its filters; see `reading.PREPROCESSINGS`. Or their own."""
+Preprocessing = Literal["own", "imagenet", "caffe", "caffe-256", "imagenet-255"]
+PREPROCESSINGS: tuple[Preprocessing, ...] = tuple(name for name in get_args(Preprocessing) if name != OWN)
+"""What the network is given, whatever its filters; see `preprocessing.PREPROCESSINGS`. Or their own."""
 
-PADDINGS = ("zero", "replicate", "circular")
+Padding = Literal["zero", "replicate", "circular"]
+PADDINGS: tuple[Padding, ...] = get_args(Padding)
 """What each convolution sees beyond the picture's border: 0 as in the paper, the border repeated, or the other side."""
 
-TV_FORMS = ("squared", "absolute", "corner")
+TvForm = Literal["squared", "absolute", "corner"]
+TV_FORMS: tuple[TvForm, ...] = get_args(TvForm)
 """Of the differences between neighbours: their squares; their absolute values; the squares, at those pixels only that
 have a neighbour on both sides (jcjohnson/neural-style), which in a ring all have."""
 
-PROPAGATIONS = ("average", "inside")
+Propagation = Literal["average", "inside"]
+PROPAGATIONS: tuple[Propagation, ...] = get_args(Propagation)
+"""How a region's mask comes to the grid of a layer."""
 
-METHODS = ("linear", "histogram")
-ROOTS = ("symmetric", "pca", "cholesky")
+Method = Literal["linear", "histogram"]
+METHODS: tuple[Method, ...] = get_args(Method)
+"""How colours are matched."""
 
-INITS = ("auto", "content", "noise", "mean")
+Root = Literal["symmetric", "pca", "cholesky"]
+ROOTS: tuple[Root, ...] = get_args(Root)
+"""Which root of a covariance matrix the linear method takes."""
 
-OPTIMIZERS = ("lbfgs", "adam")
-LEARNING_RATES = {"lbfgs": 1.0, "adam": 0.02}
+Init = Literal["auto", "content", "noise", "mean"]
+INITS: tuple[Init, ...] = get_args(Init)
+"""Where a descent starts."""
+
+Optimizer = Literal["lbfgs", "adam"]
+OPTIMIZERS: tuple[Optimizer, ...] = get_args(Optimizer)
+LEARNING_RATES: Mapping[str, float] = {"lbfgs": 1.0, "adam": 0.02}
 """Default of each optimiser: of L-BFGS a factor on its step, of Adam a change of pixels in the [0, 1] range."""
 
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 """Of the convolutions."""
 
-PRESETS = (
-    "gatys2016",
-    "udacity",
-    "leongatys-pytorch",
-    "neural-style",
-    "neural-style-pt",
-    "pytorch-tutorial",
-    "gordicaleksa",
-)
-"""See `presets.presets`."""
+PresetName = Literal[
+    "gatys2016", "udacity", "leongatys-pytorch", "neural-style", "neural-style-pt", "pytorch-tutorial", "gordicaleksa"
+]
+PRESETS: tuple[PresetName, ...] = get_args(PresetName)
+"""Names of published settings; see `published.presets`."""
 
 STYLE_SUFFIX = ".safetensors"
+"""Of style files."""
+
+CONTENT_WEIGHT, STYLE_WEIGHT, TV_WEIGHT = 0.002, 1.0, 0.0
+TEMPORAL_WEIGHT = 1.0
+"""Defaults, chosen through trained filters (benchmarks/look.py), for normalised targets. `Objective` has them, too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How a picture is made of its targets: what `optimize` may be told beside them, and its defaults.
+
+    The command line's options, the nodes' widgets and the presets go by these fields.
+
+    Raises:
+        InputError: for a value that is not as below.
+
+    Example:
+        >>> calm = gatys.Settings(steps=200, tv_weight=0.1)
+        >>> gatys.optimize(net, content=content, style=style, settings=calm)
+    """
+
+    init: Init | str | Tensor = "auto"
+    """Where to start: "content", "noise" (white noise, uniform in [0, 1]), "mean" (the network's mean colour with noise of a
+    thousandth, as jcjohnson/neural-style does), or a picture (1 or N, 3, H, W), which is resized where needed. "auto" is
+    the content where there is one, and noise otherwise."""
+    steps: int | Sequence[int] = 120
+    """Number of evaluations of loss and gradient over all levels, or of each level, full size first; see
+    `schedule.split_steps`."""
+    optimizer: Optimizer | Callable[[Tensor], Any] = "lbfgs"
+    """"lbfgs", "adam", or a function that gives a `Descent` from its starting picture, (1, 3, H, W) in [0, 1]."""
+    learning_rate: float | None = None
+    """Above 0. Default 1 for L-BFGS, where it scales the first step of each level, and 0.02 for Adam, where it is about the
+    change of a pixel in a step."""
+    content_weight: float = CONTENT_WEIGHT
+    """Alpha, factor of the content term. The default is made for normalised targets."""
+    style_weight: float = STYLE_WEIGHT
+    """Beta, factor of the style term."""
+    tv_weight: float = TV_WEIGHT
+    """Weight of smoothness; 0 for none."""
+    tv_form: TvForm = "squared"
+    """What is smooth, one of `TV_FORMS`."""
+    temporal_weight: float = TEMPORAL_WEIGHT
+    """Weight of staying near the temporal target."""
+    seed: int = 0
+    """Seed of the noise."""
+    tile: int | str | None = "auto"
+    """Edge in pixels of the tiles that each evaluation is cut into, None for whole pictures. "auto" takes what is cheapest
+    in the memory there is; see `plan.make_plan`. Loss and gradient are the same but for rounding, which over many steps
+    leads to another, equally good picture."""
+    history_size: int = 10
+    """Pairs that L-BFGS remembers, each two pictures of memory; fewer where memory is short."""
+    padding: Padding | None = None
+    """What the network sees beyond the picture's border, one of `PADDINGS`; default that of the content, or "zero".
+    "circular" makes textures without seams, to be laid side by side."""
+    memory: int | None = None
+    """Bytes that may be used on the device beside filters and targets; default what is free there."""
+    precision: Precision = "auto"
+    """Of the convolutions, one of `PRECISIONS`; where numbers leave the range of a lower one, the run goes on in float32.
+    Pictures, sums, losses and gradients are float32 whatever it is."""
+    graphs: bool = True
+    """Whether evaluations of whole pictures on NVIDIA cards are replayed from CUDA graphs, which holds the memory of one for
+    all of a level."""
+    checkpoint: Path | str | None = None
+    """A file for the run's state, from which the same call goes on after a crash, or a folder, where the file is called by
+    what the run is. The result is then, to the last bit, that of a run without a crash, with the same device and number
+    of threads. The last state stays there, until whoever has kept the result deletes it (`Result.state`). It holds as
+    much as L-BFGS remembers."""
+    checkpoint_every: float = 60.0
+    """Seconds between two states at least; one is also written when the run ends early, however."""
+
+    def __post_init__(self) -> None:
+        if not callable(self.optimizer):
+            check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        elif self.learning_rate is not None:
+            raise InputError(
+                f"learning_rate: expected none beside an optimizer of one's own, got {self.learning_rate!r}; give it there"
+            )
+        if not 0 < self.rate < math.inf:
+            raise InputError(f"learning_rate: expected a finite number above 0, got {self.learning_rate!r}")
+        if isinstance(self.history_size, bool) or not isinstance(self.history_size, int) or self.history_size < 1:
+            raise InputError(f"history_size: expected a whole number of at least 1, got {self.history_size!r}")
+        if isinstance(self.tile, str) and self.tile != "auto":
+            raise InputError(f"tile: expected 'auto', None or a whole number of pixels, got {self.tile!r}")
+        for name in ("content_weight", "style_weight", "tv_weight", "temporal_weight"):
+            check_weight(name, getattr(self, name))
+        check_choice("tv_form", self.tv_form, TV_FORMS)
+        check_choice("precision", self.precision, PRECISIONS)
+        if self.padding is not None:
+            check_choice("padding", self.padding, PADDINGS)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate, the optimiser's own where none was given."""
+        own = 1.0 if callable(self.optimizer) else LEARNING_RATES[self.optimizer]
+        return own if self.learning_rate is None else self.learning_rate
+
+
+SETTINGS = tuple(field.name for field in fields(Settings))
+"""Names of all settings."""
+DEFAULTS: Mapping[str, Any] = {field.name: field.default for field in fields(Settings)}
+"""Default of each setting by its name."""
+
+
+def check_choice(what: str, value: object, known: Iterable[str]) -> None:
+    """Raise InputError unless a value is one of the known ones; `what` names the argument."""
+    known = tuple(known)
+    if value not in known:
+        raise InputError(f"{what}: expected one of {', '.join(known)}, got {value!r}")
+
+
+def check_weight(what: str, value: float) -> None:
+    """Raise InputError unless a weight is finite and at least 0; `what` names the argument."""
+    if not 0 <= value < math.inf:
+        raise InputError(f"{what}: expected a finite number of at least 0, got {value!r}")

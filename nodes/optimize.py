@@ -8,11 +8,10 @@ from comfy_api.latest import io
 from ..gatys import optimize
 from ..gatys.descent.schedule import parse_steps
 from ..gatys.passes.plan import wanted_bytes
-from ..gatys.settings import INITS
+from ..gatys.settings import DEFAULTS, INITS
 from . import host
 from .sockets import ContentSocket, HistorySocket, StyleSocket, Vgg19Socket, schema
 from .widgets import (
-    OPTIMIZE_DEFAULTS,
     checkpoint_input,
     descent_inputs,
     keep_on_cancel_input,
@@ -53,7 +52,7 @@ class GatysOptimize(io.ComfyNode):
                 ),
                 io.Int.Input(
                     "steps",
-                    default=OPTIMIZE_DEFAULTS["steps"],
+                    default=DEFAULTS["steps"],
                     min=1,
                     max=100000,
                     tooltip="Evaluations of loss and gradient, over all levels. 30 show where it goes, 120 are enough for "
@@ -63,7 +62,7 @@ class GatysOptimize(io.ComfyNode):
                 io.Combo.Input(
                     "init",
                     options=list(INITS),
-                    default=OPTIMIZE_DEFAULTS["init"],
+                    default=DEFAULTS["init"],
                     tooltip="Where to start. auto: from init_image if wired, else from the content, else from noise. content: "
                     "keeps the arrangement. noise: the paper's white noise; needs more steps and more content weight. mean: the "
                     "network's mean colour, as neural-style starts.",
@@ -104,13 +103,13 @@ class GatysOptimize(io.ComfyNode):
         tv_weight,
         init,
         seed,
-        tv_form=OPTIMIZE_DEFAULTS["tv_form"],
+        tv_form=DEFAULTS["tv_form"],
         tile=0,
         padding="auto",
         steps_per_level="",
         checkpoint_every=0.0,
         keep_on_cancel=False,
-        precision=OPTIMIZE_DEFAULTS["precision"],
+        precision=DEFAULTS["precision"],
         content=None,
         style=None,
         init_image=None,

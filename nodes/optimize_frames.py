@@ -7,12 +7,11 @@ from dataclasses import replace
 from comfy_api.latest import io
 
 from ..gatys.passes.plan import wanted_bytes
-from ..gatys.settings import INITS, TEMPORAL_WEIGHT
+from ..gatys.settings import DEFAULTS, INITS, TEMPORAL_WEIGHT
 from ..gatys.video.frames import optimize_frames
 from . import host
 from .sockets import ContentSocket, HistorySocket, StyleSocket, Vgg19Socket, schema
 from .widgets import (
-    OPTIMIZE_DEFAULTS,
     checkpoint_input,
     descent_inputs,
     keep_on_cancel_input,
@@ -58,7 +57,7 @@ class GatysOptimizeFrames(io.ComfyNode):
                 ),
                 io.Int.Input(
                     "steps",
-                    default=OPTIMIZE_DEFAULTS["steps"],
+                    default=DEFAULTS["steps"],
                     min=1,
                     max=100000,
                     tooltip="Evaluations of loss and gradient for the first frame, and for others that start anew, over all "
@@ -103,7 +102,7 @@ class GatysOptimizeFrames(io.ComfyNode):
                 io.Combo.Input(
                     "init",
                     options=list(INITS),
-                    default=OPTIMIZE_DEFAULTS["init"],
+                    default=DEFAULTS["init"],
                     tooltip="Where the first frame starts, and others that start anew. auto: the first from init_image if "
                     "wired, else from the content. noise: the same noise for every frame.",
                 ),
@@ -147,7 +146,7 @@ class GatysOptimizeFrames(io.ComfyNode):
         tile=0,
         padding="auto",
         checkpoint_every=0.0,
-        precision=OPTIMIZE_DEFAULTS["precision"],
+        precision=DEFAULTS["precision"],
         init_image=None,
         warped=None,
         occlusion=None,

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
-
 from comfy_api.latest import io
 
-from ..gatys import optimize
-from ..gatys.settings import OPTIMIZERS, PADDINGS, PRECISIONS, TV_FORMS
-
-OPTIMIZE_DEFAULTS = {name: parameter.default for name, parameter in inspect.signature(optimize).parameters.items()}
+from ..gatys.settings import DEFAULTS, OPTIMIZERS, PADDINGS, PRECISIONS, TV_FORMS
 
 
 def levels_input(what: str) -> io.Int.Input:
@@ -105,7 +100,7 @@ def precision_input() -> io.Combo.Input:
         io.Combo.Input(
             "precision",
             options=list(PRECISIONS),
-            default=OPTIMIZE_DEFAULTS["precision"],
+            default=DEFAULTS["precision"],
             optional=True,
             tooltip="Of the convolutions; losses, Gram matrices and pictures are always float32. auto: bfloat16 or float16 where "
             "ComfyUI finds them fast, float32 elsewhere. Should numbers leave their range, the run goes on in float32.",
@@ -124,7 +119,7 @@ def descent_inputs() -> list[io.Combo.Input | io.Float.Input]:
         io.Combo.Input(
             "optimizer",
             options=list(OPTIMIZERS),
-            default=OPTIMIZE_DEFAULTS["optimizer"],
+            default=DEFAULTS["optimizer"],
             tooltip="lbfgs: the paper's, lowest loss for the steps. adam: less memory, more even.",
         ),
         io.Float.Input(
@@ -145,7 +140,7 @@ def weight_inputs() -> list[io.Float.Input]:
     return [
         io.Float.Input(
             "content_weight",
-            default=OPTIMIZE_DEFAULTS["content_weight"],
+            default=DEFAULTS["content_weight"],
             min=0.0,
             max=1e12,
             step=0.001,
@@ -154,7 +149,7 @@ def weight_inputs() -> list[io.Float.Input]:
         ),
         io.Float.Input(
             "style_weight",
-            default=OPTIMIZE_DEFAULTS["style_weight"],
+            default=DEFAULTS["style_weight"],
             min=0.0,
             max=1e12,
             step=0.1,
@@ -162,7 +157,7 @@ def weight_inputs() -> list[io.Float.Input]:
         ),
         io.Float.Input(
             "tv_weight",
-            default=OPTIMIZE_DEFAULTS["tv_weight"],
+            default=DEFAULTS["tv_weight"],
             min=0.0,
             max=1e12,
             step=0.001,
@@ -182,7 +177,7 @@ def tv_form_input() -> io.Combo.Input:
         io.Combo.Input(
             "tv_form",
             options=list(TV_FORMS),
-            default=OPTIMIZE_DEFAULTS["tv_form"],
+            default=DEFAULTS["tv_form"],
             optional=True,  # saved prompts do without
             tooltip="What tv_weight smooths. squared: soft everywhere. absolute: keeps edges sharp, evens out the rest. "
             "corner: squared, without the last row and column, as neural-style does.",
@@ -193,7 +188,7 @@ def tv_form_input() -> io.Combo.Input:
 def seed_input() -> io.Int.Input:
     return io.Int.Input(
         "seed",
-        default=OPTIMIZE_DEFAULTS["seed"],
+        default=DEFAULTS["seed"],
         min=0,
         max=2**63 - 1,
         control_after_generate=False,  # the page would draw a new seed, and paint anew, at every run

@@ -12,8 +12,8 @@ from typing import Any
 from ..descent.schedule import parse_steps
 from ..errors import InputError
 from ..network.layers import CONTENT_LAYERS, STYLE_LAYERS, parse_layers
+from ..settings import DEFAULTS as SETTINGS_DEFAULTS
 from ..settings import (
-    CONTENT_WEIGHT,
     LAYOUTS,
     LEARNING_RATES,
     METHODS,
@@ -27,11 +27,8 @@ from ..settings import (
     PROPAGATIONS,
     RESPONSES,
     ROOTS,
-    STEPS,
     STYLE_SUFFIX,
-    STYLE_WEIGHT,
     TV_FORMS,
-    TV_WEIGHT,
 )
 
 SIZE = 512
@@ -95,29 +92,18 @@ class _Parser(argparse.ArgumentParser):
 
 
 DEFAULTS: Mapping[str, Any] = MappingProxyType(
-    {
+    {name: value for name, value in SETTINGS_DEFAULTS.items() if value is not None}
+    | {
         "preprocessing": OWN,
         "quality": 95,
         "weights": "auto",
         "layout": "auto",
         "pooling": POOLINGS[0],
-        "init": "auto",
-        "steps": STEPS,
-        "optimizer": "lbfgs",
-        "content_weight": CONTENT_WEIGHT,
-        "style_weight": STYLE_WEIGHT,
-        "tv_weight": TV_WEIGHT,
-        "tv_form": "squared",
-        "history_size": 10,
-        "seed": 0,
-        "tile": "auto",
-        "precision": "auto",
-        "graphs": True,
-        "checkpoint_every": 60.0,
-        "propagation": "average",
+        "propagation": PROPAGATIONS[0],
     }
 )
-"""Those of the functions that use them, which a test compares: to look them up there would import PyTorch."""
+"""Those of `Settings`, and of the other functions that are told options, which a test compares: to look these up there
+would import PyTorch."""
 
 
 def _text(layers: Mapping[str, float]) -> str:

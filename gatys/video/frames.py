@@ -17,14 +17,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..descent.arguments import settings_of, takes_two
 from ..descent.optimize import optimize
 from ..descent.records import Progress, Record
 from ..errors import InputError, InputTypeError
 from ..network.vgg import VGG
 from ..objective.temporal import TemporalTarget
+from ..objective.term import Term
 from ..pictures.checks import check_picture
 from ..pictures.resampling import resize
-from ..settings import STEPS, TEMPORAL_WEIGHT
+from ..settings import Settings
 from ..targets.masks import check_mask
 from ..targets.regions import RegionalStyle
 from ..targets.targets import ContentTarget, StyleTarget, fit_levels
@@ -56,29 +58,60 @@ class FramesResult:
     """The files with the last states of the frames, where they were asked for; see `Result.state`."""
 
 
-def optimize_frames(
-    net: VGG,
-    contents: ContentTarget | Iterable[ContentTarget],
-    *,
-    style: StyleTarget | RegionalStyle | None = None,
-    init: str | Tensor = "auto",
-    steps: int | Sequence[int] = STEPS,
-    later_steps: int | None = None,
-    warm_start: bool = True,
-    warped: Warped | None = None,
-    occlusion: Masks | None = None,
-    temporal_weight: float = TEMPORAL_WEIGHT,
-    anchor_every: int = 0,
-    callback: Callable[[Progress, int], None] | None = None,
-    **options: Any,
-) -> FramesResult:
+@dataclass(frozen=True, kw_only=True)
+class FilmArguments(Settings):
+    """The arguments of `optimize_frames` beside the network and the frames.
+
+    Of the settings, `init` is where a frame without a past starts: a picture (1, 3, H, W) is for the first frame, such as
+    the last result of the film's previous part; later frames without a past then start from their content. `steps` are
+    those of a frame without a past. `checkpoint` is a folder, from which a film that was cut short takes its finished
+    frames and goes on with the one that was not.
+    """
+
+    style: StyleTarget | RegionalStyle | None = None
+    """How to paint; the same for all frames."""
+    later_steps: int | None = None
+    """Evaluations of a frame that starts from its past; default a quarter of `steps`."""
+    warm_start: bool = True
+    """False starts every frame as the first one, held together by the temporal term alone."""
+    warped: Warped | None = None
+    """The last frame's result moved along with the scene. A function of the frame's index (from 1) and that result,
+    (1, 3, H, W) in [0, 1]; or pictures made beforehand, one for each frame, or for each but the first. They may be of any
+    size, and None where there is none: then the last result is taken as it is, and trusted where the frames themselves
+    agree (`agreement`). That is right where the camera stands still."""
+    occlusion: Masks | None = None
+    """Where the past is wrong, since the scene was hidden before or has changed: 1 there, 0 elsewhere, (H, W) or
+    (1, 1, H, W), of any size. A function of the frame's index, or masks like the pictures of `warped`, or a single one
+    for all frames. It takes the place of `agreement`."""
+    anchor_every: int = 0
+    """Forget the past at every such frame, against drift (artistic-videos, issue 59), at the price of a visible change
+    there; 0 is never."""
+    terms: Sequence[Term] = ()
+    """Further terms of the loss."""
+    settings: Settings | None = None
+    """Settings, where they come as one value; what is given beside them takes their place."""
+    callback: Callable[[Progress, int], None] | None = None
+    """Called with a `Progress` and the frame's index after each evaluation. StopIteration ends the film early; what is
+    there so far is returned. Any other exception is passed on."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.anchor_every, bool) or not isinstance(self.anchor_every, int) or self.anchor_every < 0:
+            raise InputError(f"anchor_every: expected a whole number of at least 0, got {self.anchor_every!r}")
+        folder = self.checkpoint
+        if folder is not None and not Path(folder).is_dir():
+            raise InputError(f"checkpoint: expected a folder, with a file for each frame, got {str(folder)!r}; make it")
+
+
+@takes_two(FilmArguments)
+def optimize_frames(net: VGG, contents: ContentTarget | Iterable[ContentTarget], told: FilmArguments) -> FramesResult:
     """Descend to one picture for each frame of a film, in order.
 
     A frame's past is its picture in `warped`, or else the last frame's result. The temporal term holds the frame to
     it, and with `warm_start` the frame starts from it with `later_steps`, all spent at full size: coarser levels only
     look at the start, since what they have to give is there already (at equal cost the loss is lower than with steps on
-    all levels; without a temporal term it flickers slightly more). Where the past is not to be trusted, nothing holds the frame and it starts from its own
-    content. A frame with less than half of its area to trust starts like one without a past, as `optimize` makes any
+    all levels; without a temporal term it flickers slightly more). Where the past is not to be trusted, nothing holds
+    the frame and it starts from its own content. A frame with less than half of its area to trust starts like one without a past, as `optimize` makes any
     picture, with `steps` over all levels.
 
     Memory is that of one frame beside the results: `contents` may be a generator that extracts as it goes.
@@ -86,50 +119,32 @@ def optimize_frames(
     Args:
         net: the network that the targets were extracted with, on the device and in the dtype to work in.
         contents: a target for each frame, or one for a batch; all of one size.
-        style: how to paint; the same for all frames.
-        init: where a frame without a past starts: "auto", "content", "noise" (the same for every frame), or a picture
-            (1, 3, H, W) for the first frame, such as the last result of the film's previous part; later frames
-            without a past then start from their content.
-        steps: evaluations of a frame without a past; see `optimize`.
-        later_steps: evaluations of a frame that starts from its past; default a quarter of `steps`.
-        warm_start: False starts every frame as the first one, held together by the temporal term alone.
-        warped: the last frame's result moved along with the scene. A function of the frame's index (from 1) and that
-            result, (1, 3, H, W) in [0, 1]; or pictures made beforehand, one for each frame, or for each but the
-            first. They may be of any size, and None where there is none: then the last result is taken as it is, and
-            trusted where the frames themselves agree (`agreement`). That is right where the camera stands still.
-        occlusion: where the past is wrong, since the scene was hidden before or has changed: 1 there, 0 elsewhere,
-            (H, W) or (1, 1, H, W), of any size. A function of the frame's index, or masks like the pictures of
-            `warped`, or a single one for all frames. It takes the place of `agreement`.
-        temporal_weight: weight of the temporal term; 0 leaves it out.
-        anchor_every: forget the past at every such frame, against drift (artistic-videos, issue 59), at the price of
-            a visible change there; 0 is never.
-        callback: called with a `Progress` and the frame's index after each evaluation. StopIteration ends the film
-            early; what is there so far is returned. Any other exception is passed on.
-        **options: further arguments of `optimize`: optimizer, learning_rate, the other weights, seed, tile, ... With a
-            folder as `checkpoint`, a film that was cut short takes its finished frames from there and goes on with the
-            one that was not.
+        told: the fields of `Settings` and of `FilmArguments`, given by their names: `style`, `steps`, `warped`, ...
 
     Raises:
-        ValueError: without frames, for frames of several sizes, for pictures and masks that do not fit the frames,
+        InputError: without frames, for frames of several sizes, for pictures and masks that do not fit the frames,
             and as `optimize` does.
+
+    Example:
+        >>> frames = gatys.extract_content(net, pictures, levels="auto")
+        >>> film = gatys.optimize_frames(net, frames, style=style, steps=120)
+        >>> film.images
     """
-    if isinstance(anchor_every, bool) or not isinstance(anchor_every, int) or anchor_every < 0:
-        raise InputError(f"anchor_every: expected a whole number of at least 0, got {anchor_every!r}")
-    folder = options.get("checkpoint")
-    if folder is not None and not Path(folder).is_dir():
-        raise InputError(f"checkpoint: expected a folder, with a file for each frame, got {str(folder)!r}; make it")
-    later = _later_steps(steps, later_steps)
+    later = _later_steps(told.steps, told.later_steps)
     count = contents.image.shape[0] if isinstance(contents, ContentTarget) else None
-    warp, hide = _by_index(warped, count, "warped"), _by_index(occlusion, count, "occlusion")
+    warp, hide = _by_index(told.warped, count, "warped"), _by_index(told.occlusion, count, "occlusion")
     images: list[Tensor] = []
-    histories, notes, states = [], [], []
+    histories: list[tuple[Record, ...]] = []
+    notes: list[str] = []
+    states: list[Path] = []
     last: _Frame | None = None
     stopped = False
 
     def report(progress: Progress) -> None:
         nonlocal stopped
         try:
-            callback(progress, len(images))
+            if told.callback is not None:
+                told.callback(progress, len(images))
         except StopIteration:
             stopped = True
             raise
@@ -140,24 +155,11 @@ def optimize_frames(
                 f"contents: frame {index} is {content.size[1]} x {content.size[0]} pixels, but those before are "
                 f"{last.content.shape[-1]} x {last.content.shape[-2]}; resize them to one size"
             )
-        anchor = index > 0 and anchor_every > 0 and index % anchor_every == 0
+        anchor = index > 0 and told.anchor_every > 0 and index % told.anchor_every == 0
         past = None if anchor else _past(index, content, last, warp, hide)
-        own_start = init if index == 0 or isinstance(init, str) else "content"
-        how = {"init": own_start, "steps": steps}
-        if warm_start and past is not None and past.share >= ENOUGH and (index > 0 or own_start == "auto"):
-            full_size = _at_full_size(later, fit_levels(content, style, content.size))
-            how = {"init": past.start(content.image, last), "steps": full_size}
-        if past is not None and temporal_weight > 0:
-            how["temporal"] = TemporalTarget(past.image, past.trust)
-        result = optimize(
-            net,
-            content=content,
-            style=style,
-            temporal_weight=temporal_weight,
-            callback=None if callback is None else report,
-            **how,
-            **options,
-        )
+        how = _start(told, index, content, past, last, later)
+        given = settings_of(told) | {"terms": told.terms, "callback": report} | how
+        result = optimize(net, content=content, style=told.style, **given)
         last = _Frame(content.image, result.image.to(content.image.device))
         images.append(last.result)
         histories.append(result.history)
@@ -168,6 +170,21 @@ def optimize_frames(
     if not images:
         raise InputError("contents: expected at least one frame, got none; give a ContentTarget for each frame")
     return FramesResult(torch.cat(images), tuple(histories), tuple(notes), stopped, tuple(states))
+
+
+def _start(
+    told: FilmArguments, index: int, content: ContentTarget, past: _Past | None, last: _Frame | None, later: int
+) -> dict[str, Any]:
+    """Say where a frame starts, with how many steps, and what it is held to."""
+    own = told.init if index == 0 or isinstance(told.init, str) else "content"
+    how: dict[str, Any] = {"init": own, "steps": told.steps}
+    trusted = past is not None and past.share >= ENOUGH
+    if past is not None and told.warm_start and trusted and (index > 0 or own == "auto"):
+        levels = fit_levels(content, told.style, content.size)
+        how = {"init": past.start(content.image, last), "steps": _at_full_size(later, levels)}
+    if past is not None and told.temporal_weight > 0:
+        how["temporal"] = TemporalTarget(past.image, past.trust)
+    return how
 
 
 def agreement(frame: Tensor, other: Tensor) -> Tensor:

@@ -1,0 +1,116 @@
+"""What `optimize` is told: targets, settings, and who watches, as one checked value whose fields are its arguments."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from ..errors import InputTypeError
+from ..objective.temporal import TemporalTarget
+from ..objective.term import Term
+from ..passes.layout import WHOLE, Layout
+from ..settings import Settings
+from ..targets.regions import RegionalStyle
+from ..targets.targets import ContentTarget, StyleTarget
+from .records import Progress
+
+P = ParamSpec("P")
+X = TypeVar("X")
+Y = TypeVar("Y")
+A = TypeVar("A", bound=Settings)
+R = TypeVar("R")
+C = TypeVar("C", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments(Settings):
+    """The arguments of `optimize` beside the network."""
+
+    content: ContentTarget | None = None
+    """What should be seen; None for a texture."""
+    style: StyleTarget | RegionalStyle | None = None
+    """One style for all of the picture or one for each region; None for a reconstruction of the content."""
+    temporal: TemporalTarget | None = None
+    """A picture to stay near, such as the last frame's result; None for none."""
+    terms: Sequence[Term] = ()
+    """Further terms of the loss."""
+    size: tuple[int, int] | None = None
+    """(height, width) of the result when there is no content; default that of `init` or of the style picture."""
+    settings: Settings | None = None
+    """Settings, where they come as one value; what is given beside them takes their place."""
+    callback: Callable[[Progress], None] | None = None
+    """Called after each evaluation. An exception from it ends the run and is passed on; StopIteration ends it early, and
+    the best picture so far is returned."""
+    place: Layout = WHOLE
+    """Where the pictures lie. In strips, all processes call this at the same time with the same arguments, each with its
+    rows of `content` and `init`, and get its rows of the result, and the same history."""
+
+
+def collect(arguments: Callable[..., A], unnamed: Sequence[object], given: dict[str, Any], caller: str) -> A:
+    """Put what a function was given into one checked value; of `settings`, what is not given beside them.
+
+    Raises:
+        InputTypeError: for a name that is no argument, and for unnamed ones; `caller` is the function's name.
+    """
+    if unnamed:
+        raise InputTypeError(f"{caller}: got {len(unnamed)} arguments too many without names; give each by its name")
+    known = list(inspect.signature(arguments).parameters)
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(known)}"
+            raise InputTypeError(f"{caller}: {name!r} is no argument of it; {hint}")
+    settings = given.get("settings")
+    if settings is not None:
+        if not isinstance(settings, Settings):
+            raise InputTypeError(
+                f"settings: expected a gatys.Settings, got {type(settings).__name__}; give single ones by their names"
+            )
+        given = {field.name: getattr(settings, field.name) for field in fields(Settings)} | given
+    return arguments(**given)
+
+
+def takes(arguments: Callable[P, A]) -> Callable[[Callable[[X, A], R]], Callable[Concatenate[X, P], R]]:
+    """Make a function of one thing and a value take the value's fields as its keyword arguments.
+
+    So the list of arguments stands once, in the dataclass, for people, for type checkers and for the function.
+    """
+
+    def decorate(function: Callable[[X, A], R]) -> Callable[Concatenate[X, P], R]:
+        @wraps(function)
+        def call(first: X, *args: P.args, **given: P.kwargs) -> R:
+            return function(first, collect(arguments, args, given, function.__name__))
+
+        return _signed(call, function, arguments)
+
+    return decorate
+
+
+def takes_two(arguments: Callable[P, A]) -> Callable[[Callable[[X, Y, A], R]], Callable[Concatenate[X, Y, P], R]]:
+    """Do as `takes` for a function of two things and a value."""
+
+    def decorate(function: Callable[[X, Y, A], R]) -> Callable[Concatenate[X, Y, P], R]:
+        @wraps(function)
+        def call(first: X, second: Y, *args: P.args, **given: P.kwargs) -> R:
+            return function(first, second, collect(arguments, args, given, function.__name__))
+
+        return _signed(call, function, arguments)
+
+    return decorate
+
+
+def _signed(call: C, function: Callable[..., Any], arguments: Callable[..., Any]) -> C:
+    """Give the signature that people are shown: the function's own first arguments, then the fields."""
+    own = list(inspect.signature(function).parameters.values())[:-1]
+    own = [parameter.replace(kind=inspect.Parameter.POSITIONAL_ONLY) for parameter in own]
+    call.__signature__ = inspect.Signature([*own, *inspect.signature(arguments).parameters.values()])  # type: ignore[attr-defined]
+    return call
+
+
+def settings_of(arguments: Settings) -> dict[str, Any]:
+    """Give the settings alone, by their names."""
+    return {field.name: getattr(arguments, field.name) for field in fields(Settings)}

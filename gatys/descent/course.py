@@ -1,0 +1,151 @@
+"""The course of a run, fixed before its first step: sizes, steps, where it starts, and how each level is evaluated."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..network.vgg import VGG
+from ..objective.evaluation import Bounded
+from ..objective.objective import Objective
+from ..passes.plan import HALF_ABOVE, Plan, make_plan, outlook
+from ..passes.precision import choose
+from ..targets.levels import level_size
+from ..targets.targets import common_levels, fit_levels
+from .arguments import Arguments
+from .choice import choose_descent
+from .protocol import Descent
+from .schedule import FROM_NOISE, split_steps
+from .start import begin, full_size, starting_picture
+
+log = logging.getLogger(__name__)
+
+TV_ROUNDING = 1 / 255
+"""Differences of neighbours, one level of an 8-bit picture, below which the descent rounds absolute smoothness off. Its
+kinks lie where neighbours are equal, as in a flat start, where every direction leads up first (benchmarks/published.py)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """What a run will do."""
+
+    net: VGG
+    told: Arguments
+    sizes: list[tuple[int, int]]
+    """(height, width) of each level, full size first."""
+    schedule: list[int]
+    """Steps of each level, full size first."""
+    start: Tensor
+    """(N, 3, H, W) at full size, of which the rows here."""
+    from_noise: bool
+    """Whether the start shows nothing yet."""
+    dtype: torch.dtype
+    """Of the convolutions."""
+
+    @property
+    def steps(self) -> int:
+        """Steps over all levels."""
+        return sum(self.schedule)
+
+    @property
+    def rounded(self) -> bool:
+        """Whether the descent goes by a loss with rounded kinks, and keeps pictures by the one with kinks."""
+        return self.told.tv_form == "absolute" and self.told.tv_weight > 0
+
+    @property
+    def optimizer(self) -> str:
+        """The name of the optimiser."""
+        chosen = self.told.optimizer
+        return getattr(chosen, "__qualname__", type(chosen).__qualname__) if callable(chosen) else chosen
+
+    def objective(self, level: int) -> Objective:
+        """Give the loss of one level."""
+        told = self.told
+        return Objective(
+            self.net,
+            content=told.content,
+            style=told.style,
+            temporal=told.temporal,
+            content_weight=told.content_weight,
+            style_weight=told.style_weight,
+            tv_weight=told.tv_weight,
+            temporal_weight=told.temporal_weight,
+            terms=told.terms,
+            level=level,
+            padding=told.padding,
+            tv_form=told.tv_form,
+            tv_rounding=TV_ROUNDING,
+            place=told.place,
+        )
+
+    def plan(self, level: int, objective: Objective, dtype: torch.dtype) -> Plan:
+        """Plan the evaluations of one level, in convolutions of a dtype."""
+        told = self.told
+        return make_plan(
+            told.place.extent(self.sizes[level], objective.used, objective.padding),
+            objective.used,
+            device=self.net.mean.device,
+            optimizer="adam" if callable(told.optimizer) else told.optimizer,  # one of one's own has no history of ours
+            history_size=told.history_size,
+            batch=self.start.shape[0],
+            bytes_per_value=self.net.mean.dtype.itemsize,
+            dtype=dtype,
+            padding=objective.padding,
+            tile=told.tile if objective.additive else None,
+            memory=told.memory,
+        )
+
+    def evaluation(self, level: int, dtype: torch.dtype) -> Bounded:
+        """Give the loss of one level within the memory there is."""
+        objective = self.objective(level)
+        return Bounded(objective, self.plan(level, objective, dtype), graphs=self.told.graphs)
+
+    def say_outlook(self, evaluate: Bounded) -> None:
+        """Log the plan and how long the run will take."""
+        if log.isEnabledFor(logging.INFO):
+            plans = [self.plan(level, evaluate.objective, self.dtype) for level in range(len(self.sizes))]
+            log.info("plan: %s", outlook(plans, self.schedule, self.dtype))
+
+    def picture(self, level: int, coarser: Tensor | None) -> Tensor:
+        """Give the picture that a level starts at, from the result of the coarser one."""
+        return begin(self.start, coarser, self.sizes, level, self.told.place, detail=not self.from_noise)
+
+    def descent(self, level: int, picture: Tensor, plan: Plan) -> Descent:
+        """Give the descent of one level from a picture."""
+        half = math.prod(self.sizes[level]) > HALF_ABOVE
+        return choose_descent(picture, self.told, plan, self.told.place, half=half, rounded=self.rounded)
+
+
+def plan_course(net: VGG, told: Arguments) -> Course:
+    """Fix the course of a run.
+
+    Raises:
+        InputError: for targets and settings that do not go together, and where processes were told different things.
+    """
+    content, style, init, place = told.content, told.style, told.init, told.place
+    common_levels(content, style)  # says so where there is no target
+    full = full_size(content, style, init, told.size, place)
+    levels = fit_levels(content, style, full)
+    start = starting_picture(net, content, init, full, told.seed, place)
+    from_noise = not isinstance(init, Tensor) and (init in ("noise", "mean") or content is None)
+    schedule = split_steps(told.steps, levels, ratio=FROM_NOISE if from_noise else 1.0)
+    sizes = [level_size(full, level) for level in range(levels)]
+    course = Course(net, told, sizes, schedule, start, from_noise, choose(told.precision, net))
+    given = {"filters": net.tag.fingerprint, "pooling": net.tag.pooling, "size": full, "seed": told.seed}
+    given |= {"precision": course.dtype, "checkpoint": told.checkpoint is not None}
+    place.team.agree(given | options_of(course))
+    return course
+
+
+def options_of(course: Course) -> dict[str, object]:
+    """Give what makes a run what it is beside its pictures, by name."""
+    told = course.told
+    found: dict[str, object] = {"steps": course.schedule, "optimizer": course.optimizer, "learning_rate": told.rate}
+    found["history_size"] = told.history_size
+    for name in ("content_weight", "style_weight", "tv_weight", "tv_form", "temporal_weight", "padding"):
+        found[name] = getattr(told, name)
+    return found | ({"terms": list(told.terms)} if told.terms else {})

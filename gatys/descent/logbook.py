@@ -1,0 +1,162 @@
+"""What a run has done so far: its losses and notes, and the file from which it can go on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+
+from torch import Tensor
+
+from ..objective.evaluation import Bounded
+from ..objective.losses import Terms
+from .checkpoint import Checkpoint, Moment, Way
+from .course import Course, options_of
+from .identity import identify
+from .notes import SETBACK, judge
+from .protocol import Descent
+from .records import Progress, Record, Result
+from .shared_checkpoint import SharedCheckpoint
+from .state import read_picture
+
+log = logging.getLogger(__name__)
+
+
+class Logbook:
+    """The records and notes of a run, which begin with those of its checkpoint, if there is one.
+
+    Args:
+        course: what the run will do.
+
+    Raises:
+        CheckpointError: for the state of another run, and a file that is none or cannot be written.
+    """
+
+    def __init__(self, course: Course):
+        self.course = course
+        self._file = _open(course)
+        self._before = None if self._file is None else self._file.read()
+        self.history: list[Record] = [] if self._before is None else list(self._before.history)
+        self.notes: list[str] = [] if self._before is None else list(self._before.notes)
+        self._between: tuple[int, Bounded, Descent] | None = None  # while nothing is half done
+        self._setbacks = 0
+        self.stopped = False
+        """Whether the run was ended before its last step."""
+        if self._file is not None and self._before is not None:
+            log.info("going on from step %d of %d, found in %s", self.done, course.steps, self._file.path)
+
+    @property
+    def done(self) -> int:
+        """Steps that are done."""
+        return len(self.history)
+
+    @property
+    def levels(self) -> range:
+        """The levels that are left, in their order, down to 0."""
+        first = len(self.course.sizes) - 1 if self._before is None else self._before.level
+        return range(first, -1, -1)
+
+    def left(self, level: int) -> int:
+        """Count the steps that are left at a level."""
+        return sum(self.course.schedule[level:]) - self.done
+
+    def finished(self) -> Result | None:
+        """Give the result of a run that was finished before, as its file holds it; None for any other."""
+        if self._file is None or self._before is None or self._before.way is not None:
+            return None
+        with self._file.trusted():
+            picture = read_picture(self._before.tensors, "picture", self.course.start)
+        return Result(picture, tuple(self.history), tuple(self.notes), self._file.path)
+
+    def restore(self, evaluate: Bounded, descent: Descent) -> None:
+        """Bring a level to where the file left it; nothing where there is no file, or for later levels."""
+        if self._file is not None and self._before is not None and self._before.way is not None:
+            evaluate.plan = self._before.way.again(evaluate.plan)
+            with self._file.trusted():
+                descent.restore(self._before.tensors)
+        self._before = None
+        self._setbacks = descent.setbacks
+
+    def begin_step(self, level: int, terms: Terms, gradient: Tensor) -> Record:
+        """Record the losses of an evaluation, of which the descent has not been told yet.
+
+        Raises:
+            InputError: where those of the starting picture are not finite.
+        """
+        if not self.history:
+            terms.check(gradient)
+        self._between = None
+        record = Record(self.done + 1, level, **terms.sums(), layers=terms.layer_sums())
+        self.history.append(record)
+        return record
+
+    def end_step(self, level: int, evaluate: Bounded, descent: Descent, happened: Iterable[str]) -> None:
+        """Note what happened in a step, and write the state where it is time to."""
+        happened = list(happened)
+        if descent.setbacks > self._setbacks and not any(note.endswith(SETBACK) for note in self.notes):
+            happened.append(SETBACK)
+        self._setbacks = descent.setbacks
+        self._note([*evaluate.take_notes(), *happened])
+        if self._file is not None:
+            self._between = level, evaluate, descent
+            if self._file.due:
+                self._note(self._file.keep(self._moment()))
+
+    def asks_to_stop(self, record: Record, descent: Descent) -> bool:
+        """Tell who watches, and whether it wants the run to end here."""
+        course = self.course
+        progress = Progress(
+            record.step, course.steps, record.level, record, tuple(course.schedule), lambda: descent.best
+        )
+        if not course.told.place.team.any(_asks(course.told.callback, progress)):
+            return False
+        self.stopped = self.done < course.steps
+        return True
+
+    def keep_what_is_there(self) -> None:
+        """Write the last state of a run that an error ends."""
+        if self._between is not None and self._file is not None and self.course.told.place.team.alone:
+            self._file.keep(self._moment())  # of several processes, the others may be gone
+
+    def result(self, picture: Tensor) -> Result:
+        """Close the book, and give the result of the run."""
+        course, told = self.course, self.course.told
+        self._note(judge(self.history, told.optimizer, told.rate, course.steps))
+        if self._file is not None:
+            last = self._moment() if self.stopped else Moment(0, self.history, self.notes, {"picture": picture}, None)
+            self._note(self._file.keep(last))
+        if self.notes:
+            more = f" (and {len(self.notes) - 1} more such events)" if len(self.notes) > 1 else ""
+            log.warning("%s%s", self.notes[0], more)
+        path = None if self._file is None else self._file.path
+        image = told.place.resize(picture, course.sizes[self.history[-1].level], course.sizes[0])
+        return Result(image, tuple(self.history), tuple(self.notes), path)
+
+    def _note(self, happened: Iterable[str]) -> None:
+        self.notes += [f"step {self.done}: {what}" for what in happened]
+
+    def _moment(self) -> Moment:
+        assert self._between is not None  # noqa: S101 (what callers have made sure of)
+        level, evaluate, descent = self._between
+        return Moment(level, self.history, self.notes, descent.state(), Way.of(evaluate.plan))
+
+
+def _open(course: Course) -> SharedCheckpoint | None:
+    """Give the run's checkpoint, if there is to be one."""
+    told = course.told
+    if told.checkpoint is None:
+        return None
+    targets = {"content": told.content, "style": told.style, "temporal": told.temporal, "start": course.start}
+    given = {"from_noise": course.from_noise} | options_of(course) | {"precision": str(course.dtype)}
+    run = identify(course.net, **targets, place=told.place, **given)
+    path, every = told.checkpoint, told.checkpoint_every
+    return SharedCheckpoint(lambda: Checkpoint(path, every, run, course.schedule), course.sizes, told.place)
+
+
+def _asks(callback: Callable[[Progress], None] | None, progress: Progress) -> bool:
+    """Call who watches, and tell whether StopIteration came back."""
+    try:
+        if callback is not None:
+            callback(progress)
+    except StopIteration:
+        return True
+    return False
