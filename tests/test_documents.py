@@ -93,6 +93,18 @@ def test_lines_of_python_import_and_name_what_there_is(page):
                 assert node.attr in gatys.__all__
 
 
+def test_every_function_of_the_equations_is_there():
+    source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "gatys").rglob("*.py"))
+    rows = [
+        row.split("|") for row in (ROOT / "docs" / "equations.md").read_text("utf-8").splitlines() if "](../" in row
+    ]
+    assert len(rows) > 10
+    for row in rows:
+        for code in re.findall(r"`([\w.]+)(?:\(\.\.\.\)\.(\w+)\(\w+\))?`", row[2]):
+            for name in filter(None, (*code[0].split("."), code[1])):
+                assert re.search(rf"\b(?:def|class) {name}\b|\b{name}: ", source), name
+
+
 def test_the_readme_s_lines_of_python_run():
     (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert len([line for line in block.splitlines() if line.strip()]) == 5
