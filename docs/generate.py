@@ -127,7 +127,8 @@ def entry(name: str, value: Any, module_name: str) -> str:
     if inspect.isroutine(value):
         return "\n\n".join([head, call(f"gatys.{name}", value, module), said(value.__doc__)])
     text = known.get(name) or type(value).__doc__
-    return f"{head}\n\n```python\ngatys.{name}: {type(value).__name__}\n```\n\n{said(text)}"
+    kind = kind_of(inspect.get_annotations(module).get(name, type(value).__name__))
+    return f"{head}\n\n```python\ngatys.{name}: {kind}\n```\n\n{said(text)}"
 
 
 def class_parts(name: str, kind: type, module: ModuleType) -> Iterator[str]:
@@ -137,6 +138,7 @@ def class_parts(name: str, kind: type, module: ModuleType) -> Iterator[str]:
     yield said(kind.__doc__)
     listed_fields = [f"- **`{field}`**{text and ' '}{text}" for field, text in class_fields(kind, module)]
     if listed_fields:
+        yield "**Fields**"
         yield "\n".join(listed_fields)
     for member, found in vars(kind).items():
         function = found.__func__ if isinstance(found, (staticmethod, classmethod)) else found
