@@ -91,8 +91,8 @@ class GatysOptimizeFrames(io.ComfyNode):
                     default=0,
                     min=0,
                     max=100000,
-                    tooltip="Start anew at every such frame, against slow drift of colours in a long film; the film jumps "
-                    "there. 0 is never.",
+                    tooltip="After every so many frames the film starts anew, against a slow drift of its colours; it jumps "
+                    "there. 0: never.",
                 ),
                 keep_on_cancel_input(
                     "On: Cancel ends the film where it is, and the frames made so far go on through the graph, the "

@@ -102,8 +102,8 @@ def precision_input() -> io.Combo.Input:
             options=list(PRECISIONS),
             default=DEFAULTS["precision"],
             optional=True,
-            tooltip="Of the convolutions; losses, Gram matrices and pictures are always float32. auto: bfloat16 or float16 where "
-            "ComfyUI finds them fast, float32 elsewhere. Should numbers leave their range, the run goes on in float32.",
+            tooltip="Precision of the convolutions; losses, Gram matrices and pictures are always float32. auto: bfloat16 or "
+            "float16 where ComfyUI finds them fast, float32 elsewhere. If numbers leave their range, the run goes on in float32.",
         )
     )
 
@@ -120,7 +120,8 @@ def descent_inputs() -> list[io.Combo.Input | io.Float.Input]:
             "optimizer",
             options=list(OPTIMIZERS),
             default=DEFAULTS["optimizer"],
-            tooltip="lbfgs: the paper's, lowest loss for the steps. adam: less memory, more even.",
+            tooltip="lbfgs: the paper's way, which reaches the lowest loss in the same steps. adam: takes less memory, and is "
+            "more even.",
         ),
         io.Float.Input(
             "learning_rate",

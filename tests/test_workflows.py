@@ -64,4 +64,4 @@ def test_workflow_is_explained_and_listed(name):
     assert note["title"] and len(note["widgets_values"][0]) > 100
     pictures = [node["widgets_values"][0] for node in WORKFLOWS[name]["nodes"] if node["type"] == "LoadImage"]
     assert all((ROOT / "examples" / picture).is_file() for picture in pictures)
-    assert f"*{name}*" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"*{name}*" in (ROOT / "docs" / "workflows.md").read_text(encoding="utf-8")
