@@ -80,7 +80,7 @@ def batches(size, rounds, device, precision):
         )
         evaluations[n] = Bounded(
             objective,
-            make_plan((size, size), objective.layers, device=device, tile=None, batch=n, dtype=objective.dtype),
+            make_plan((size, size), objective.used, device=device, tile=None, batch=n, dtype=objective.dtype),
         )
     rates = {n: [] for n in counts}
     for turn in range(WARM_UP + rounds):

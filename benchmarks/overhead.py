@@ -120,7 +120,10 @@ def main():
         )
     ratios = sorted(a / b for a, b in zip(times["gatys"], times["bare"], strict=True))
     print(f"ratio gatys / bare: median {statistics.median(ratios):.3f} ({ratios[0]:.3f} to {ratios[-1]:.3f})")
-    planned = (evaluation_bytes((options.size, options.size), [*STYLE, CONTENT]) + setup_bytes("cpu")) / 2**20
+    planned = (
+        evaluation_bytes((options.size, options.size), [LAYERS[name] for name in (*STYLE, CONTENT)])
+        + setup_bytes("cpu")
+    ) / 2**20
     print(f"planned for gatys: {planned:.0f} MiB")
 
 

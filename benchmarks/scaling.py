@@ -31,7 +31,7 @@ from gatys.network.layers import LAYERS
 from gatys.passes.plan import make_plan
 
 STYLE = [f"conv{block}_1" for block in range(1, 6)]
-USED = [*STYLE, "conv4_2"]
+USED = [LAYERS[name] for name in (*STYLE, "conv4_2")]
 GRAMS = sum(LAYERS[name].channels ** 2 for name in STYLE)
 
 

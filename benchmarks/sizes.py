@@ -22,11 +22,12 @@ from measure import resident, watched
 
 import gatys
 from gatys.network.layers import CONTENT_LAYERS, STYLE_LAYERS
+from gatys.network.layers import LAYERS as TABLE
 from gatys.passes.memory import evaluation_bytes, free_memory, kept_bytes, picture_bytes, setup_bytes
 from gatys.passes.plan import make_plan
 from gatys.passes.tiles import tiles
 
-LAYERS = [*STYLE_LAYERS, *CONTENT_LAYERS]
+LAYERS = [TABLE[name] for name in (*STYLE_LAYERS, *CONTENT_LAYERS)]
 
 
 def picture(height, width, seed):

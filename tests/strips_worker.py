@@ -16,6 +16,7 @@ import torch.distributed as dist
 import gatys
 from gatys.distributed.strips import Strips
 from gatys.distributed.team import Processes, join, leave
+from gatys.network.layers import LAYERS
 from gatys.objective import objective as objective_module
 from gatys.objective.temporal import TemporalTarget
 from gatys.passes.layout import WHOLE
@@ -214,7 +215,9 @@ def main(folder, *names):
             for case in cases:
                 if not (chosen(case, count) or case is gone_on_with):
                     continue
-                place = Strips(part, ["conv5_1" if case is deep_layers else "conv3_2"], ring="ring" in case.__name__)
+                place = Strips(
+                    part, [LAYERS["conv5_1" if case is deep_layers else "conv3_2"]], ring="ring" in case.__name__
+                )
                 here, whole = case(net, place), expected[case.__name__]
                 if case is gone_on_with and count < 4:
                     continue

@@ -105,7 +105,7 @@ def test_gram_sums_in_pieces(dtype, positions):
 def test_a_convolution_that_rectifies(dtype):
     net = gatys.load_vgg19("untrained", pooling="average").cuda()
     low = gatys.passes.precision.lowered(net, dtype)
-    (part,) = tiles(SIZE, None, ["conv2_1"])
+    (part,) = tiles(SIZE, None, [net.layers["conv2_1"]])
     x = torch.randn(1, 64, *SIZE, device="cuda").to(dtype).contiguous(memory_format=torch.channels_last)
     assert adjoints._fuses(x.device, dtype)
     spoiled = [torch.full((1, 128, *SIZE), torch.nan, device="cuda", dtype=dtype) for _ in range(8)]

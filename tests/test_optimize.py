@@ -7,6 +7,7 @@ import gatys
 from gatys.descent import start
 from gatys.descent.schedule import parse_steps, split_steps
 from gatys.descent.start import noise
+from gatys.network.layers import LAYERS
 from gatys.pictures.resampling import resize, scale_picture
 from gatys.targets.levels import level_size, resolve_levels
 
@@ -160,16 +161,16 @@ def test_levels(net):
 
 def test_automatic_levels():
     for short, levels in ((512, 3), (384, 3), (256, 2), (192, 2), (180, 1), (128, 1), (20, 1)):
-        assert resolve_levels("auto", (short, 700), ["conv5_1"]) == levels
+        assert resolve_levels("auto", (short, 700), [LAYERS["conv5_1"]]) == levels
     with pytest.raises(
         ValueError, match="image: 15 x 700 pixels is too small for these layers, which need at least 16"
     ):
-        resolve_levels("auto", (700, 15), ["conv5_1"])
+        resolve_levels("auto", (700, 15), [LAYERS["conv5_1"]])
     with pytest.raises(ValueError, match=r"levels: 4 levels make this image of 64 x 64 .* at most 3"):
-        resolve_levels(4, (64, 64), ["conv5_1"])
+        resolve_levels(4, (64, 64), [LAYERS["conv5_1"]])
     for levels in (0, -1, 1.5, "many", True):
         with pytest.raises(ValueError, match="levels: expected a positive whole number or 'auto'"):
-            resolve_levels(levels, (64, 64), ["conv1_1"])
+            resolve_levels(levels, (64, 64), [LAYERS["conv1_1"]])
 
 
 def test_automatic_levels_meet_given_ones(net):

@@ -10,6 +10,7 @@ import gatys
 from gatys.descent.adam import Adam
 from gatys.descent.lbfgs import LBFGS
 from gatys.errors import OutOfMemory, is_out_of_memory
+from gatys.network.layers import LAYERS as TABLE
 from gatys.objective import evaluation as bounded
 from gatys.passes import memory, trunk
 from gatys.passes.memory import free_memory
@@ -17,7 +18,7 @@ from gatys.passes.plan import FEWEST_PAIRS, SMALLEST_TILE, make_plan, outlook, w
 from gatys.passes.tiles import tiles
 from gatys.targets import extraction as extract
 
-LAYERS = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv4_2", "conv5_1"]
+LAYERS = [TABLE[name] for name in ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv4_2", "conv5_1")]
 GIB = 2**30
 
 

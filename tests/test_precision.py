@@ -8,6 +8,7 @@ import torch
 
 import gatys
 import gatys.passes.trunk
+from gatys.network.layers import LAYERS
 from gatys.objective.evaluation import Bounded
 from gatys.objective.losses import Terms
 from gatys.passes.memory import evaluation_bytes
@@ -172,7 +173,7 @@ def test_numbers_out_of_range_are_found_again_in_float32(pictures, where, monkey
         return found, gradient
 
     monkeypatch.setattr(low, "terms", overflowing)
-    plan = make_plan((32, 40), low.layers, tile=None, dtype=torch.float16)
+    plan = make_plan((32, 40), low.used, tile=None, dtype=torch.float16)
     evaluate = Bounded(low, plan)
     for _ in range(2):
         found, gradient = evaluate(pictures[2])
@@ -210,7 +211,7 @@ def test_a_run_reaches_the_loss_of_float32(pictures, precision):
 
 
 def test_half_precision_plans_half_the_memory(caplog):
-    layers, size = ["conv1_1", "conv4_2"], (512, 512)
+    layers, size = [LAYERS["conv1_1"], LAYERS["conv4_2"]], (512, 512)
     plans = [make_plan(size, layers, optimizer="adam", memory=2**40, dtype=d) for d in (None, torch.bfloat16)]
     pictures = 10 * 3 * 512 * 512 * 4
     assert plans[0].bytes == evaluation_bytes(size, layers) + pictures

@@ -21,6 +21,7 @@ from gatys.distributed.session import ENDED, LOST, Crew
 from gatys.distributed.strips import Strips
 from gatys.distributed.team import Processes, is_lost, join, own_device, started_together
 from gatys.errors import ImageError
+from gatys.network.layers import LAYERS
 from gatys.pictures.images import load_image
 
 LONG = pytest.mark.skipif(os.environ.get("GATYS_LONG_TESTS") != "1", reason="needs GATYS_LONG_TESTS=1: many processes")
@@ -263,7 +264,7 @@ def test_memory_that_runs_out_on_one_is_told_on_all(alone):
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_pictures_from_and_to_files(alone, suffix):
-    place = Strips(alone, ["conv1_1"])
+    place = Strips(alone, [LAYERS["conv1_1"]])
     picture, expected = load_strip("content.png", place, 40), load_image("content.png", 40)
     torch.testing.assert_close(picture.pixels, expected.pixels, rtol=0, atol=1e-5)
     torch.testing.assert_close(picture.alpha, expected.alpha, rtol=0, atol=1e-5)
@@ -274,7 +275,7 @@ def test_pictures_from_and_to_files(alone, suffix):
 
 
 def test_a_picture_that_cannot_be_written_is_kept_elsewhere(alone, monkeypatch):
-    place, attempts = Strips(alone, ["conv1_1"]), []
+    place, attempts = Strips(alone, [LAYERS["conv1_1"]]), []
     write = strip_files.save_image
 
     def full_disk(path, *rest, **how):

@@ -169,7 +169,7 @@ def runs(draw):
     styles = []
     for _ in range(0 if which == "content" else draw(st.sampled_from([1, 1, 2]))):
         layers = draw(layer_weights(edge))
-        least = minimum_size(layers) * (2 if levels == 2 else 1)
+        least = minimum_size(LAYERS[name] for name in layers) * (2 if levels == 2 else 1)
         painting = draw(pictures(dtype=given_dtype, least=least))
         mask = draw(st.none() | masks(painting.shape[0]))
         made_from += [painting, mask]
@@ -250,8 +250,8 @@ def test_tiles_change_nothing(run, tile, seed):
         objective = gatys.Objective(net, **{name: arguments[name] for name in terms})
         whole, gradient = objective.evaluate(x)
     with untouched(net, arguments, made_from, x):
-        cut, tiled_gradient = objective.evaluate(x, max(tile, minimum_size(objective.layers)))
-        kept, kept_gradient = objective.terms(x, max(tile, minimum_size(objective.layers)), keep=True)
+        cut, tiled_gradient = objective.evaluate(x, max(tile, minimum_size(objective.used)))
+        kept, kept_gradient = objective.terms(x, max(tile, minimum_size(objective.used)), keep=True)
     exact = net.mean.dtype == torch.float64
     for name, value in whole.items():
         assert cut[name] == pytest.approx(value, rel=1e-9 if exact else 1e-4)

@@ -106,7 +106,7 @@ def test_only_whole_pictures_on_an_nvidia_card(monkeypatch):
     picture = torch.rand(1, 3, 32, 32)
     content = gatys.extract_content(net, picture, {"conv2_2": 1.0}, levels=1, normalize=False)
     objective = gatys.Objective(net, content=content)
-    whole, tiled = (gatys.passes.plan.make_plan((32, 32), ["conv2_2"], tile=tile) for tile in (None, 16))
+    whole, tiled = (gatys.passes.plan.make_plan((32, 32), objective.used, tile=tile) for tile in (None, 16))
     there = SimpleNamespace(device=torch.device("cuda"))
     assert replay.replayable(objective, whole, there)
     assert not replay.replayable(objective, tiled, there)

@@ -6,10 +6,12 @@ import torch
 
 import gatys
 from gatys.cli import command as cli
+from gatys.network.layers import LAYERS
 from gatys.pictures.images import load_image
 from gatys.targets.levels import levels_with_room
 
 DEEP, SHALLOW = {"conv5_1": 1.0}, {"conv1_1": 1.0}
+DEEPEST = [LAYERS["conv5_1"]]
 """Layers that need 16 pixels, and 1."""
 
 
@@ -41,9 +43,9 @@ def scene(net, size, levels):
 
 
 def test_levels_with_room():
-    assert [levels_with_room(levels, (64, 90), DEEP) for levels in (1, 3, 4)] == [1, 3, 3]
-    assert levels_with_room(3, (15, 90), DEEP) == 0
-    assert levels_with_room(3, (60, 60), DEEP) == 2  # 15 pixels at the third
+    assert [levels_with_room(levels, (64, 90), DEEPEST) for levels in (1, 3, 4)] == [1, 3, 3]
+    assert levels_with_room(3, (15, 90), DEEPEST) == 0
+    assert levels_with_room(3, (60, 60), DEEPEST) == 2  # 15 pixels at the third
 
 
 def test_content_too_small_at_the_coarsest_level(net, style):

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 
 from gatys.distributed.strips import ALIGNMENT, Strips
+from gatys.network.layers import LAYERS
 from gatys.pictures.resampling import resize_columns, resize_rows, seen_rows
 
 HERE = Path(__file__).parent
@@ -78,7 +79,7 @@ def test_processes_that_disagree_are_all_told(found):
 # how rows are dealt
 
 
-def strips(count, rank=0, layers=("conv5_1",), **rest):
+def strips(count, rank=0, layers=(LAYERS["conv5_1"],), **rest):
     return Strips(SimpleNamespace(count=count, rank=rank), layers, **rest)
 
 
@@ -89,7 +90,9 @@ def test_strips_are_aligned_and_all_have_as_much_to_do(count, ring):
     assert bounds[0] == 0 and bounds[-1] == 2005
     assert all(start % ALIGNMENT == 0 for start in bounds[:-1])
     padding = "circular" if ring else "zero"
-    windows = [strips(count, rank, ring=ring).extent((2005, 30), ["conv5_1"], padding)[0] for rank in range(count)]
+    windows = [
+        strips(count, rank, ring=ring).extent((2005, 30), [LAYERS["conv5_1"]], padding)[0] for rank in range(count)
+    ]
     assert max(windows) - min(windows) <= 2 * ALIGNMENT
 
 
@@ -105,11 +108,11 @@ def test_each_process_has_rows_as_long_as_there_are_enough():
 def test_rows_that_are_another_s_are_refused():
     place = strips(2)
     place.team.device, place.team.add = "cpu", lambda value: 2 * value
-    place.check(torch.rand(1, 3, 32, 20), ["conv1_1"], "image")
+    place.check(torch.rand(1, 3, 32, 20), [LAYERS["conv1_1"]], "image")
     with pytest.raises(
         ValueError, match="content image: expected rows 0 to 16 of the 40 on process 0, got 20 rows; cut"
     ):
-        place.check(torch.rand(1, 3, 20, 20), ["conv1_1"], "content image")
+        place.check(torch.rand(1, 3, 20, 20), [LAYERS["conv1_1"]], "content image")
 
 
 def test_a_picture_is_dealt_a_strip_at_a_time():

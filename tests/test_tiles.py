@@ -15,6 +15,7 @@ from gatys.settings import PADDINGS
 
 CONTENT = {"conv4_2": 1.0, "conv2_2": 0.3}
 STYLE = {"conv1_1": 0.2, "conv2_1": 0.3, "conv3_1": 0.2, "conv4_1": 0.2, "conv5_1": 0.1}
+USED = [LAYERS[name] for name in STYLE]
 SHALLOW = {"conv1_2": 0.5, "conv2_1": 1.0}
 
 
@@ -96,10 +97,15 @@ def test_passes_by_hand_are_autograds(net, padding, layers, responses, packed, m
     expected, expected_gradient = autograd_gradient(
         net, x, {name: lambda y, name=name: weights[name] for name in layers}, padding
     )
-    (whole,) = tiles(size, None, layers, padding)
+    (whole,) = tiles(size, None, net.chosen(layers), padding)
     seen = {name: torch.full_like(expected[name], torch.nan) for name in layers}
     tape = forward(
-        net, x, whole, layers, lambda name, core, part: seen[name][(..., *part.owned(name))].copy_(core), tape=True
+        net,
+        x,
+        whole,
+        layers,
+        lambda name, core, part: seen[name][(..., *part.owned(net.layers[name]))].copy_(core),
+        tape=True,
     )
     for name in layers:
         torch.testing.assert_close(seen[name], expected[name], rtol=1e-12, atol=1e-12)
@@ -115,7 +121,7 @@ def test_max_pooling_gives_ties_to_the_first_as_autograd_does():
     x = torch.full((1, 3, 16, 16), 0.7, dtype=torch.float64)  # inside, all units of a layer are equal
     layers = ["conv3_1"]
     _, expected = autograd_gradient(net, x, {"conv3_1": torch.ones_like}, "zero")
-    (whole,) = tiles((16, 16), None, layers)
+    (whole,) = tiles((16, 16), None, net.chosen(layers))
     tape = forward(net, x, whole, layers, tape=True)
     torch.testing.assert_close(backward(net, tape, adding(lambda name, core: torch.ones_like(core))), expected)
 
@@ -125,7 +131,7 @@ def test_max_pooling_of_maps_wider_than_short_integers():
     x = torch.rand(1, 3, 3, 2**15 + 3)
     layers = ["conv2_1"]
     _, expected = autograd_gradient(net, x, {"conv2_1": torch.ones_like}, "zero")
-    (whole,) = tiles(tuple(x.shape[-2:]), None, layers)
+    (whole,) = tiles(tuple(x.shape[-2:]), None, net.chosen(layers))
     tape = forward(net, x, whole, layers, tape=True)
     assert relative(backward(net, tape, adding(lambda name, core: torch.ones_like(core))), expected) < 1e-5
 
@@ -246,13 +252,13 @@ def test_regions_and_levels_with_tiles(net):
 
 
 def test_halo_is_what_the_layers_see():
-    assert halo(["conv5_1"]) == (80, 70)  # unit i sees pixels 16 i - 70 .. 16 i + 85
-    assert halo(["conv1_1"]) == (1, 1)
-    assert halo(["conv2_1"]) == (4, 4)
-    assert halo(STYLE) == (80, 70)
+    assert halo([LAYERS["conv5_1"]]) == (80, 70)  # unit i sees pixels 16 i - 70 .. 16 i + 85
+    assert halo([LAYERS["conv1_1"]]) == (1, 1)
+    assert halo([LAYERS["conv2_1"]]) == (4, 4)
+    assert halo(USED) == (80, 70)
     # fewer layers, smaller halo; and too small a halo would not do
-    for name, layer in LAYERS.items():
-        before, after = halo([name])
+    for layer in LAYERS.values():
+        before, after = halo([layer])
         assert before >= -layer.first > before - layer.stride
         assert after == layer.last + 1 - layer.stride
 
@@ -260,21 +266,21 @@ def test_halo_is_what_the_layers_see():
 @pytest.mark.parametrize("padding", PADDINGS)
 @pytest.mark.parametrize("size", [(205, 40), (333, 512)])
 def test_cores_cover_every_unit_once_and_windows_are_even(size, padding):
-    parts = tiles(size, 100, STYLE, padding)
-    for name in STYLE:
-        stride = LAYERS[name].stride
+    parts = tiles(size, 100, USED, padding)
+    for layer in USED:
+        stride = layer.stride
         count = torch.zeros(size[0] // stride, size[1] // stride, dtype=torch.int)
         for part in parts:
-            count[part.owned(name)] += 1
+            count[part.owned(layer)] += 1
         assert (count == 1).all()
     edges = [part.rows.stop - part.rows.start for part in parts]
     assert max(edges) - min(edges) <= 16 + size[0] % 16 and max(edges) <= 100 + 16
 
 
 def test_windows_end_at_the_picture_unless_it_is_a_ring():
-    first, *_, last = cut(300, 100, STYLE)
+    first, *_, last = cut(300, 100, USED)
     assert (first.low, last.high) == (0, 300)
-    first, *_, last = cut(300, 100, STYLE, "circular")
+    first, *_, last = cut(300, 100, USED, "circular")
     assert (first.low, last.high) == (-80, 370)
     assert first.pieces() == [(slice(0, 80), slice(220, 300)), (slice(80, 246), slice(0, 166))]
 
@@ -284,7 +290,7 @@ def test_windows_end_at_the_picture_unless_it_is_a_ring():
     ("size", "tile", "batch"), [((1040, 700), None, 1), ((1041, 2000), 400, 1), ((90, 4000), 64, 3)]
 )
 def test_bands_give_every_row_of_a_window_once(size, tile, batch, padding):
-    for part in tiles(size, tile, STYLE, padding):
+    for part in tiles(size, tile, USED, padding):
         found = gatys.passes.bands.bands(part, torch.device("cpu"), batch=batch)
         rows, pooled, core = ([] for _ in range(3))
         for band in found:
@@ -302,11 +308,15 @@ def test_bands_give_every_row_of_a_window_once(size, tile, batch, padding):
 
 
 def test_bytes_are_linear_in_pixels_and_a_tape_is_a_fraction():
-    per_pixel = evaluation_bytes((1024, 1024), [*STYLE, *CONTENT]) / 2**20
-    assert evaluation_bytes((2048, 512), [*STYLE, *CONTENT]) / 2**20 == pytest.approx(per_pixel, rel=0.01)
-    assert kept_bytes((1024, 1024), [*STYLE, "conv4_2"]) / 2**20 == pytest.approx(304, rel=0.01)  # counted by hand
-    assert evaluation_bytes((64, 64), STYLE, batch=3) == 3 * evaluation_bytes((64, 64), STYLE)
-    assert evaluation_bytes((64, 64), STYLE, gradient=False) < evaluation_bytes((64, 64), STYLE)
+    per_pixel = evaluation_bytes((1024, 1024), [*USED, LAYERS["conv4_2"], LAYERS["conv2_2"]]) / 2**20
+    assert evaluation_bytes((2048, 512), [*USED, LAYERS["conv4_2"], LAYERS["conv2_2"]]) / 2**20 == pytest.approx(
+        per_pixel, rel=0.01
+    )
+    assert kept_bytes((1024, 1024), [*USED, LAYERS["conv4_2"]]) / 2**20 == pytest.approx(
+        304, rel=0.01
+    )  # counted by hand
+    assert evaluation_bytes((64, 64), USED, batch=3) == 3 * evaluation_bytes((64, 64), USED)
+    assert evaluation_bytes((64, 64), USED, gradient=False) < evaluation_bytes((64, 64), USED)
 
 
 # extraction

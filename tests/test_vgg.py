@@ -78,7 +78,7 @@ def test_a_unit_sees_exactly_its_receptive_field(name):
 def test_receptive_fields_of_the_literature():
     assert LAYERS["conv1_1"].receptive_field == 3
     assert (LAYERS["conv5_1"].receptive_field, LAYERS["conv5_1"].stride) == (156, 16)
-    assert minimum_size(["conv1_1"]) == 1 and minimum_size(["relu5_4", "conv1_1"]) == 16
+    assert minimum_size([LAYERS["conv1_1"]]) == 1 and minimum_size([LAYERS["conv5_4"], LAYERS["conv1_1"]]) == 16
 
 
 def test_filters_are_frozen_and_the_gradient_reaches_the_picture():
@@ -116,7 +116,7 @@ def test_unknown_pooling():
 )
 def test_pictures_that_are_refused(image, message):
     with pytest.raises(ValueError, match=message):
-        check_image(image, ["conv1_1", "conv4_2"])
+        check_image(image, [LAYERS["conv1_1"], LAYERS["conv4_2"]])
 
 
 def test_the_network_itself_says_what_it_needs():
