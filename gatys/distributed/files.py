@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..errors import ImageError
 from ..passes.layout import Size
-from ..pictures.images import FORMATS, Picture, fit, save_image
+from ..pictures.images import FORMATS, Picture, fit, write_image
 from .rows import ROWS, open_rows, tiff_library, write_rows
 from .strips import Strips
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 def load_strip(path: str, place: Strips, size=None) -> Picture:
-    """As `images.load_image`, of which the rows here; all processes call it, and process 0 opens the file.
+    """As `images.read_image`, of which the rows here; all processes call it, and process 0 opens the file.
 
     Raises:
         ImageError: on process 0.
@@ -61,7 +61,7 @@ def collect(image: Tensor, size: Size, place: Strips) -> Tensor:
 def save_strips(
     path: Path, image: Tensor, size: Size, place: Strips, *, alpha: Tensor | None, depth: int | None, quality: int
 ) -> None:
-    """As `images.save_image`, from the rows of all processes: a TIFF by rows, where the library is there, others whole.
+    """As `images.write_image`, from the rows of all processes: a TIFF by rows, where the library is there, others whole.
 
     A file that cannot be written goes to a temporary folder.
 
@@ -84,7 +84,7 @@ def save_strips(
 
         def write(path: Path) -> None:
             if place.rank == 0:
-                save_image(path, whole, alpha=opaque, depth=depth, quality=quality)
+                write_image(path, whole, alpha=opaque, depth=depth, quality=quality)
 
     failed = None
     try:

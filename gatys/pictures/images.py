@@ -32,11 +32,11 @@ from .resampling import resize
 log = logging.getLogger(__name__)
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
-"""Suffix of a file that `save_image` writes -> its format."""
+"""Suffix of a file that `write_image` writes -> its format."""
 
 READABLE = ("AVIF", "BMP", "DDS", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "PSD", "QOI", "SGI", "TGA")
 READABLE += ("TIFF", "WEBP")
-"""Formats that `load_image` reads, by Pillow's names: not EPS, say, for which Pillow starts another program."""
+"""Formats that `read_image` reads, by Pillow's names: not EPS, say, for which Pillow starts another program."""
 MAX_PIXELS = 178_956_970
 """Of a picture that is read; in Pillow this is where a decompression bomb begins. It takes 2 GB as a tensor."""
 MAX_BYTES = 2 << 30
@@ -73,7 +73,7 @@ def fit(width: int, height: int, size: int) -> tuple[int, int]:
     return width, height
 
 
-def load_image(path: str | os.PathLike, size: int | Callable[[tuple[int, int]], int] | None = None) -> Picture:
+def read_image(path: str | os.PathLike, size: int | Callable[[tuple[int, int]], int] | None = None) -> Picture:
     """The picture in a file, upright as its EXIF orientation says, in sRGB.
 
     size: longer edge of the result in pixels, by `resize`; None leaves it as it is. A function gives it from the
@@ -177,7 +177,7 @@ def _samples(image: Image.Image, data: bytes, name: str) -> tuple[Image.Image, T
 
 
 def check_output(path: str | os.PathLike, depth: int | None = None) -> Path:
-    """`path` as a Path, once it is sure that `save_image` can write there; call it before long work.
+    """`path` as a Path, once it is sure that `write_image` can write there; call it before long work.
 
     Raises ImageError where the suffix is not in FORMATS, its format has no such depth, the path is a folder, or the
     folder that it lies in is missing or not writable.
@@ -220,7 +220,7 @@ def _planes(image: Tensor, channels: int, name: str) -> Tensor:
     return image
 
 
-def save_image(
+def write_image(
     path: str | os.PathLike,
     image: Tensor,
     *,
