@@ -20,6 +20,7 @@ from ..passes.layout import WHOLE, Layout
 from ..passes.memory import release
 from ..passes.plan import HALF_ABOVE, Plan, make_plan, outlook
 from ..passes.precision import choose
+from ..pictures.conversion import AnyPicture
 from ..settings import CONTENT_WEIGHT, LEARNING_RATES, OPTIMIZERS, STEPS, STYLE_WEIGHT, TEMPORAL_WEIGHT, TV_WEIGHT
 from ..targets.levels import level_size
 from ..targets.regions import RegionalStyle
@@ -33,7 +34,7 @@ from .lbfgs import LBFGS
 from .protocol import Descent
 from .records import Progress, Record, Result
 from .schedule import FROM_NOISE, split_steps
-from .start import begin, full_size, starting_picture
+from .start import begin, full_size, name_or_picture, starting_picture
 from .state import read_picture
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ def optimize(
     content: ContentTarget | None = None,
     style: StyleTarget | RegionalStyle | None = None,
     temporal: TemporalTarget | None = None,
-    init: str | Tensor = "auto",
+    init: AnyPicture = "auto",
     size: tuple[int, int] | None = None,
     steps: int | Sequence[int] = STEPS,
     optimizer: str = "lbfgs",
@@ -90,8 +91,8 @@ def optimize(
         style: one style for all of the picture or one for each region; None for a reconstruction of the content.
         temporal: a picture to stay near, such as the last frame's result; None for none.
         init: where to start: "content", "noise" (white noise, uniform in [0, 1]), "mean" (the network's mean colour
-            with noise of a thousandth, as jcjohnson/neural-style does), or a picture (1 or N, 3, H, W), which is
-            resized where needed. "auto" is the content where there is one, and noise otherwise.
+            with noise of a thousandth, as jcjohnson/neural-style does), or a picture, (1 or N, 3, H, W) or of another
+            kind as for `extract_content`, which is resized where needed. "auto" is the content where there is one, and noise otherwise.
         size: (height, width) of the result when there is no content; default that of `init` or of the style picture.
         steps: number of evaluations of loss and gradient over all levels; see `split_steps`.
         optimizer: "lbfgs" or "adam".
@@ -134,6 +135,7 @@ def optimize(
         OutOfMemory: if not even the smallest tiles fit. Where memory only runs out for the plan, the run goes on from
             the same picture with a smaller one, which `Result.notes` tell.
     """
+    init = name_or_picture(init)
     common_levels(content, style)  # says so where there is no target
     if optimizer not in OPTIMIZERS:
         raise InputError(f"optimizer: expected one of {', '.join(OPTIMIZERS)}, got {optimizer!r}")

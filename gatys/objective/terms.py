@@ -12,6 +12,7 @@ from ..network.layers import LAYERS
 from ..passes.adjoints import portions
 from ..passes.layout import WHOLE, Layout
 from ..passes.tiles import Tile
+from ..pictures.conversion import as_picture
 from ..targets.gram import accumulation_dtype, gram_sum, gram_sum_gradient
 from ..targets.levels import level_size
 from ..targets.regions import Region, region_weights
@@ -31,9 +32,12 @@ class TemporalTarget:
     """
 
     image: Tensor
-    """(1 or N, 3, H, W), sRGB in [0, 1], whole, resized to each level."""
+    """(1 or N, 3, H, W), sRGB in [0, 1], whole, resized to each level; given as for `extract_content`."""
     mask: Tensor | None = None
     """(1 or N, 1, H, W) in [0, 1], resized likewise: 1 where `image` can be trusted, 0 where nothing is known."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "image", as_picture(self.image, "temporal image"))
 
 
 class TemporalTerm:

@@ -19,10 +19,11 @@ from torch import Tensor
 
 from ..descent.optimize import optimize
 from ..descent.records import Progress, Record
+from ..descent.start import name_or_picture
 from ..errors import InputError, InputTypeError
 from ..network.vgg import VGG19
 from ..objective.terms import TemporalTarget
-from ..pictures.checks import check_picture
+from ..pictures.conversion import KINDS, AnyPicture, as_picture, to_tensor
 from ..pictures.resampling import resize
 from ..settings import STEPS, TEMPORAL_WEIGHT
 from ..targets.masks import check_mask
@@ -36,7 +37,7 @@ ENOUGH = 0.5
 SAME, DIFFERENT = 5 / 255, 15 / 255
 """Frames that differ by less show the same, by more another thing."""
 
-Warped = Callable[[int, Tensor], Tensor | None] | Sequence[Tensor | None] | Tensor
+Warped = Callable[[int, Tensor], AnyPicture | None] | Sequence[AnyPicture | None] | AnyPicture
 Masks = Callable[[int], Tensor | None] | Sequence[Tensor | None] | Tensor
 
 
@@ -61,7 +62,7 @@ def optimize_frames(
     contents: ContentTarget | Iterable[ContentTarget],
     *,
     style: StyleTarget | RegionalStyle | None = None,
-    init: str | Tensor = "auto",
+    init: AnyPicture = "auto",
     steps: int | Sequence[int] = STEPS,
     later_steps: int | None = None,
     warm_start: bool = True,
@@ -88,15 +89,16 @@ def optimize_frames(
         contents: a target for each frame, or one for a batch; all of one size.
         style: how to paint; the same for all frames.
         init: where a frame without a past starts: "auto", "content", "noise" (the same for every frame), or a picture
-            (1, 3, H, W) for the first frame, such as the last result of the film's previous part; later frames
+            for the first frame, such as the last result of the film's previous part; later frames
             without a past then start from their content.
         steps: evaluations of a frame without a past; see `optimize`.
         later_steps: evaluations of a frame that starts from its past; default a quarter of `steps`.
         warm_start: False starts every frame as the first one, held together by the temporal term alone.
         warped: the last frame's result moved along with the scene. A function of the frame's index (from 1) and that
             result, (1, 3, H, W) in [0, 1]; or pictures made beforehand, one for each frame, or for each but the
-            first. They may be of any size, and None where there is none: then the last result is taken as it is, and
-            trusted where the frames themselves agree (`agreement`). That is right where the camera stands still.
+            first. They may be of any size and any kind that `extract_content` takes, and None where there is none: then
+            the last result is taken as it is, and trusted where the frames themselves agree (`agreement`). That is
+            right where the camera stands still.
         occlusion: where the past is wrong, since the scene was hidden before or has changed: 1 there, 0 elsewhere,
             (H, W) or (1, 1, H, W), of any size. A function of the frame's index, or masks like the pictures of
             `warped`, or a single one for all frames. It takes the place of `agreement`.
@@ -119,6 +121,7 @@ def optimize_frames(
     if folder is not None and not Path(folder).is_dir():
         raise InputError(f"checkpoint: expected a folder, with a file for each frame, got {str(folder)!r}; make it")
     later = _later_steps(steps, later_steps)
+    init, warped = name_or_picture(init), to_tensor(warped, "warped") if isinstance(warped, KINDS) else warped
     count = contents.image.shape[0] if isinstance(contents, ContentTarget) else None
     warp, hide = _by_index(warped, count, "warped"), _by_index(occlusion, count, "occlusion")
     images: list[Tensor] = []
@@ -225,7 +228,7 @@ def _past(index: int, content: ContentTarget, last: _Frame | None, warp: Callabl
         image = last.result
         trust = agreement(content.image, last.content) if trust is None else trust
     image = image[None] if isinstance(image, Tensor) and image.ndim == 3 else image
-    check_picture(image, f"warped, frame {index}")
+    image = as_picture(image, f"warped, frame {index}")
     if image.shape[0] != 1:
         raise InputError(f"warped, frame {index}: expected one picture, got {image.shape[0]}; give one for each frame")
     image = resize(image.detach().to(content.image).clamp(0, 1), content.size)
@@ -243,7 +246,7 @@ def _each(contents: ContentTarget | Iterable[ContentTarget]) -> Iterator[Content
         yield from target.pictures()
 
 
-def _by_index(given: Warped | Masks | None, count: int | None, what: str) -> Callable[..., Tensor | None]:
+def _by_index(given: Any, count: int | None, what: str) -> Callable[..., Any]:
     """A function of the frame's index, and for pictures of the last result, from any form that users may give."""
     if given is None:
         return lambda index, *last: None
