@@ -16,7 +16,7 @@ from gatys.descent.adam import Adam
 from gatys.descent.lbfgs import LBFGS
 from gatys.descent.start import noise
 from gatys.objective.objective import Objective
-from gatys.pictures.images import load_image
+from gatys.pictures.images import read_image
 from gatys.pictures.resampling import resize
 
 
@@ -63,7 +63,7 @@ def main():
     marks = [options.steps // 8, options.steps // 4, options.steps // 2]
     net = gatys.load_vgg19("untrained", pooling="average")
     for pair in PAIRS:
-        pictures = [load_image(EXAMPLES / name, options.size).pixels for name in pair]
+        pictures = [read_image(EXAMPLES / name, options.size).pixels for name in pair]
         content = gatys.extract_content(net, pictures[0], normalize=True, levels=2)
         style = gatys.extract_style(net, pictures[1], normalize=True, levels=2)
         objectives = [Objective(net, content=content, style=style, level=level) for level in (0, 1)]

@@ -14,7 +14,7 @@ import torch
 
 import gatys
 from gatys.descent.start import noise
-from gatys.pictures.images import load_image
+from gatys.pictures.images import read_image
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
@@ -41,8 +41,8 @@ def main():
     parser.add_argument("--steps", type=int, default=120)
     options = parser.parse_args()
     net = gatys.load_vgg19("untrained", pooling="average")
-    content = gatys.extract_content(net, load_image(options.content, options.size).pixels, normalize=True)
-    style = gatys.extract_style(net, load_image(options.style, options.size).pixels, normalize=True)
+    content = gatys.extract_content(net, read_image(options.content, options.size).pixels, normalize=True)
+    style = gatys.extract_style(net, read_image(options.style, options.size).pixels, normalize=True)
     targets = {"content": content, "style": style}
     objective = gatys.Objective(net, **targets)
     for start_name, start in (("content", content.image), ("noise", noise(1, content.size, seed=0))):

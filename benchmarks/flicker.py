@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 import gatys
-from gatys.pictures.images import load_image
+from gatys.pictures.images import read_image
 from gatys.settings import TEMPORAL_WEIGHT
 from gatys.video.frames import optimize_frames
 
@@ -79,8 +79,8 @@ def main() -> None:
     if args.frames < 2:
         parser.error(f"--frames: expected at least 2, got {args.frames}")
     net = gatys.load_vgg19(args.weights, pooling="average").to(args.device)
-    picture = load_image(args.content, args.size + PAN * (args.frames - 1)).pixels
-    style = gatys.extract_style(net, load_image(args.style, args.size).pixels, levels="auto", normalize=True)
+    picture = read_image(args.content, args.size + PAN * (args.frames - 1)).pixels
+    style = gatys.extract_style(net, read_image(args.style, args.size).pixels, levels="auto", normalize=True)
     for name, film, pan in (
         ("static view with noise", static_film(picture, args.frames), 0),
         (f"pan of {PAN} px a frame", panned_film(picture, args.frames), PAN),

@@ -17,7 +17,7 @@ import torch
 import gatys
 from gatys.objective.objective import Objective
 from gatys.passes import plan
-from gatys.pictures.images import load_image
+from gatys.pictures.images import read_image
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
@@ -28,9 +28,9 @@ def main():
     parser.add_argument("--steps", type=int, default=100)
     options = parser.parse_args()
     net = gatys.load_vgg19("untrained", pooling="average")
-    photo = load_image(EXAMPLES / "content.jpg", options.size).pixels
+    photo = read_image(EXAMPLES / "content.jpg", options.size).pixels
     for painting in ("style.jpg", "style2.jpg"):
-        pixels = load_image(EXAMPLES / painting, options.size).pixels
+        pixels = read_image(EXAMPLES / painting, options.size).pixels
         style = gatys.extract_style(net, pixels, normalize=True)
         check = Objective(net, content=gatys.extract_content(net, photo, normalize=True), style=style)
         results = {}

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import gatys
-from gatys.pictures.images import load_image, save_image
+from gatys.pictures.images import read_image, write_image
 
 
 def main():
@@ -27,7 +27,7 @@ def main():
     parser.add_argument("-o", "--out", type=Path, default=Path("."))
     options = parser.parse_args()
     net = gatys.load_vgg19("untrained", pooling="average")
-    content, style = (load_image(path, options.size).pixels for path in (options.content, options.style))
+    content, style = (read_image(path, options.size).pixels for path in (options.content, options.style))
     for ratio in options.ratio:
         levels = 1 if ratio == "none" else "auto"
         targets = {
@@ -48,7 +48,7 @@ def main():
             f"total {last.total:.6f}, content {last.content:.4f}, style {last.style:.6f}",
             flush=True,
         )
-        save_image(options.out / f"levels_{options.size}_{options.init}_{ratio}.png", result.image)
+        write_image(options.out / f"levels_{options.size}_{options.init}_{ratio}.png", result.image)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from PIL import Image, ImageDraw
 
 import gatys
 from gatys.network.preprocessing import read_as
-from gatys.pictures.images import fit, load_image
+from gatys.pictures.images import fit, read_image
 from gatys.pictures.resampling import resize
 
 JUDGED = ("conv1_2", "conv2_2", "conv3_3", "conv4_3")
@@ -90,7 +90,7 @@ def judge(net, picture, photo, painting):
 
 
 def at_edge(path, edge):
-    return load_image(path, edge).pixels
+    return read_image(path, edge).pixels
 
 
 def show(pictures, out, columns):
@@ -123,7 +123,7 @@ def main():
         for index, pair in enumerate(options.pairs):
             content, style = pair.split(":")
             photo = at_edge(content, size)
-            full = load_image(style).pixels
+            full = read_image(style).pixels
             painting = resize(full, fit(full.shape[-1], full.shape[-2], size)[::-1])
             print(f"\n{Path(content).stem} + {Path(style).stem}, {size}: the painting's grain {grain(painting):.3f}")
             sheet = []
@@ -143,7 +143,7 @@ def main():
                         seconds = time.perf_counter() - began
                 else:
                     made = Path(where)
-                found = resize(load_image(made).pixels, tuple(photo.shape[-2:])).clamp(0, 1)
+                found = resize(read_image(made).pixels, tuple(photo.shape[-2:])).clamp(0, 1)
                 row = judge(net, found, photo, painting)
                 if not named or name not in dict(named):
                     sums.setdefault((size, name), []).append((*row, seconds))

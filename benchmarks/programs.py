@@ -148,10 +148,10 @@ def convolutions(job, folder, trace, dtype=torch.float32):
 
 def ours(job, folder, trace, **how):
     import gatys
-    from gatys.pictures.images import load_image
+    from gatys.pictures.images import read_image
 
     net = gatys.load_vgg19(folder / "caffe.pth", job["pooling"], layout="caffe").to(job["device"])
-    pictures = [load_image(folder / f"{name}.png").pixels.to(job["device"]) for name in ("content", "style")]
+    pictures = [read_image(folder / f"{name}.png").pixels.to(job["device"]) for name in ("content", "style")]
     levels = how.pop("levels", "auto")
     content = gatys.extract_content(net, pictures[0], {CONTENT: 1.0}, levels=levels, normalize=False)
     # here a layer's term is sum((G/M - A/M)^2) / (4 N^2), there mean((G/NM - A/NM)^2)
@@ -193,9 +193,9 @@ def bare(job, folder, trace, lower=False):
         f = f[0].flatten(1)
         return f @ f.T / f.numel()
 
-    from gatys.pictures.images import load_image
+    from gatys.pictures.images import read_image
 
-    content, style = (load_image(folder / f"{name}.png").pixels.to(device) for name in ("content", "style"))
+    content, style = (read_image(folder / f"{name}.png").pixels.to(device) for name in ("content", "style"))
     with torch.no_grad():
         target = responses(content)[22]
         grams = {index: gram(f) for index, f in responses(style).items() if index != 22}

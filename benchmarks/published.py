@@ -23,7 +23,7 @@ import gatys
 from gatys.descent.start import noise
 from gatys.network.preprocessing import PREPROCESSINGS
 from gatys.passes.precision import choose
-from gatys.pictures.images import load_image
+from gatys.pictures.images import read_image
 from gatys.pictures.resampling import resize
 from gatys.settings import OWN
 
@@ -35,7 +35,7 @@ class Done(Exception):
 
 
 def pictures(preset, content, style, size):
-    photo, painting = load_image(content, size).pixels, load_image(style).pixels
+    photo, painting = read_image(content, size).pixels, read_image(style).pixels
     return photo, resize(painting, preset.style_size(tuple(painting.shape[-2:]), tuple(photo.shape[-2:])))
 
 

@@ -22,7 +22,7 @@ from gatys.descent.lbfgs import LBFGS
 from gatys.descent.protocol import inner
 from gatys.descent.start import noise
 from gatys.objective.objective import Objective
-from gatys.pictures.images import load_image
+from gatys.pictures.images import read_image
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 PAIRS = (("content.jpg", "style.jpg"), ("dusk.jpg", "style2.jpg"), ("dusk.jpg", "style.jpg"))
@@ -110,7 +110,7 @@ def main():
     marks = [options.steps // 4, options.steps // 2, options.steps]
     net = gatys.load_vgg19("untrained", pooling="average")
     for pair in PAIRS:
-        content_image, style_image = (load_image(EXAMPLES / name, options.size).pixels for name in pair)
+        content_image, style_image = (read_image(EXAMPLES / name, options.size).pixels for name in pair)
         content = gatys.extract_content(net, content_image, normalize=True)
         objective = Objective(net, content=content, style=gatys.extract_style(net, style_image, normalize=True))
         for start_name, start in (("content", content_image), ("noise", noise(1, content.size, seed=0))):

@@ -17,7 +17,6 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 import gatys
-from gatys.pictures.images import load_image, save_image
 from gatys.pictures.resampling import scale_picture
 from gatys.settings import ROOTS
 
@@ -78,7 +77,7 @@ SHEETS = {
 
 
 def picture(name, width):
-    return load_image(HERE / name, width).pixels
+    return gatys.load_image(HERE / name, width)
 
 
 @cache
@@ -121,7 +120,7 @@ def painted(settings, folder):
     key = hashlib.sha1(json.dumps(BASE | settings, sort_keys=True).encode(), usedforsecurity=False).hexdigest()[:12]
     file = folder / f"{key}.png"
     if not file.exists():
-        save_image(file, paint(settings))
+        gatys.save_image(paint(settings), file)
     return Image.open(file).convert("RGB")
 
 

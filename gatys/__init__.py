@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from .objective.temporal import TemporalTarget as TemporalTarget
     from .pictures.colors import keep_luminance as keep_luminance
     from .pictures.colors import match_colors as match_colors
+    from .pictures.conversion import load_image as load_image
+    from .pictures.conversion import save_image as save_image
     from .published.preset import Preset as Preset
     from .published.presets import presets as presets
     from .targets.blending import blend_styles as blend_styles
@@ -66,6 +68,7 @@ _ROOMS = {
     "objective.shares": "gradient_shares",
     "objective.temporal": "TemporalTarget",
     "pictures.colors": "keep_luminance match_colors",
+    "pictures.conversion": "load_image save_image",
     "published.preset": "Preset",
     "published.presets": "presets",
     "targets.blending": "blend_styles",

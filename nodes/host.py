@@ -190,7 +190,7 @@ def notify(text: str) -> None:
 
 
 def split_alpha(image: Tensor) -> tuple[Tensor, Tensor | None]:
-    """An IMAGE (N, H, W, C) as a (N, 3, H, W) copy, and its alpha (N, H, W, 1) where it has one.
+    """An IMAGE (N, H, W, C) as a (N, 3, H, W) copy in [0, 1], and its alpha (N, H, W, 1) where it has one.
 
     Raises:
         ValueError: for a channel count other than 1, 3 or 4.
@@ -199,7 +199,10 @@ def split_alpha(image: Tensor) -> tuple[Tensor, Tensor | None]:
         raise ValueError(f"image: expected an IMAGE of shape (N, H, W, 3 or 4), got {tuple(image.shape)}")
     colour = image[..., :3].expand(*image.shape[:-1], 3).movedim(-1, 1)
     alpha = image[..., 3:].clone() if image.shape[-1] == 4 else None
-    return colour.to(torch.float32, copy=True, memory_format=torch.contiguous_format), alpha
+    colour = colour.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
+    # nodes that resize or blend leave [0, 1], and what lies outside is shown and saved by the host as if it were clamped,
+    # while `gatys` refuses it; values that are not finite stay, for it to refuse
+    return torch.where(colour.isfinite(), colour.clamp(0, 1), colour), alpha
 
 
 def join_alpha(pictures: Tensor, alpha: Tensor | None) -> Tensor:

@@ -21,7 +21,7 @@ from gatys.cli import command as cli
 from gatys.cli.options import build_parser
 from gatys.network import weights as weights_module
 from gatys.network.download import Source
-from gatys.pictures.images import load_image, save_image
+from gatys.pictures.images import read_image, write_image
 
 ROOT = Path(__file__).parents[1]
 QUICK = ["--size", "64", "--steps", "2", "--levels", "1", "--device", "cpu", "--style-layers", "conv1_1,conv2_1"]
@@ -77,18 +77,18 @@ def test_a_run_prints_one_line_and_tells_of_the_untrained_network(capsys):
     assert "untrained filters: colours and brush texture of the style, not the trained network of the paper; " in err
     assert "--weights auto" in err
     assert "it/s" not in err and "%|" not in err  # no progress bar: this is no terminal
-    assert load_image("content_style.png").pixels.shape == (1, 3, 51, 64)
+    assert read_image("content_style.png").pixels.shape == (1, 3, 51, 64)
 
 
 def test_result_is_what_the_functions_give(loaded, net):
     argv = ["content.png", "style.png", "-o", "x.png", "--depth", "16", *QUICK, "--style-scale", "0.5", "--steps", "3"]
     assert cli.main(argv) == 0
-    content = extract_content(net, load_image("content.png", 64).pixels, {"conv2_2": 1.0}, 1, normalize=True)
+    content = extract_content(net, read_image("content.png", 64).pixels, {"conv2_2": 1.0}, 1, normalize=True)
     style = extract_style(
-        net, [load_image("style.png", 32).pixels], {"conv1_1": 1.0, "conv2_1": 1.0}, 1, normalize=True
+        net, [read_image("style.png", 32).pixels], {"conv1_1": 1.0, "conv2_1": 1.0}, 1, normalize=True
     )
     expected = optimize(net, content=content, style=style, steps=3).image
-    assert torch.allclose(load_image("x.png").pixels, expected, atol=2 / 65535)
+    assert torch.allclose(read_image("x.png").pixels, expected, atol=2 / 65535)
 
 
 def test_several_styles_are_averaged(loaded, monkeypatch, capsys):
@@ -109,17 +109,17 @@ def test_default_name_is_numbered_and_out_replaces(loaded, capsys):
     assert cli.main(["content.png", "style.png", *QUICK]) == 0
     assert Path("content_style.png").read_bytes() == Path("content_style_2.png").read_bytes() == b"precious"
     assert capsys.readouterr().out.startswith("content_style_3.png: ")
-    assert load_image("content_style_3.png").pixels.shape[-1] == 64
+    assert read_image("content_style_3.png").pixels.shape[-1] == 64
     assert cli.main(["content.png", "style.png", "-o", "content_style.png", *QUICK]) == 0
-    assert load_image("content_style.png").pixels.shape[-1] == 64
+    assert read_image("content_style.png").pixels.shape[-1] == 64
 
 
 def test_texture_and_reconstruction(loaded, capsys):
     assert cli.main(["-", "style.png", *QUICK]) == 0
     assert capsys.readouterr().out.startswith("style_texture.png: 48 x 64, 2 steps")
-    texture = load_image("style_texture.png").pixels
+    texture = read_image("style_texture.png").pixels
     assert cli.main(["-", "style.png", *QUICK, "--seed", "5", "-o", "other.png"]) == 0
-    assert (texture - load_image("other.png").pixels).abs().mean() > 0.1  # it begins with noise
+    assert (texture - read_image("other.png").pixels).abs().mean() > 0.1  # it begins with noise
     capsys.readouterr()
     assert cli.main(["content.png", "--style-weight", "0", *QUICK, "--init", "noise"]) == 0
     line = capsys.readouterr().out
@@ -148,7 +148,7 @@ def test_kinds_of_pictures(loaded, kind, capsys):
     name = {"cmyk": "in.jpg", "animated": "in.gif", "webp": "in.webp", "rotated": "in.jpg"}.get(kind, "in.png")
     picture = drawing((80, 64), 7)
     if kind == "16-bit colour":
-        save_image(name, torch.rand(1, 3, 64, 80), depth=16)
+        write_image(name, torch.rand(1, 3, 64, 80), depth=16)
     elif kind == "animated":
         picture.save(name, save_all=True, append_images=[drawing((80, 64), 8)])
     elif kind == "rotated":
@@ -162,7 +162,7 @@ def test_kinds_of_pictures(loaded, kind, capsys):
         picture.convert(modes.get(kind, "RGB")).save(name)
     assert cli.main([name, name, "-o", "out.png", *QUICK]) == 0
     expected = (1, 3, 64, 51) if kind == "rotated" else (1, 3, 51, 64)
-    assert load_image("out.png").pixels.shape == expected
+    assert read_image("out.png").pixels.shape == expected
     assert ("only the first is used" in capsys.readouterr().err) == (kind == "animated")
 
 
@@ -172,9 +172,9 @@ def test_alpha_of_the_content_goes_along(loaded, capsys):
     picture.save("cut.png")
     assert cli.main(["cut.png", "style.png", "-o", "out.webp", *QUICK]) == 0
     assert "transparency" not in capsys.readouterr().err
-    alpha = load_image("out.webp").alpha
+    alpha = read_image("out.webp").alpha
     assert alpha.shape == (1, 1, 51, 64)
-    assert torch.allclose(alpha, load_image("cut.png", 64).alpha, atol=1 / 255)
+    assert torch.allclose(alpha, read_image("cut.png", 64).alpha, atol=1 / 255)
     assert cli.main(["cut.png", "cut.png", "-o", "out.jpg", *QUICK]) == 0
     err = capsys.readouterr().err
     assert "out.jpg is written without its alpha" in err and "style 'cut.png': its transparency is ignored" in err
@@ -221,7 +221,7 @@ GIVEN = {  # option -> what is typed after it, or instead of it, what the argume
 
 
 def recorded(monkeypatch, net, *argv):
-    """The arguments that load_vgg19, optimize and save_image get, bound to their own signatures."""
+    """The arguments that load_vgg19, optimize and write_image get, bound to their own signatures."""
     seen = {}
 
     def recorder(name, real, reply):
@@ -233,14 +233,14 @@ def recorded(monkeypatch, net, *argv):
 
     recorder("load_vgg19", load_vgg19, net)
     recorder("optimize", optimize, finished())
-    recorder("save_image", save_image, None)
+    recorder("write_image", write_image, None)
     argv = argv or ["content.png", "style.png"]
     assert cli.main([*argv, "--size", "64", "--device", "cpu"]) == 0
     return seen
 
 
 def signatures():
-    return {f.__name__: inspect.signature(f).parameters for f in (load_vgg19, optimize, save_image)}
+    return {f.__name__: inspect.signature(f).parameters for f in (load_vgg19, optimize, write_image)}
 
 
 def test_defaults_are_those_of_the_functions(monkeypatch, net):
@@ -286,12 +286,12 @@ def test_options_of_the_targets(monkeypatch, net):
 
 def test_init_takes_a_file(monkeypatch, net):
     given = recorded(monkeypatch, net, "content.png", "style.png", "--init", "style.png")["optimize"]
-    assert torch.equal(given["init"], load_image("style.png").pixels)
+    assert torch.equal(given["init"], read_image("style.png").pixels)
 
 
 def test_options_may_stand_between_the_styles(monkeypatch, net):
     given = recorded(monkeypatch, net, "content.png", "style.png", "-o", "x.png", "style.png")
-    assert given["save_image"]["path"] == "x.png"
+    assert given["write_image"]["path"] == "x.png"
     with pytest.raises(SystemExit) as ended:
         cli.main(["--version"])
     assert ended.value.code == 0
@@ -624,7 +624,7 @@ def test_ctrl_c_saves_the_best_picture_so_far(loaded, monkeypatch, capsys, defau
     assert cli.main(argv) == 130
     out, err = capsys.readouterr()
     assert len(best) == 3
-    assert torch.allclose(load_image("x.png").pixels, best[-1], atol=1 / 65535)
+    assert torch.allclose(read_image("x.png").pixels, best[-1], atol=1 / 65535)
     assert "x.png: 64 x 51, interrupted after 3 of 50 steps, " in out and RESULT.match(out)
     assert "stopping after this step to save the best picture so far" in err
     assert signal.getsignal(signal.SIGINT) is default_interrupt
@@ -690,7 +690,7 @@ def test_program_helps():
 def test_program_runs_and_complains():
     done = program("content.png", "style.png", "-o", "x.png", "--weights", "untrained", *QUICK)
     assert done.returncode == 0 and RESULT.match(done.stdout), done.stderr
-    assert "untrained filters" in done.stderr and load_image("x.png").pixels.shape == (1, 3, 51, 64)
+    assert "untrained filters" in done.stderr and read_image("x.png").pixels.shape == (1, 3, 51, 64)
     done = program("content.png", "gone.png")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "gatys: error: there is no file 'gone.png'; check the path\n"

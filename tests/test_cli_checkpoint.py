@@ -20,7 +20,7 @@ from PIL import Image
 from gatys import load_vgg19
 from gatys.cli import command as cli
 from gatys.descent.tensor_file import read_tensors
-from gatys.pictures.images import load_image
+from gatys.pictures.images import read_image
 
 HERE = Path(__file__).resolve().parent
 LONG = os.environ.get("GATYS_LONG_TESTS") == "1"
@@ -98,7 +98,7 @@ def test_killed_at_random_moments_it_loses_nothing(lives):
     draw, run = randomness(), [*QUICK, "--steps", "60"]
     began = time.monotonic()
     assert lives.run(*run)[0] == 0
-    took, expected = time.monotonic() - began, load_image("out.png").pixels
+    took, expected = time.monotonic() - began, read_image("out.png").pixels
     kills = resumed = finished = 0
     while kills < KILLS or not resumed or STATE.exists():
         before = step()
@@ -117,7 +117,7 @@ def test_killed_at_random_moments_it_loses_nothing(lives):
             assert step() >= before
         elif before or code == 0:  # only a whole run takes its state away, once the picture is there
             finished += 1
-            assert torch.equal(load_image("out.png").pixels, expected)
+            assert torch.equal(read_image("out.png").pixels, expected)
         strange = {path.name for path in Path().iterdir()}
         strange -= {"content.png", "style.png", "out.png", "said.txt", STATE.name, f".{STATE.name}.tmp"}
         assert all(name.endswith(".tmp") for name in strange)  # of a picture, from a kill in its writing
@@ -178,7 +178,7 @@ def signalling(monkeypatch, at, *numbers):
 
 def whole_picture():
     assert cli.main([*QUICK, "--steps", "8"]) == 0
-    return load_image("out.png").pixels
+    return read_image("out.png").pixels
 
 
 def goes_on(capsys, at, expected):
@@ -188,7 +188,7 @@ def goes_on(capsys, at, expected):
     assert cli.main([*QUICK, *KEPT, "--steps", "8"]) == 0
     out, err = capsys.readouterr()
     assert f"gatys: going on from step {at} of 8, found in run.safetensors" in err and ", 8 steps, " in out
-    assert torch.equal(load_image("out.png").pixels, expected)
+    assert torch.equal(read_image("out.png").pixels, expected)
     assert sorted(path.name for path in Path().iterdir()) == ["content.png", "out.png", "style.png"]
 
 
@@ -198,7 +198,7 @@ def test_ctrl_c_saves_the_picture_and_keeps_the_state(monkeypatch, capsys, defau
     assert cli.main([*QUICK, *KEPT, "--steps", "8"]) == 130
     out, err = capsys.readouterr()
     assert "interrupted after 5 of 8 steps" in out and "gatys: the same command goes on from run.safetensors\n" in err
-    assert load_image("out.png").pixels.shape == expected.shape
+    assert read_image("out.png").pixels.shape == expected.shape
     goes_on(capsys, 5, expected)
 
 
@@ -224,7 +224,7 @@ def test_a_picture_that_cannot_be_saved_is_not_lost(monkeypatch, capsys):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(cli, "save_image", full)
+        patch.setattr(cli, "write_image", full)
         assert cli.main([*QUICK, *KEPT, "--steps", "8"]) == 2
     goes_on(capsys, 8, expected)
 

@@ -12,7 +12,7 @@ from gatys import StyleTarget, extract_content, extract_style, load_vgg19, optim
 from gatys.cli import command as cli
 from gatys.cli import inputs, options
 from gatys.pictures.colors import LUMA, keep_luminance, match_colors
-from gatys.pictures.images import load_image, save_image
+from gatys.pictures.images import read_image, write_image
 from gatys.settings import METHODS, PROPAGATIONS, ROOTS
 from gatys.targets.blending import blend_styles
 from gatys.targets.regions import regional_style
@@ -63,9 +63,9 @@ def folder(tmp_path, monkeypatch, net, saved):
     drawing((90, 40), 3, (0.2, 0.5, 0.9)).save("other.png")
     half = torch.zeros(20, 40)
     half[:, :20] = 1
-    save_image("left.png", half.expand(1, 3, -1, -1))
-    save_image("right.png", (1 - half).expand(1, 3, -1, -1))
-    save_image("black.png", torch.zeros(1, 3, 8, 8))
+    write_image("left.png", half.expand(1, 3, -1, -1))
+    write_image("right.png", (1 - half).expand(1, 3, -1, -1))
+    write_image("black.png", torch.zeros(1, 3, 8, 8))
     for path in saved.iterdir():
         (tmp_path / path.name).symlink_to(path)
     return tmp_path
@@ -77,15 +77,15 @@ def run(*argv, code=0):
 
 def result(*argv):
     run(*argv)
-    return load_image("out.png").pixels
+    return read_image("out.png").pixels
 
 
 def extracted(net, name, **how):
-    return extract_style(net, load_image(name, 64).pixels, LAYERS, 1, normalize=True, **how)
+    return extract_style(net, read_image(name, 64).pixels, LAYERS, 1, normalize=True, **how)
 
 
 def expected(net, style):
-    content = extract_content(net, load_image("content.png", 64).pixels, {"conv2_2": 1.0}, 1, normalize=True)
+    content = extract_content(net, read_image("content.png", 64).pixels, {"conv2_2": 1.0}, 1, normalize=True)
     return optimize(net, content=content, style=style, steps=2).image
 
 
@@ -130,7 +130,7 @@ def same(one, other, exact=True):
 
 
 def test_regions_are_what_the_functions_give(net):
-    masks = [load_image(name).pixels[:, 0] for name in ("left.png", "right.png")]
+    masks = [read_image(name).pixels[:, 0] for name in ("left.png", "right.png")]
     styles = [extracted(net, name) for name in ("style.png", "other.png")]
     picture = result(*PAIR, *HALVES)
     wanted = expected(net, regional_style(list(zip(styles, masks, strict=True))))
@@ -143,7 +143,7 @@ def test_regions_are_what_the_functions_give(net):
 @pytest.mark.parametrize("given", [None, *PROPAGATIONS])
 def test_propagation_and_masks_reach_the_regions(monkeypatch, given):
     calls = spied(monkeypatch, inputs, "regional_style")
-    save_image("tinted.png", torch.tensor([1.0, 0.5, 0.25]).view(1, 3, 1, 1).expand(1, 3, 10, 12))
+    write_image("tinted.png", torch.tensor([1.0, 0.5, 0.25]).view(1, 3, 1, 1).expand(1, 3, 10, 12))
     seen = descended(monkeypatch)
     argv = ["content.png", "style.png", "--load-style", "bank.safetensors"]
     argv += ["--style-mask", "left.png", "--style-mask", "tinted.png"]
@@ -152,7 +152,7 @@ def test_propagation_and_masks_reach_the_regions(monkeypatch, given):
     assert call.get("propagation") == given
     assert [region.propagation for region in seen["style"].regions] == [given or "average"] * 2
     (first, left), (second, tinted) = call["regions"]
-    assert torch.allclose(left, load_image("left.png").pixels[:, 0]) and left.shape == (1, 20, 40)
+    assert torch.allclose(left, read_image("left.png").pixels[:, 0]) and left.shape == (1, 20, 40)
     luminance = sum(weight * value for weight, value in zip(LUMA, (1.0, 0.5, 0.25), strict=True))
     assert torch.allclose(tinted, torch.full((1, 10, 12), luminance), atol=1 / 255)
     assert first.size == (64, 48) and same(second, StyleTarget.load("bank.safetensors"))  # STYLEs, then loaded ones
@@ -162,7 +162,7 @@ def test_a_mask_may_leave_part_of_the_content_alone(net):
     one = result(
         "content.png", "style.png", "--style-mask", "left.png", "--init", "content", "--style-layers", "conv1_1"
     )
-    change = (one - load_image("content.png", 64).pixels).abs().mean(dim=(0, 1, 2))
+    change = (one - read_image("content.png", 64).pixels).abs().mean(dim=(0, 1, 2))
     assert change[:28].mean() > 3 * change[-28:].mean()
 
 
@@ -237,7 +237,7 @@ def test_what_is_saved_is_what_is_used(monkeypatch, capsys):
     assert torch.equal(fresh, result("content.png", "--load-style", "new.safetensors"))
     info = read_style_info("new.safetensors")
     assert info.layers == LAYERS and info.size == (64, 48) and info.levels == 1
-    assert torch.allclose(info.thumbnail, load_image("style.png", 64).pixels, atol=1 / 255)
+    assert torch.allclose(info.thumbnail, read_image("style.png", 64).pixels, atol=1 / 255)
     seen = descended(monkeypatch)
     run(*PAIR, "--blend", "1", "--blend", "3", "--save-style", "blend.safetensors")
     assert same(StyleTarget.load("blend.safetensors"), seen["style"])
@@ -298,13 +298,13 @@ def test_levels_of_saved_styles(monkeypatch, levels, name, count):
 def test_colours_are_matched_before_extraction(monkeypatch, net, method):
     seen, calls = descended(monkeypatch), spied(monkeypatch, inputs, "match_colors")
     run(*PAIR, "--match-colors", method)
-    content = load_image("content.png", 64).pixels
+    content = read_image("content.png", 64).pixels
     how = {"method": "linear", "root": method} if method in ROOTS else {"method": method}
     for call, name in zip(calls, PAIR[1:], strict=True):
-        assert torch.equal(call["style_image"], load_image(name, 64).pixels)
+        assert torch.equal(call["style_image"], read_image(name, 64).pixels)
         assert torch.equal(call["content_image"], content)
         assert {key: call[key] for key in ("method", "root") if key in call} == how
-    matched = [match_colors(load_image(name, 64).pixels, content, **how) for name in PAIR[1:]]
+    matched = [match_colors(read_image(name, 64).pixels, content, **how) for name in PAIR[1:]]
     assert same(seen["style"], extract_style(net, matched, LAYERS, 1, normalize=True))
     run(*PAIR)
     assert not torch.allclose(
@@ -322,7 +322,7 @@ def test_saved_styles_keep_their_colours_and_that_is_said(monkeypatch, capsys):
 
 def test_the_thumbnail_has_the_matched_colours(monkeypatch):
     descended(monkeypatch)
-    save_image("content.png", torch.full((1, 3, 64, 80), 0.25))
+    write_image("content.png", torch.full((1, 3, 64, 80), 0.25))
     run("content.png", "style.png", "--match-colors", "histogram", "--save-style", "new.safetensors")
     assert torch.allclose(read_style_info("new.safetensors").thumbnail, torch.tensor(0.25), atol=2 / 255)
 
@@ -331,7 +331,7 @@ def test_luminance_is_kept_after_the_descent(monkeypatch):
     plain = result("content.png", "style.png", "--init", "noise")
     calls = spied(monkeypatch, cli, "keep_luminance")
     kept = result("content.png", "style.png", "--init", "noise", "--keep-luminance")
-    content = load_image("content.png", 64).pixels
+    content = read_image("content.png", 64).pixels
     assert torch.equal(calls[0]["content"], content)
     assert torch.allclose(calls[0]["result"], plain, atol=1 / 65535)
     assert torch.allclose(kept, keep_luminance(plain, content), atol=3 / 65535)
@@ -460,7 +460,7 @@ def test_mistake_is_one_sentence(mistake, monkeypatch, capsys):
 def test_what_the_functions_say_of_a_style(argv, part, capsys):
     dot = torch.zeros(1, 3, 51, 64)
     dot[..., 20:24, 30:34] = 1
-    save_image("dot.png", dot)
+    write_image("dot.png", dot)
     assert cli.main(["content.png", "style.png", *QUICK, *argv]) == (0 if part is None else 2)
     assert part is None or part in capsys.readouterr().err
 

@@ -9,7 +9,7 @@ import gatys
 from gatys.cli import command as cli
 from gatys.cli import preset_options
 from gatys.network import weights
-from gatys.pictures.images import save_image
+from gatys.pictures.images import write_image
 
 SMALL = ["--weights", "untrained", "--size", "48", "--steps", "2"]
 
@@ -20,7 +20,7 @@ def pictures(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     for seed, (name, size) in enumerate((("content.png", (48, 64)), ("style.png", (40, 60)))):
-        save_image(name, torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(seed)))
+        write_image(name, torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(seed)))
     return ["content.png", "style.png", "-o", "out.png"]
 
 
@@ -59,7 +59,7 @@ def test_the_loss_is_the_preset_s_own(pictures, capsys):
     code, out, _ = run(
         capsys, *pictures, "--preset", "udacity", "--weights", "untrained", "--steps", "1", "--size", "64"
     )
-    content, style = (gatys.pictures.images.load_image(name).pixels for name in pictures[:2])
+    content, style = (gatys.pictures.images.read_image(name).pixels for name in pictures[:2])
     losses, _ = gatys.presets["udacity"].objective(gatys.load_vgg19("untrained"), content, style).evaluate(content)
     assert code == 0
     assert float(re.search(r"total ([^,]*)", out).group(1)) == pytest.approx(losses["total"], rel=1e-3)

@@ -360,7 +360,8 @@ def test_batches_of_results(count):
         (torch.full((1, 3, 8, 8), float("inf")), noise(1, 3, 8, 8), "expected finite values"),
         (noise(3, 3, 8, 8), noise(2, 3, 8, 8), "expected 1 picture or one for each .*, 3 in all, got 2"),
         (noise(1, 3, 8, 8), noise(2, 3, 8, 8), "expected 1 picture or one for each .*, 1 in all, got 2"),
-        ("a.png", noise(1, 3, 8, 8), "got str"),
+        ("a.png", noise(1, 3, 8, 8), "there is no file 'a.png'; check the path"),
+        (noise(1, 3, 8, 8), noise(1, 3, 8, 8) * 255, "content.*: expected values in .* divide by 255"),
     ],
 )
 def test_bad_pictures_are_named(function, first, second, message):

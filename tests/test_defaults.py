@@ -8,7 +8,7 @@ import pytest
 
 import gatys
 from gatys.cli import options
-from gatys.pictures.images import load_image
+from gatys.pictures.images import read_image
 
 ROOT = Path(__file__).parents[1]
 SCHEMAS = json.loads((ROOT / "tests" / "schemas.json").read_text(encoding="utf-8"))
@@ -70,7 +70,7 @@ def test_the_first_template_has_the_defaults():
 
 
 def test_every_term_pulls_at_the_content_through_trained_filters(trained_net):
-    photo, painting = (load_image(ROOT / "examples" / f"{name}.jpg", 128).pixels for name in ("content", "style"))
+    photo, painting = (read_image(ROOT / "examples" / f"{name}.jpg", 128).pixels for name in ("content", "style"))
     content, style = gatys.extract_content(trained_net, photo), gatys.extract_style(trained_net, painting)
     shares = gatys.gradient_shares(
         gatys.Objective(trained_net, content=content, style=style), (photo + painting.mean()) / 2

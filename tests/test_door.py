@@ -12,7 +12,7 @@ import gatys
 from gatys import settings as choices
 from gatys.cli import options
 from gatys.network.preprocessing import PREPROCESSINGS
-from gatys.pictures.images import save_image
+from gatys.pictures.images import write_image
 
 WITHOUT_TORCH = """
 import runpy, sys
@@ -52,7 +52,7 @@ def test_what_is_wrong_is_said_once():
 
 
 def test_defaults_are_those_of_the_functions():
-    functions = (gatys.read_as, save_image, gatys.load_vgg19, gatys.optimize, gatys.regional_style)
+    functions = (gatys.read_as, write_image, gatys.load_vgg19, gatys.optimize, gatys.regional_style)
     actions = {action.dest for action in options.build_parser()._actions}
     theirs = {
         name: parameter.default

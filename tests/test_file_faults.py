@@ -40,7 +40,7 @@ from gatys.network.download import Source
 from gatys.network.found_files import IMAGENET_FILE
 from gatys.network.layers import LAYERS
 from gatys.pictures import images
-from gatys.pictures.images import load_image, save_image
+from gatys.pictures.images import read_image, write_image
 from gatys.pictures.replacing import replacing
 from gatys.targets.style_files import save_style, style_path
 
@@ -429,7 +429,7 @@ def test_an_image_bomb(tmp_path, monkeypatch, limit, width, height):
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
     (tmp_path / "bomb.png").write_bytes(png_that_claims(width, height))
     with pytest.raises(ImageError, match="pixels, which is not safe to open; shrink it") as caught:
-        load_image(tmp_path / "bomb.png")
+        read_image(tmp_path / "bomb.png")
     told(caught)
 
 
@@ -437,7 +437,7 @@ def test_an_image_bomb(tmp_path, monkeypatch, limit, width, height):
 def test_a_file_without_end(monkeypatch):
     monkeypatch.setattr(images, "MAX_BYTES", 1 << 20)
     with pytest.raises(ImageError, match="has more than 1048576 bytes, which is not safe to open"):
-        load_image("/dev/zero")
+        read_image("/dev/zero")
 
 
 def test_no_other_program_reads_a_picture(tmp_path, monkeypatch):
@@ -447,7 +447,7 @@ def test_no_other_program_reads_a_picture(tmp_path, monkeypatch):
         (tmp_path / "a.eps").rename(tmp_path / name)
         (tmp_path / name).rename(tmp_path / "a.eps")
         with pytest.raises(ImageError, match="is not a picture that is read here; convert it to PNG or JPEG"):
-            load_image(tmp_path / "a.eps")
+            read_image(tmp_path / "a.eps")
 
 
 # names
@@ -471,15 +471,15 @@ NAMES |= {"spaces": "  a b .png", "quotes": 'it\'s "a".png', "newline": "a\nb.pn
 @pytest.mark.parametrize("name", [*LONG.values(), *NAMES.values(), os.fsdecode(b"not-utf-8-\xff.png")])
 def test_names_that_pictures_may_have(tmp_path, monkeypatch, pictures, name):
     monkeypatch.chdir(tmp_path)
-    save_image(name, pictures)
+    write_image(name, pictures)
     assert os.listdir(tmp_path) == [name]
-    assert load_image(name).pixels.shape == pictures.shape
+    assert read_image(name).pixels.shape == pictures.shape
 
 
 @pytest.mark.parametrize("name", ["a" * 252 + ".png", "é" * 126 + ".png", "a\0b.png", "x/" * 3000 + "a.png"])
 def test_names_that_no_file_can_have(tmp_path, monkeypatch, pictures, name):
     monkeypatch.chdir(tmp_path)
-    for call in (lambda: save_image(name, pictures), lambda: images.check_output(name), lambda: load_image(name)):
+    for call in (lambda: write_image(name, pictures), lambda: images.check_output(name), lambda: read_image(name)):
         with pytest.raises(ImageError) as caught:
             call()
         assert str(caught.value).isprintable()
@@ -537,7 +537,7 @@ def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
         "a.pth": (gatys.load_vgg19, WeightsError),
         "a.safetensors": (StyleTarget.load, StyleFileError),
         "b.safetensors": (lambda path: Checkpoint(path, 0, {}, [1]).read(), CheckpointError),
-        "a.png": (load_image, ImageError),
+        "a.png": (read_image, ImageError),
     }
 
     def denied(*_, **__):
@@ -557,7 +557,7 @@ def test_memory_that_runs_out_in_a_decoder_is_no_damage_of_the_file(tmp_path, mo
 
     monkeypatch.setattr(images, "as_tensor", fail)
     with pytest.raises(RuntimeError, match="not enough memory"):
-        load_image(save_image(tmp_path / "a.png", pictures))
+        read_image(write_image(tmp_path / "a.png", pictures))
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
@@ -619,11 +619,11 @@ def test_the_state_of_another_run_names_only_what_this_one_has(tmp_path):
 def writers(folder, pictures, style):
     wide = pictures.repeat(1, 1, 8, 8)
     return {
-        "png": lambda: save_image(folder / "a.png", wide),
-        "deep.png": lambda: save_image(folder / "a.png", wide, depth=16),
-        "tif": lambda: save_image(folder / "a.tif", wide),
-        "jpg": lambda: save_image(folder / "a.jpg", wide),
-        "webp": lambda: save_image(folder / "a.webp", wide),
+        "png": lambda: write_image(folder / "a.png", wide),
+        "deep.png": lambda: write_image(folder / "a.png", wide, depth=16),
+        "tif": lambda: write_image(folder / "a.tif", wide),
+        "jpg": lambda: write_image(folder / "a.jpg", wide),
+        "webp": lambda: write_image(folder / "a.webp", wide),
         "style": lambda: save_style(style, folder / "a.safetensors", overwrite=True),
     }
 
@@ -708,7 +708,7 @@ def test_a_picture_that_cannot_be_saved_is_kept_elsewhere(tmp_path, monkeypatch,
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     monkeypatch.setattr(tempfile, "tempdir", None)
     Path("tmp").mkdir()
-    save_image("a.png", pictures)
+    write_image("a.png", pictures)
     real = images.os.replace
 
     def full(source, target):
@@ -723,7 +723,7 @@ def test_a_picture_that_cannot_be_saved_is_kept_elsewhere(tmp_path, monkeypatch,
     out, err = capsys.readouterr()
     assert out == "" and err.startswith("gatys: error: 'out.jpg' cannot be written") and len(err.splitlines()) == 1
     assert f"it is kept as '{tmp_path / kept}'" in err
-    assert load_image(kept).pixels.shape == (1, 3, 32, 32)
+    assert read_image(kept).pixels.shape == (1, 3, 32, 32)
 
 
 # what the command line says
@@ -731,7 +731,7 @@ def test_a_picture_that_cannot_be_saved_is_kept_elsewhere(tmp_path, monkeypatch,
 
 def hostile(folder):
     """Files of every kind that no run may use."""
-    save_image(folder / "good.png", torch.rand(1, 3, 40, 40))
+    write_image(folder / "good.png", torch.rand(1, 3, 40, 40))
     (folder / "bomb.png").write_bytes(png_that_claims(20_000, 20_000))
     Image.fromarray(np.zeros((8, 8, 3), dtype=np.uint8)).save(folder / "program.eps")
     (folder / "program.eps").rename(folder / "program.png")

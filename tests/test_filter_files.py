@@ -185,7 +185,7 @@ def test_a_target_of_the_same_filters_that_has_such_a_layer_is_refused(vgg16, im
 def test_the_command_line_refuses_them_in_one_sentence(filters, image, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     saved(named(filters, 16), tmp_path / "v16.pth")
-    gatys.pictures.images.save_image(tmp_path / "a.png", image)
+    gatys.pictures.images.write_image(tmp_path / "a.png", image)
     how = ["--size", "32", "--steps", "1", "--device", "cpu", "--weights", "v16.pth"]
     assert cli.main(["a.png", "a.png", *how, "--style-layers", "conv1_1,conv3_4"]) == 2
     assert "gatys: error: conv3_4 is not in v16.pth, which is VGG-16; choose conv3_3" in capsys.readouterr().err

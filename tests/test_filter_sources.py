@@ -298,7 +298,7 @@ def test_the_remark_stays_with_copies_of_the_network():
 @pytest.fixture
 def pictures(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    gatys.pictures.images.save_image(
+    gatys.pictures.images.write_image(
         tmp_path / "a.png", torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1))
     )
     how = ["--size", "32", "--steps", "1", "--levels", "1", "--device", "cpu"]

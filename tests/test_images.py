@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 
 from gatys.errors import ImageError
 from gatys.pictures.deep_images import ENCODERS
-from gatys.pictures.images import check_output, fit, load_image, save_image
+from gatys.pictures.images import check_output, fit, read_image, write_image
 from gatys.pictures.resampling import resize
 
 # 3 wide, 2 high; every pixel different, every level exact
@@ -93,20 +93,20 @@ def test_fit_refuses_what_is_no_size(size):
 
 def test_load_at_a_size_does_not_quantise(tmp_path):
     ramp = np.repeat(np.arange(40, 104, dtype=np.uint8)[None, :, None], 32, 0).repeat(3, -1)
-    picture = load_image(saved(tmp_path, Image.fromarray(ramp)), size=128)
+    picture = read_image(saved(tmp_path, Image.fromarray(ramp)), size=128)
     assert picture.pixels.shape == (1, 3, 64, 128) and picture.pixels.dtype == torch.float32
     # a linear ramp stays linear: pixel x of 128 lies at (x + .5) / 2 - .5
     assert picture.pixels[0, 0, 30, 61].item() == pytest.approx((40 + 30.25) / 255, abs=1e-6)
-    assert load_image(tmp_path / "picture.png", size=16).pixels.shape == (1, 3, 8, 16)
+    assert read_image(tmp_path / "picture.png", size=16).pixels.shape == (1, 3, 8, 16)
     with pytest.raises(ImageError, match="size must be a whole number of pixels, 1 or more, not 0"):
-        load_image(tmp_path / "picture.png", size=0)
+        read_image(tmp_path / "picture.png", size=0)
 
 
 # --- kinds of files ------------------------------------------------------------------------------------------------
 
 
 def test_rgb_exactly(tmp_path):
-    picture = load_image(str(saved(tmp_path, Image.fromarray(LEVELS))))
+    picture = read_image(str(saved(tmp_path, Image.fromarray(LEVELS))))
     assert torch.equal(picture.pixels, expected(LEVELS))
     assert picture.pixels.is_contiguous() and picture.alpha is None
 
@@ -126,31 +126,31 @@ def test_grey(tmp_path, mode):
     else:
         image = Image.fromarray(values.astype(np.uint8))
     assert image.mode == mode
-    picture = load_image(saved(tmp_path, image, name))
+    picture = read_image(saved(tmp_path, image, name))
     assert torch.equal(picture.pixels, expected(np.repeat(values[..., None], 3, -1), top)) and picture.alpha is None
 
 
 def test_32_bit_integers_in_and_out_of_range(tmp_path):
     values = np.array([[0, 65535], [1, 2]], dtype=np.int32)
-    picture = load_image(saved(tmp_path, Image.fromarray(values), "grey.tif"))
+    picture = read_image(saved(tmp_path, Image.fromarray(values), "grey.tif"))
     assert torch.equal(picture.pixels[0, 1], torch.from_numpy(values) / 65535)
     path = saved(tmp_path, Image.fromarray(values * 2), "grey.tif")
     with pytest.raises(ImageError, match=r"grey.tif' holds values from 0 to 131070, expected 0 to 65535; save it"):
-        load_image(path)
+        read_image(path)
     path = saved(tmp_path, Image.fromarray(np.array([[0, np.nan]], dtype=np.float32)), "nan.tif")
     with pytest.raises(ImageError, match=r"nan.tif' holds values from nan to nan, expected 0 to 1; save it"):
-        load_image(path)
+        read_image(path)
 
 
 def test_alpha_is_carried_and_not_multiplied(tmp_path):
     rgba = np.concatenate((LEVELS, np.array([[[0], [51], [255]], [[1], [2], [3]]], dtype=np.uint8)), -1)
-    picture = load_image(saved(tmp_path, Image.fromarray(rgba)))
+    picture = read_image(saved(tmp_path, Image.fromarray(rgba)))
     assert torch.equal(picture.pixels, expected(LEVELS)) and torch.equal(picture.alpha, expected(rgba[..., 3:]))
     la = rgba[..., 2:]
-    picture = load_image(saved(tmp_path, Image.fromarray(la)))
+    picture = read_image(saved(tmp_path, Image.fromarray(la)))
     assert torch.equal(picture.pixels, expected(la[..., [0, 0, 0]]))
     assert torch.equal(picture.alpha, expected(la[..., 1:]))
-    picture = load_image(tmp_path / "picture.png", size=6)
+    picture = read_image(tmp_path / "picture.png", size=6)
     assert picture.alpha.shape == (1, 1, 4, 6) and picture.pixels.shape == (1, 3, 4, 6)
     assert torch.equal(picture.alpha, resize(expected(la[..., 1:]), (4, 6)))
 
@@ -160,29 +160,29 @@ def test_palette_with_and_without_transparency(tmp_path):
     image.putpalette([255, 0, 0, 0, 128, 0, 9, 9, 250])
     assert image.mode == "P"
     colours = expected([[[255, 0, 0], [0, 128, 0], [9, 9, 250]]])
-    picture = load_image(saved(tmp_path, image))
+    picture = read_image(saved(tmp_path, image))
     assert torch.equal(picture.pixels, colours) and picture.alpha is None
-    picture = load_image(saved(tmp_path, image, transparency=bytes([255, 0, 102])))
+    picture = read_image(saved(tmp_path, image, transparency=bytes([255, 0, 102])))
     assert torch.equal(picture.pixels, colours)
     assert torch.equal(picture.alpha, expected([[[255], [0], [102]]]))
-    picture = load_image(saved(tmp_path, image, transparency=1))
+    picture = read_image(saved(tmp_path, image, transparency=1))
     assert picture.alpha.flatten().tolist() == [1, 0, 1]
 
 
 def test_cmyk_and_ycbcr(tmp_path):
     cmyk = np.array([[[0, 0, 0, 0], [255, 0, 0, 0], [0, 0, 0, 255], [0, 51, 102, 0]]], dtype=np.uint8)
-    picture = load_image(saved(tmp_path, Image.fromarray(cmyk, "CMYK"), "print.tif"))
+    picture = read_image(saved(tmp_path, Image.fromarray(cmyk, "CMYK"), "print.tif"))
     assert torch.equal(picture.pixels, expected([[[255, 255, 255], [0, 255, 255], [0, 0, 0], [255, 204, 153]]]))
     flat = Image.new("CMYK", (8, 8), (0, 51, 102, 0))
-    picture = load_image(saved(tmp_path, flat, "print.jpg", quality=100))
+    picture = read_image(saved(tmp_path, flat, "print.jpg", quality=100))
     assert (picture.pixels - expected([[[255, 204, 153]]])).abs().max() <= 2 / 255
     flat = Image.new("YCbCr", (8, 8), (100, 128, 128))
-    assert (load_image(saved(tmp_path, flat, "flat.jpg")).pixels - 100 / 255).abs().max() < 1e-6
+    assert (read_image(saved(tmp_path, flat, "flat.jpg")).pixels - 100 / 255).abs().max() < 1e-6
 
 
 def test_lab_is_refused(tmp_path):
     with pytest.raises(ImageError, match=r"lab.tif' has pixels of the kind LAB, .* save it as RGB"):
-        load_image(saved(tmp_path, Image.new("LAB", (2, 2)), "lab.tif"))
+        read_image(saved(tmp_path, Image.new("LAB", (2, 2)), "lab.tif"))
 
 
 DEEP = (np.arange(2 * 3 * 4).reshape(2, 3, 4) * 2777 + 5).astype(np.uint16)
@@ -192,7 +192,7 @@ DEEP = (np.arange(2 * 3 * 4).reshape(2, 3, 4) * 2777 + 5).astype(np.uint16)
 def test_16_bit_colour_png_is_read_in_full(tmp_path, caplog, colour_type, channels):
     levels = DEEP[..., :channels]
     (tmp_path / "deep.png").write_bytes(png(levels, colour_type))
-    picture = load_image(tmp_path / "deep.png")
+    picture = read_image(tmp_path / "deep.png")
     assert torch.equal(picture.pixels, expected(levels[..., :3], 65535))
     assert picture.alpha is None if channels == 3 else torch.equal(picture.alpha, expected(levels[..., 3:], 65535))
     assert not caplog.records
@@ -200,15 +200,15 @@ def test_16_bit_colour_png_is_read_in_full(tmp_path, caplog, colour_type, channe
 
 def test_16_bits_that_pillow_cannot_give_are_said(tmp_path, caplog):
     (tmp_path / "deep.png").write_bytes(png(DEEP[..., :2], 4))  # grey and alpha
-    picture = load_image(tmp_path / "deep.png")
+    picture = read_image(tmp_path / "deep.png")
     assert torch.equal(picture.pixels, expected(DEEP[..., [0, 0, 0]] >> 8))
     assert torch.equal(picture.alpha, expected(DEEP[..., 1:2] >> 8))
     assert "deep.png has 16 bits a channel in a layout that is read as 8; save it as 16-bit RGB" in caplog.text
 
 
 def patched_tiff(path, levels, encode, **tags):
-    """A 16-bit TIFF that `save_image` wrote, its strip encoded and some tags changed."""
-    save_image(path, expected(levels, 65535), depth=16)
+    """A 16-bit TIFF that `write_image` wrote, its strip encoded and some tags changed."""
+    write_image(path, expected(levels, 65535), depth=16)
     data = bytearray(path.read_bytes())
     strip_at = tiff_directory(bytes(data))[273][0]
     strip = encode(bytes(data[strip_at:]))
@@ -227,7 +227,7 @@ def patched_tiff(path, levels, encode, **tags):
 def test_16_bit_tiff_that_is_compressed_or_big_endian(tmp_path):
     # the two decoders of Pillow: libtiff, and its own
     path = patched_tiff(tmp_path / "zip.tif", DEEP[..., :3], zlib.compress, t259=8)
-    assert torch.equal(load_image(path).pixels, expected(DEEP[..., :3], 65535))
+    assert torch.equal(read_image(path).pixels, expected(DEEP[..., :3], 65535))
     big = struct.pack(">2sHIH", b"MM", 42, 8, 8)
     for tag, kind, count, value in (
         (256, 4, 1, 3), (257, 4, 1, 2), (258, 3, 3, 110), (259, 3, 1, 1 << 16),
@@ -236,15 +236,15 @@ def test_16_bit_tiff_that_is_compressed_or_big_endian(tmp_path):
         big += struct.pack(">HHII", tag, kind, count, value)
     big += struct.pack(">I3H", 0, 16, 16, 16) + DEEP[..., :3].astype(">u2").tobytes()
     (tmp_path / "big.tif").write_bytes(big)
-    assert torch.equal(load_image(tmp_path / "big.tif").pixels, expected(DEEP[..., :3], 65535))
+    assert torch.equal(read_image(tmp_path / "big.tif").pixels, expected(DEEP[..., :3], 65535))
 
 
 def test_16_bit_transparent_colour(tmp_path):
     key = struct.pack(">3H", *DEEP[1, 0, :3])
     (tmp_path / "deep.png").write_bytes(png(DEEP[..., :3], 2, (b"tRNS", key)))
-    assert load_image(tmp_path / "deep.png").alpha.flatten().tolist() == [1, 1, 1, 0, 1, 1]
+    assert read_image(tmp_path / "deep.png").alpha.flatten().tolist() == [1, 1, 1, 0, 1, 1]
     (tmp_path / "grey.png").write_bytes(png(DEEP[..., :1], 0, (b"tRNS", struct.pack(">H", DEEP[0, 2, 0]))))
-    assert load_image(tmp_path / "grey.png").alpha.flatten().tolist() == [1, 1, 0, 1, 1, 1]
+    assert read_image(tmp_path / "grey.png").alpha.flatten().tolist() == [1, 1, 0, 1, 1, 1]
 
 
 UPRIGHT = np.arange(6).reshape(2, 3) * 40
@@ -268,23 +268,23 @@ def test_exif_orientation(tmp_path, orientation, store, suffix):
     exif = Image.Exif()
     exif[0x0112] = orientation
     stored = Image.fromarray(np.ascontiguousarray(store(UPRIGHT)).astype(np.uint8))
-    picture = load_image(saved(tmp_path, stored, f"photo.{suffix}", exif=exif))
+    picture = read_image(saved(tmp_path, stored, f"photo.{suffix}", exif=exif))
     assert torch.equal(picture.pixels[0, 1] * 255, torch.from_numpy(UPRIGHT).float())
 
 
 def test_exif_orientation_of_size_alpha_and_16_bits(tmp_path):
     exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
     (tmp_path / "deep.png").write_bytes(png(DEEP, 6, (b"eXIf", exif)))
-    picture = load_image(tmp_path / "deep.png")
+    picture = read_image(tmp_path / "deep.png")
     assert torch.equal(picture.pixels, expected(np.rot90(DEEP, -1)[..., :3], 65535))
     assert torch.equal(picture.alpha, expected(np.rot90(DEEP, -1)[..., 3:], 65535))
-    assert load_image(tmp_path / "deep.png", size=6).pixels.shape == (1, 3, 6, 4)
+    assert read_image(tmp_path / "deep.png", size=6).pixels.shape == (1, 3, 6, 4)
 
 
 def test_animation_gives_its_first_frame_and_says_so(tmp_path, caplog):
     frames = [Image.new("RGB", (4, 4), colour) for colour in ((255, 0, 0), (0, 255, 0), (0, 0, 255))]
     path = saved(tmp_path, frames[0], "film.gif", save_all=True, append_images=frames[1:])
-    picture = load_image(path)
+    picture = read_image(path)
     assert torch.equal(picture.pixels[0, :, 0, 0], torch.tensor([1.0, 0, 0]))
     assert [r.levelno for r in caplog.records] == [logging.WARNING]
     assert "film.gif holds several frames; only the first is used" in caplog.text
@@ -297,7 +297,7 @@ def test_animation_gives_its_first_frame_and_says_so(tmp_path, caplog):
 def test_profile_is_converted(tmp_path, caplog, name):
     image = Image.new("RGB", (16, 16), (255, 0, 0))
     options = {"quality": 100} if name[2:] in ("jpg", "webp") else {}
-    picture = load_image(saved(tmp_path, image, name, icc_profile=swapped_profile(), **options))
+    picture = read_image(saved(tmp_path, image, name, icc_profile=swapped_profile(), **options))
     lossy = 8 if name == "p.webp" else 2
     assert (picture.pixels - expected([[[0, 255, 0]]])).abs().max() <= lossy / 255
     assert not caplog.records
@@ -305,27 +305,27 @@ def test_profile_is_converted(tmp_path, caplog, name):
 
 def test_profile_of_other_modes(tmp_path):
     rgba = Image.new("RGBA", (1, 1), (255, 0, 0, 51))
-    picture = load_image(saved(tmp_path, rgba, icc_profile=swapped_profile()))
+    picture = read_image(saved(tmp_path, rgba, icc_profile=swapped_profile()))
     assert (picture.pixels - expected([[[0, 255, 0]]])).abs().max() <= 1 / 255
     assert picture.alpha.item() == pytest.approx(0.2)
     palette = Image.new("P", (1, 1))
     palette.putpalette([255, 0, 0])
-    picture = load_image(saved(tmp_path, palette, icc_profile=swapped_profile()))
+    picture = read_image(saved(tmp_path, palette, icc_profile=swapped_profile()))
     assert (picture.pixels - expected([[[0, 255, 0]]])).abs().max() <= 1 / 255
     # linear grey of level 128 is sRGB 1.055 * (128 / 255) ** (1 / 2.4) - .055
-    picture = load_image(saved(tmp_path, Image.new("L", (1, 1), 128), icc_profile=linear_grey_profile()))
+    picture = read_image(saved(tmp_path, Image.new("L", (1, 1), 128), icc_profile=linear_grey_profile()))
     shown = 1.055 * (128 / 255) ** (1 / 2.4) - 0.055
     assert (picture.pixels - shown).abs().max() <= 1 / 255
     # grey under an RGB profile is grey of that space
-    picture = load_image(saved(tmp_path, Image.new("L", (1, 1), 255), icc_profile=srgb_profile()))
+    picture = read_image(saved(tmp_path, Image.new("L", (1, 1), 255), icc_profile=srgb_profile()))
     assert picture.pixels.flatten().tolist() == [1, 1, 1]
 
 
 def test_srgb_profile_changes_nothing_not_even_16_bits(tmp_path, caplog):
     path = saved(tmp_path, Image.fromarray(LEVELS), icc_profile=srgb_profile())
-    assert torch.equal(load_image(path).pixels, expected(LEVELS))
+    assert torch.equal(read_image(path).pixels, expected(LEVELS))
     (tmp_path / "deep.png").write_bytes(png(DEEP[..., :3], 2, iccp(srgb_profile())))
-    assert torch.equal(load_image(tmp_path / "deep.png").pixels, expected(DEEP[..., :3], 65535))
+    assert torch.equal(read_image(tmp_path / "deep.png").pixels, expected(DEEP[..., :3], 65535))
     assert not caplog.records
 
 
@@ -334,7 +334,7 @@ def test_16_bits_with_another_profile_say_that_8_are_read(tmp_path, caplog, colo
     levels = np.full((1, 1, 1), 32896) if colour_type == 0 else np.array([[[65535, 0, 0]]])
     profile = linear_grey_profile() if colour_type == 0 else swapped_profile()
     (tmp_path / "deep.png").write_bytes(png(levels, colour_type, iccp(profile)))
-    pixels = load_image(tmp_path / "deep.png").pixels
+    pixels = read_image(tmp_path / "deep.png").pixels
     shown = [[[188, 188, 188]]] if colour_type == 0 else [[[0, 255, 0]]]
     assert (pixels - expected(shown)).abs().max() <= 1 / 255
     assert "deep.png is read at 8 bits a channel to convert its colour profile; save it as sRGB" in caplog.text
@@ -343,7 +343,7 @@ def test_16_bits_with_another_profile_say_that_8_are_read(tmp_path, caplog, colo
 @pytest.mark.parametrize("profile", [b"nonsense" * 40, linear_grey_profile()])
 def test_unusable_profile_is_said(tmp_path, caplog, profile):
     path = saved(tmp_path, Image.fromarray(LEVELS), icc_profile=profile)
-    assert torch.equal(load_image(path).pixels, expected(LEVELS))
+    assert torch.equal(read_image(path).pixels, expected(LEVELS))
     assert "picture.png has a colour profile that cannot be used" in caplog.text
     assert "it is taken as sRGB" in caplog.text
 
@@ -354,7 +354,7 @@ def test_unusable_profile_is_said(tmp_path, caplog, profile):
 def test_unreadable_files(tmp_path, monkeypatch):
     def refused(path, sentence):
         with pytest.raises(ImageError, match=sentence) as problem:
-            load_image(path)
+            read_image(path)
         assert str(path) in str(problem.value) and "\n" not in str(problem.value)
 
     refused(tmp_path / "none.png", "there is no file '.*none.png'; check the path")
@@ -383,8 +383,8 @@ def test_unreadable_files(tmp_path, monkeypatch):
 @pytest.mark.parametrize("with_alpha", [False, True])
 def test_8_bit_lossless_round_trip(tmp_path, name, with_alpha):
     alpha = torch.tensor([[0, 51, 255], [1, 2, 254]])[None, None] / 255 if with_alpha else None
-    assert save_image(str(tmp_path / name), expected(LEVELS), alpha=alpha) == tmp_path / name
-    picture = load_image(tmp_path / name)
+    assert write_image(str(tmp_path / name), expected(LEVELS), alpha=alpha) == tmp_path / name
+    picture = read_image(tmp_path / name)
     assert torch.equal(picture.pixels, expected(LEVELS))
     assert picture.alpha is None if alpha is None else torch.equal(picture.alpha, alpha)
     assert os.listdir(tmp_path) == [name]
@@ -393,9 +393,9 @@ def test_8_bit_lossless_round_trip(tmp_path, name, with_alpha):
 @pytest.mark.filterwarnings("ignore:The image decoding:DeprecationWarning")
 def test_values_go_to_the_nearest_level(tmp_path):
     image = torch.tensor([0.49, 0.51, 99.6, 254.4, 254.6]).expand(3, 1, 5) / 255
-    save_image(tmp_path / "a.png", image)  # (3, H, W)
+    write_image(tmp_path / "a.png", image)  # (3, H, W)
     assert np.array(Image.open(tmp_path / "a.png"))[0, :, 1].tolist() == [0, 1, 100, 254, 255]
-    save_image(tmp_path / "a.png", image.double() * 255 / 65535, depth=16)
+    write_image(tmp_path / "a.png", image.double() * 255 / 65535, depth=16)
     assert np.array(stored_png(tmp_path / "a.png"))[0, :, 1].tolist() == [0, 1, 100, 254, 255]
 
 
@@ -406,29 +406,29 @@ def smooth():
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.jpeg", "a.webp"])
 def test_lossy_round_trip_and_quality(tmp_path, name):
-    save_image(tmp_path / name, smooth())
+    write_image(tmp_path / name, smooth())
     assert Image.open(tmp_path / name).format == ("WEBP" if name == "a.webp" else "JPEG")
-    assert (load_image(tmp_path / name).pixels - smooth()).abs().mean() < 0.01
+    assert (read_image(tmp_path / name).pixels - smooth()).abs().mean() < 0.01
     size = os.path.getsize(tmp_path / name)
-    save_image(tmp_path / name, smooth(), quality=10)
+    write_image(tmp_path / name, smooth(), quality=10)
     assert os.path.getsize(tmp_path / name) < size
 
 
 def test_jpeg_colour_is_not_subsampled(tmp_path):
-    save_image(tmp_path / "a.jpg", smooth())
+    write_image(tmp_path / "a.jpg", smooth())
     assert [layer[1:3] for layer in Image.open(tmp_path / "a.jpg").layer] == [(1, 1)] * 3
 
 
 def test_webp_keeps_alpha_and_jpeg_says_that_it_does_not(tmp_path, caplog):
     alpha = torch.ones(1, 32, 48)
     alpha[:, :16] = 0
-    save_image(tmp_path / "a.webp", smooth(), alpha=alpha)
-    picture = load_image(tmp_path / "a.webp")
+    write_image(tmp_path / "a.webp", smooth(), alpha=alpha)
+    picture = read_image(tmp_path / "a.webp")
     assert torch.equal(picture.alpha[0], alpha)
     assert (picture.pixels - smooth()).abs().mean() < 0.01  # transparent pixels keep their colour
     assert not caplog.records
-    save_image(tmp_path / "a.jpg", smooth(), alpha=alpha)
-    assert load_image(tmp_path / "a.jpg").alpha is None
+    write_image(tmp_path / "a.jpg", smooth(), alpha=alpha)
+    assert read_image(tmp_path / "a.jpg").alpha is None
     assert "a.jpg is written without its alpha, which JPEG cannot hold; use .png" in caplog.text
 
 
@@ -443,14 +443,14 @@ def stored_png(path):
 def test_16_bit_png(tmp_path, channels):
     levels = np.random.default_rng(1).integers(0, 65536, (5, 7, channels))
     alpha = expected(levels[..., 3:], 65535) if channels == 4 else None
-    save_image(tmp_path / "a.png", expected(levels[..., :3], 65535), alpha=alpha, depth=16)
+    write_image(tmp_path / "a.png", expected(levels[..., :3], 65535), alpha=alpha, depth=16)
     stored = stored_png(tmp_path / "a.png")
     assert stored.dtype == np.uint16 and np.array_equal(stored, levels)
     image = Image.open(tmp_path / "a.png")
     image.load()
     assert image.info["srgb"] == 0  # perceptual
     assert np.array_equal(np.array(image), levels >> 8)  # Pillow reads the upper byte
-    again = load_image(tmp_path / "a.png")
+    again = read_image(tmp_path / "a.png")
     assert torch.equal(again.pixels, expected(levels[..., :3], 65535))
     assert again.alpha is None if alpha is None else torch.equal(again.alpha, alpha)
 
@@ -478,7 +478,7 @@ def tiff_directory(data):
 def test_16_bit_tiff(tmp_path, caplog, channels):
     levels = np.random.default_rng(2).integers(0, 65536, (5, 7, channels))
     alpha = expected(levels[..., 3:], 65535) if channels == 4 else None
-    save_image(tmp_path / "a.tif", expected(levels[..., :3], 65535), alpha=alpha, depth=16)
+    write_image(tmp_path / "a.tif", expected(levels[..., :3], 65535), alpha=alpha, depth=16)
     data = (tmp_path / "a.tif").read_bytes()
     tags = tiff_directory(data)
     assert (tags[256], tags[257], tags[258]) == ((7,), (5,), (16,) * channels)
@@ -489,7 +489,7 @@ def test_16_bit_tiff(tmp_path, caplog, channels):
     strip = np.frombuffer(data, "<u2", offset=tags[273][0]).reshape(5, 7, channels)
     assert np.array_equal(strip, levels)
     assert np.array_equal(np.array(Image.open(tmp_path / "a.tif")), levels >> 8)
-    again = load_image(tmp_path / "a.tif")
+    again = read_image(tmp_path / "a.tif")
     assert torch.equal(again.pixels, expected(levels[..., :3], 65535))
     assert again.alpha is None if alpha is None else torch.equal(again.alpha, alpha)
     assert not caplog.records
@@ -513,7 +513,7 @@ def test_check_output(tmp_path):
         with pytest.raises(ImageError, match=sentence):
             check_output(path, depth)
         with pytest.raises(ImageError, match=sentence):
-            save_image(path, smooth(), depth=depth)
+            write_image(path, smooth(), depth=depth)
     assert sorted(os.listdir(tmp_path)) == ["file", "folder.png"]
 
 
@@ -539,24 +539,24 @@ def test_folder_that_is_not_writable(tmp_path, monkeypatch):
 )
 def test_images_that_are_refused(tmp_path, image, sentence):
     with pytest.raises(ImageError, match=sentence):
-        save_image(tmp_path / "a.png", image)
+        write_image(tmp_path / "a.png", image)
     assert os.listdir(tmp_path) == []
 
 
 def test_alpha_and_quality_that_are_refused(tmp_path):
     with pytest.raises(ImageError, match=r"picture's height and width \(32, 48\), not \(32, 40\); resize it"):
-        save_image(tmp_path / "a.png", smooth(), alpha=torch.ones(1, 1, 32, 40))
+        write_image(tmp_path / "a.png", smooth(), alpha=torch.ones(1, 1, 32, 40))
     with pytest.raises(ImageError, match=r"alpha must be a floating-point tensor \(1, 1, H, W\) or \(1, H, W\)"):
-        save_image(tmp_path / "a.png", smooth(), alpha=torch.ones(32, 48))
+        write_image(tmp_path / "a.png", smooth(), alpha=torch.ones(32, 48))
     with pytest.raises(ImageError, match=r"alpha must lie in \[0, 1\], not 2 to 2"):
-        save_image(tmp_path / "a.png", smooth(), alpha=torch.full((1, 32, 48), 2.0))
+        write_image(tmp_path / "a.png", smooth(), alpha=torch.full((1, 32, 48), 2.0))
     for quality in (0, 101, 9.5, True):
         with pytest.raises(ImageError, match="quality must be a whole number from 1 to 100, not "):
-            save_image(tmp_path / "a.jpg", smooth(), quality=quality)
+            write_image(tmp_path / "a.jpg", smooth(), quality=quality)
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
-    path = save_image(tmp_path / "a.png", expected(LEVELS))
+    path = write_image(tmp_path / "a.png", expected(LEVELS))
     before = path.read_bytes()
 
     def full(*_):
@@ -564,16 +564,16 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
 
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(ImageError, match=r"a.png' cannot be written \(.*No space left on device\); change the path"):
-        save_image(path, smooth())
+        write_image(path, smooth())
     assert os.listdir(tmp_path) == ["a.png"] and path.read_bytes() == before
     with pytest.raises(ImageError, match="a.webp' cannot be written"):
-        save_image(tmp_path / "a.webp", torch.zeros(3, 1, 16384))  # one more than WebP's largest edge
+        write_image(tmp_path / "a.webp", torch.zeros(3, 1, 16384))  # one more than WebP's largest edge
     assert os.listdir(tmp_path) == ["a.png"]
 
 
 def test_new_files_have_the_usual_permissions(tmp_path):
     (tmp_path / "plain").write_text("")
-    path = save_image(tmp_path / "a.png", smooth())
+    path = write_image(tmp_path / "a.png", smooth())
     assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 

@@ -20,7 +20,7 @@ from gatys.cli import many_pictures as many
 from gatys.cli import reuse as studio
 from gatys.cli.jobs import Job, find_jobs, held, work
 from gatys.errors import ImageError
-from gatys.pictures.images import load_image
+from gatys.pictures.images import read_image
 
 LONG = pytest.mark.skipif(os.environ.get("GATYS_LONG_TESTS") != "1", reason="needs GATYS_LONG_TESTS=1: many processes")
 ROOT = Path(__file__).parents[1]
@@ -71,7 +71,7 @@ def test_a_folder_is_painted_with_one_network_and_one_style(loads, monkeypatch, 
     assert results() == ["a.png", "b.png", "c.png"] and len(loads) == len(styles) == 1
     assert capsys.readouterr().out.splitlines()[-1] == "out: 3 pictures, 3 made"
     assert cli.main(["in/b.png", "style.png", *QUICK, "-o", "b.png"]) == 0
-    assert torch.equal(load_image("b.png").pixels, load_image("out/b.png").pixels)
+    assert torch.equal(read_image("b.png").pixels, read_image("out/b.png").pixels)
     assert list(Path("out/.gatys").iterdir()) == []
 
 

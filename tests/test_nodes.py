@@ -281,6 +281,18 @@ def test_grey_is_colour_with_equal_channels(run, vgg19, node):
 # masks
 
 
+@pytest.mark.parametrize("spread", [1.2, 255.0])
+def test_pictures_that_leave_the_range_count_as_the_host_shows_them(run, vgg19, content, spread):
+    image = 0.5 + spread * (picture(2) - 0.5)
+    shown = run(STYLE, vgg19=vgg19, image=image.clamp(0, 1))[0]
+    assert torch.equal(run(STYLE, vgg19=vgg19, image=image)[0].grams[0]["conv3_1"], shown.grams[0]["conv3_1"])
+    found = run(CONTENT, vgg19=vgg19, image=image)[0].target.image
+    assert torch.equal(found, as_gatys(image.clamp(0, 1)))
+    assert is_picture(
+        run("GatysMatchColors", image=image, reference=image, method="histogram", strength=1.0)[0], (1, 48, 40, 3)
+    )
+
+
 def test_blank_mask_of_load_image_is_no_mask(run, vgg19, content, style):
     blank = torch.zeros(1, 64, 64)  # what Load Image gives for a picture without alpha, whatever its size
     painting = run(STYLE, vgg19=vgg19, image=picture(2), mask=blank)[0]

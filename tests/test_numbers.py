@@ -11,7 +11,7 @@ import gatys
 from gatys.descent.adam import Adam
 from gatys.descent.batch import Batch
 from gatys.descent.lbfgs import LBFGS
-from gatys.descent.optimize import SETBACK
+from gatys.descent.notes import SETBACK
 from gatys.objective.losses import Terms
 from gatys.objective.objective import Objective
 

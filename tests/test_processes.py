@@ -22,7 +22,7 @@ from gatys.distributed.strips import Strips
 from gatys.distributed.team import Processes, is_lost, join, own_device, started_together
 from gatys.errors import ImageError
 from gatys.network.layers import LAYERS
-from gatys.pictures.images import load_image
+from gatys.pictures.images import read_image
 
 LONG = pytest.mark.skipif(os.environ.get("GATYS_LONG_TESTS") != "1", reason="needs GATYS_LONG_TESTS=1: many processes")
 QUICK = ["--size", "72", "--steps", "3", "--levels", "2", "--device", "cpu", "--style-layers", "conv1_1,conv3_1"]
@@ -62,7 +62,7 @@ def complaints(text):
 
 
 def same_picture(one, other):
-    one, other = load_image(one), load_image(other)
+    one, other = read_image(one), read_image(other)
     torch.testing.assert_close(one.pixels, other.pixels, rtol=0, atol=3e-4)
     torch.testing.assert_close(one.alpha, other.alpha, rtol=0, atol=1e-4)
 
@@ -87,7 +87,7 @@ def test_torchrun_starts_it(monkeypatch):
     environment = {"PYTHONPATH": str(Path(__file__).parents[1])}
     done = [*runner, *argv, "three.safetensors", "-o", "three.png"]
     assert subprocess.run(done, env=os.environ | environment, check=False).returncode == 0
-    torch.testing.assert_close(load_image("one.png").pixels, load_image("three.png").pixels, rtol=0, atol=3e-4)
+    torch.testing.assert_close(read_image("one.png").pixels, read_image("three.png").pixels, rtol=0, atol=3e-4)
     assert Path("three.safetensors").stat().st_size > 1000
 
 
@@ -122,8 +122,8 @@ def test_another_number_of_processes_goes_on_where_one_was_killed():
     assert codes == [0, 0] and "going on from step " in err and not Path("run.safetensors").exists()
     assert cli.main([*argv, "-o", "one.png"]) == 0
     # steps from noise in float32 magnify rounding, of processes as of tiles; in float64: `gone_on_with` of the strips
-    one, many = load_image("one.png").pixels, load_image("many.png").pixels
-    assert (one - many).abs().mean() < 0.01 < (one - load_image("content.png", 72).pixels).abs().mean()
+    one, many = read_image("one.png").pixels, read_image("many.png").pixels
+    assert (one - many).abs().mean() < 0.01 < (one - read_image("content.png", 72).pixels).abs().mean()
 
 
 @LONG
@@ -265,18 +265,18 @@ def test_memory_that_runs_out_on_one_is_told_on_all(alone):
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_pictures_from_and_to_files(alone, suffix):
     place = Strips(alone, [LAYERS["conv1_1"]])
-    picture, expected = load_strip("content.png", place, 40), load_image("content.png", 40)
+    picture, expected = load_strip("content.png", place, 40), read_image("content.png", 40)
     torch.testing.assert_close(picture.pixels, expected.pixels, rtol=0, atol=1e-5)
     torch.testing.assert_close(picture.alpha, expected.alpha, rtol=0, atol=1e-5)
     assert load_strip("style.png", place, max).alpha is None
     how = {"alpha": picture.alpha, "depth": 16, "quality": 95}
     save_strips(Path(f"out{suffix}"), picture.pixels, (40, 32), place, **how)
-    torch.testing.assert_close(load_image(f"out{suffix}").pixels, expected.pixels, rtol=0, atol=3e-5)
+    torch.testing.assert_close(read_image(f"out{suffix}").pixels, expected.pixels, rtol=0, atol=3e-5)
 
 
 def test_a_picture_that_cannot_be_written_is_kept_elsewhere(alone, monkeypatch):
     place, attempts = Strips(alone, [LAYERS["conv1_1"]]), []
-    write = strip_files.save_image
+    write = strip_files.write_image
 
     def full_disk(path, *rest, **how):
         attempts.append(path)
@@ -284,7 +284,7 @@ def test_a_picture_that_cannot_be_written_is_kept_elsewhere(alone, monkeypatch):
             raise ImageError(f"{str(path)!r} cannot be written (full)")
         return write(path, *rest, **how)
 
-    monkeypatch.setattr(strip_files, "save_image", full_disk)
+    monkeypatch.setattr(strip_files, "write_image", full_disk)
     with pytest.raises(ImageError, match=r"\(full\); until then it is kept as '.*result.png'"):
         save_strips(Path("a.png"), torch.rand(1, 3, 20, 30), (20, 30), place, alpha=None, depth=8, quality=95)
-    assert load_image(attempts[1]).pixels.shape == (1, 3, 20, 30)
+    assert read_image(attempts[1]).pixels.shape == (1, 3, 20, 30)

@@ -7,7 +7,7 @@ import torch
 import gatys
 from gatys.cli import command as cli
 from gatys.network.layers import LAYERS
-from gatys.pictures.images import load_image
+from gatys.pictures.images import read_image
 from gatys.targets.levels import levels_with_room
 
 DEEP, SHALLOW = {"conv5_1": 1.0}, {"conv1_1": 1.0}
@@ -127,6 +127,6 @@ def test_command_line(net, tmp_path, capsys):
     how = ["--load-style", str(tmp_path / "style.safetensors"), "--pooling", net.pooling, "-o", str(made)]
     how += ["--weights", "untrained", "--device", "cpu"]
     assert cli.main(["-", *how, "--size", "40", "--steps", "2"]) == 0, capsys.readouterr().err
-    assert load_image(made).pixels.shape[-1] == 40
+    assert read_image(made).pixels.shape[-1] == 40
     assert cli.main(["-", *how, "--size", "12", "--steps", "2"]) == 2
     assert "12 x 12 pixels is too small for these layers, which need at least 16 x 16" in capsys.readouterr().err

@@ -8,7 +8,7 @@ from PIL import Image
 from gatys.distributed import rows
 from gatys.distributed.rows import ROWS, open_rows, write_rows
 from gatys.errors import ImageError
-from gatys.pictures.images import load_image, save_image
+from gatys.pictures.images import read_image, write_image
 
 tifffile = pytest.importorskip("tifffile")
 
@@ -39,9 +39,9 @@ def test_rows_are_those_of_the_picture_read_whole(tmp_path, monkeypatch, kind, h
     channels = 4 if "extrasamples" in how else 1 if "photometric" in how else 3
     shape = (45, 50) if channels == 1 else (45, 50, channels)
     tifffile.imwrite(tmp_path / "a.tif", levels(*shape, kind=kind), **({"photometric": "rgb"} | how))
-    whole = load_image(tmp_path / "a.tif")
+    whole = read_image(tmp_path / "a.tif")
     expected = whole.pixels if whole.alpha is None else torch.cat([whole.pixels, whole.alpha], dim=1)
-    monkeypatch.setattr(rows, "load_image", None)  # it is not needed
+    monkeypatch.setattr(rows, "read_image", None)  # it is not needed
     read, source = read_in_parts(tmp_path / "a.tif")
     assert source.size == (45, 50) and source.channels == expected.shape[1]
     torch.testing.assert_close(read, expected)
@@ -49,12 +49,12 @@ def test_rows_are_those_of_the_picture_read_whole(tmp_path, monkeypatch, kind, h
 
 def test_other_files_are_read_whole(tmp_path):
     Image.fromarray(levels(20, 30, 4), "RGBA").save(tmp_path / "a.png")
-    picture = load_image(tmp_path / "a.png")
+    picture = read_image(tmp_path / "a.png")
     read, source = read_in_parts(tmp_path / "a.png")
     assert torch.equal(read, torch.cat([picture.pixels, picture.alpha], dim=1)) and source.channels == 4
     turned = Image.fromarray(levels(20, 30, 3))
     turned.save(tmp_path / "b.tif", tiffinfo={274: 6})
-    assert torch.equal(read_in_parts(tmp_path / "b.tif")[0], load_image(tmp_path / "b.tif").pixels)
+    assert torch.equal(read_in_parts(tmp_path / "b.tif")[0], read_image(tmp_path / "b.tif").pixels)
     assert read_in_parts(tmp_path / "b.tif")[1].size == (30, 20)
 
 
@@ -62,8 +62,8 @@ def test_other_files_are_read_whole(tmp_path):
 def test_written_rows_are_the_picture_written_whole(tmp_path, channels, depth):
     picture = torch.rand(channels, 150, 40, generator=torch.Generator().manual_seed(0))
     write_rows(tmp_path / "a.tif", (150, 40), channels, picture.split(ROWS, dim=1), depth)
-    save_image(tmp_path / "b.tif", picture[:3], alpha=picture[3:] if channels == 4 else None, depth=depth)
-    one, other = load_image(tmp_path / "a.tif"), load_image(tmp_path / "b.tif")
+    write_image(tmp_path / "b.tif", picture[:3], alpha=picture[3:] if channels == 4 else None, depth=depth)
+    one, other = read_image(tmp_path / "a.tif"), read_image(tmp_path / "b.tif")
     assert torch.equal(one.pixels, other.pixels)
     assert (one.alpha is None) == (other.alpha is None) and (one.alpha is None or torch.equal(one.alpha, other.alpha))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tif", "b.tif"]

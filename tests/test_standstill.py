@@ -9,7 +9,7 @@ import torch
 
 import gatys
 from gatys.objective.smoothness import total_variation
-from gatys.pictures.images import load_image
+from gatys.pictures.images import read_image
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 importlib.import_module("gatys.descent.optimize")
@@ -17,7 +17,7 @@ OPTIMIZE = sys.modules["gatys.descent.optimize"]  # `gatys.optimize` is the func
 
 
 def small(name, edge=96):
-    return load_image(EXAMPLES / f"{name}.jpg", edge).pixels
+    return read_image(EXAMPLES / f"{name}.jpg", edge).pixels
 
 
 def neural_style_pt(net, **changes):

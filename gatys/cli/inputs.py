@@ -18,7 +18,7 @@ from ..network.vgg import VGG
 from ..passes.layout import WHOLE, Layout
 from ..passes.tiles import tiles
 from ..pictures.colors import LUMA, match_colors
-from ..pictures.images import Picture, fit, load_image
+from ..pictures.images import Picture, fit, read_image
 from ..published.presets import presets
 from ..settings import INITS, ROOTS
 from ..targets.blending import blend_styles
@@ -133,7 +133,7 @@ def _style_size(options: argparse.Namespace, size: tuple[int, int], shape: tuple
 
 
 def _load(path: str, place: Layout, size=None) -> Picture:
-    return load_image(path, size) if place.whole else load_strip(path, place, size)
+    return read_image(path, size) if place.whole else load_strip(path, place, size)
 
 
 def _thumbnail(picture: Tensor, place: Layout) -> Tensor:

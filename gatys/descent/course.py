@@ -20,7 +20,7 @@ from .arguments import Arguments
 from .choice import choose_descent
 from .protocol import Descent
 from .schedule import FROM_NOISE, split_steps
-from .start import begin, full_size, starting_picture
+from .start import begin, full_size, name_or_picture, starting_picture
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +126,8 @@ def plan_course(net: VGG, told: Arguments) -> Course:
     Raises:
         InputError: for targets and settings that do not go together, and where processes were told different things.
     """
-    content, style, init, place = told.content, told.style, told.init, told.place
+    content, style, place = told.content, told.style, told.place
+    init = name_or_picture(told.init)
     common_levels(content, style)  # says so where there is no target
     full = full_size(content, style, init, told.size, place)
     levels = fit_levels(content, style, full)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..network.vgg import VGG
 from ..passes.layout import Layout
+from ..pictures.conversion import AnyPicture, to_tensor
 from ..settings import INITS
 from ..targets.regions import RegionalStyle
 from ..targets.targets import ContentTarget, StyleTarget
@@ -70,6 +72,13 @@ def begin(
         return enlarged
     before = place.resize(start, sizes[0], sizes[level + 1])
     return (here + enlarged - place.resize(before, sizes[level + 1], sizes[level])).clamp(0, 1)
+
+
+def name_or_picture(init: AnyPicture) -> str | Tensor:
+    """Convert a picture to start from to a tensor; a name of `INITS` stays one, and so does a text that is no file's."""
+    if isinstance(init, str) and (init in INITS or not os.path.exists(init)):
+        return init  # `starting_picture` says what is wrong with it
+    return to_tensor(init, "init")
 
 
 def full_size(

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..errors import ImageError
 from ..passes.layout import Size
-from ..pictures.images import FORMATS, Picture, fit, save_image
+from ..pictures.images import FORMATS, Picture, fit, write_image
 from .rows import ROWS, Source, open_rows, tiff_library, write_rows
 from .strips import Strips
 
@@ -23,7 +23,7 @@ _UNREAD = Source((0, 0), 0, lambda low, high: torch.empty(0))
 
 
 def load_strip(path: str, place: Strips, size=None) -> Picture:
-    """As `images.load_image`, of which the rows here; all processes call it, and process 0 opens the file.
+    """As `images.read_image`, of which the rows here; all processes call it, and process 0 opens the file.
 
     Raises:
         ImageError: on process 0.
@@ -48,7 +48,7 @@ def _dealt(path: str, place: Strips) -> tuple[Tensor, Size]:
 def save_strips(
     path: Path, image: Tensor, size: Size, place: Strips, *, alpha: Tensor | None, depth: int | None, quality: int
 ) -> None:
-    """As `images.save_image`, from the rows of all processes: a TIFF by rows, where the library is there, others whole.
+    """As `images.write_image`, from the rows of all processes: a TIFF by rows, where the library is there, others whole.
 
     A file that cannot be written goes to a temporary folder.
 
@@ -72,7 +72,7 @@ def save_strips(
 
         def write(path: Path) -> None:
             if first:
-                save_image(path, whole, alpha=opaque, depth=depth, quality=quality)
+                write_image(path, whole, alpha=opaque, depth=depth, quality=quality)
 
     failed = None
     try:

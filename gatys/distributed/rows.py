@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ImageError
-from ..pictures.images import FORMATS, load_image
+from ..pictures.images import FORMATS, read_image
 from ..pictures.replacing import replacing
 
 ROWS = 64
@@ -39,13 +39,13 @@ class Source:
 
 @contextmanager
 def open_rows(path: str) -> Iterator[Source]:
-    """A picture file as rows: read when they are asked for where the file allows it, else as `images.load_image` reads it.
+    """A picture file as rows: read when they are asked for where the file allows it, else as `images.read_image` reads it.
 
     It allows it if it is a TIFF of 8 or 16 bits a channel, grey, RGB or RGB with plain alpha, upright and without a
     colour profile.
 
     Raises:
-        ImageError: as `load_image`, and where rows are damaged.
+        ImageError: as `read_image`, and where rows are damaged.
     """
     library = tiff_library()
     if library is not None and FORMATS.get(Path(path).suffix.lower()) == "TIFF" and Path(path).is_file():
@@ -62,7 +62,7 @@ def open_rows(path: str) -> Iterator[Source]:
             if plain:
                 yield Source((page.imagelength, page.imagewidth), 3 + (page.samplesperpixel % 2 == 0), read)
                 return
-    picture = load_image(path)
+    picture = read_image(path)
     planes = picture.pixels if picture.alpha is None else torch.cat([picture.pixels, picture.alpha], dim=1)
     yield Source(tuple(planes.shape[-2:]), planes.shape[1], lambda low, high: planes[:, :, low:high])
 

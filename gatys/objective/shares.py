@@ -8,28 +8,30 @@ from torch import Tensor
 
 from ..network.vgg import check_image
 from ..passes.plan import make_plan
+from ..pictures.conversion import AnyPicture, to_tensor
 from .evaluation import Bounded
 from .losses import Terms
 from .objective import Objective
 
 
-def gradient_parts(objective: Objective, image: Tensor) -> Iterator[tuple[str, Tensor]]:
+def gradient_parts(objective: Objective, image: AnyPicture) -> Iterator[tuple[str, Tensor]]:
     """The gradient of an objective at a picture, term by term and layer by layer; the parts add up to all of it.
 
     Args:
         objective: at any level.
-        image: (N, 3, H, W) in [0, 1], as for `Objective.evaluate`.
+        image: (N, 3, H, W) in [0, 1], as for `Objective.evaluate`, or another kind of picture as for `extract_content`.
 
     Yields:
         "content conv4_2", "style conv1_1", "tv", "temporal" or the like, and its weighted gradient, (N, 3, H, W).
         Terms with the weight 0 are left out; of several regions, each layer's parts come as one.
     """
+    image = image if isinstance(image, Tensor) else to_tensor(image).to(objective.net.mean)
     check_image(image, objective.used)
     for name, one in objective.only():
         yield name, _terms(one, image)[1]
 
 
-def gradient_shares(objective: Objective, image: Tensor) -> dict[str, float]:
+def gradient_shares(objective: Objective, image: AnyPicture) -> dict[str, float]:
     """How much each term and layer takes part in the gradient at a picture.
 
     The length of each part of the gradient over the sum of all lengths. Parts that pull against each other both count,

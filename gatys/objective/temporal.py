@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..passes.layout import WHOLE, Layout
+from ..pictures.conversion import as_picture
 from .term import PixelLoss, Term, View
 
 
@@ -18,9 +19,12 @@ class TemporalTarget:
     """
 
     image: Tensor
-    """(1 or N, 3, H, W), sRGB in [0, 1], whole, resized to each level."""
+    """(1 or N, 3, H, W), sRGB in [0, 1], whole, resized to each level; given as for `extract_content`."""
     mask: Tensor | None = None
     """(1 or N, 1, H, W) in [0, 1], resized likewise: 1 where `image` can be trusted, 0 where nothing is known."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "image", as_picture(self.image, "temporal image"))
 
 
 class TemporalTerm(Term):

@@ -7,9 +7,16 @@ from torch import Tensor
 
 from ..errors import InputError
 
+OVERSHOOT = 0.5
+"""How far outside [0, 1] a picture may lie: bicubic resampling, clamped by nobody, takes none further (its weights come
+to 1.89 without their signs, in two dimensions); pictures of 0 to 255 or -1 to 1 go beyond."""
+
 
 def check_picture(image: Tensor, what: str = "image") -> None:
-    """Raise InputError unless `image` is a non-empty, finite batch of pictures, (N, 3, H, W) of floating point."""
+    """Raise InputError unless `image` is a non-empty batch of pictures, (N, 3, H, W) of floating point, in [0, 1].
+
+    What resampling overshoots is let pass; see OVERSHOOT.
+    """
     if not isinstance(image, Tensor) or image.ndim != 4 or image.shape[1] != 3:
         got = tuple(image.shape) if isinstance(image, Tensor) else type(image).__name__
         raise InputError(f"{what}: expected a tensor of shape (N, 3, H, W), got {got}")
@@ -21,3 +28,13 @@ def check_picture(image: Tensor, what: str = "image") -> None:
         )
     if not torch.isfinite(image).all():
         raise InputError(f"{what}: expected finite values in [0, 1], got NaN or infinite pixels")
+    low, high = value_range(image)
+    if low < -OVERSHOOT or high > 1 + OVERSHOOT:
+        cure = "divide by 255" if low >= 0 and high > 2 else "bring them to that range"
+        raise InputError(f"{what}: expected values in [0, 1], got {low:g} to {high:g}; {cure}")
+
+
+def value_range(image: Tensor) -> tuple[float, float]:
+    """The smallest and the largest value."""
+    image = image.detach()
+    return float(image.min()), float(image.max())

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..settings import METHODS, ROOTS
-from .checks import check_picture
+from .conversion import AnyPicture, as_picture
 from .resampling import resize
 
 LUMA = (0.299, 0.587, 0.114)
@@ -32,8 +32,8 @@ ones have only rounding and JPEG noise there: the 1e-5 that Gatys' own code adds
 
 
 def match_colors(
-    style_image: Tensor,
-    content_image: Tensor,
+    style_image: AnyPicture,
+    content_image: AnyPicture,
     method: str = "linear",
     *,
     root: str = "symmetric",
@@ -52,8 +52,8 @@ def match_colors(
     place in the order. So equal pixels stay equal, and the mean is the content's.
 
     Args:
-        style_image: (N, 3, H, W) in [0, 1].
-        content_image: (1 or N, 3, H', W') in [0, 1], of any size.
+        style_image: (N, 3, H, W) in [0, 1], or another kind of picture as for `extract_content`.
+        content_image: (1 or N, 3, H', W') in [0, 1], likewise, of any size.
         method: one of `METHODS`.
         root: one of `ROOTS`; histograms have none.
         strength: how far to go, from 0 (the style picture as it is) to 1 (all the way); pixels are mixed between.
@@ -68,6 +68,7 @@ def match_colors(
     """
     _check_choice(method, METHODS, "method")
     _check_choice(root, ROOTS, "root")
+    style_image, content_image = as_picture(style_image, "style image"), as_picture(content_image, "content image")
     pairs = _pairs(style_image, content_image, "style image", "content image", strength)
 
     def matched(style: Tensor, content: Tensor) -> Tensor:
@@ -77,7 +78,7 @@ def match_colors(
     return torch.stack([matched(style, content) for style, content in pairs])
 
 
-def keep_luminance(result: Tensor, content: Tensor, *, match: bool = False, strength: float = 1.0) -> Tensor:
+def keep_luminance(result: AnyPicture, content: AnyPicture, *, match: bool = False, strength: float = 1.0) -> Tensor:
     """Give a finished picture the colours of the content, and leave it its own luminance.
 
     The I and Q channels of the content (YIQ, gamma-encoded) with the Y of the result: adding the same number to R, G
@@ -85,8 +86,8 @@ def keep_luminance(result: Tensor, content: Tensor, *, match: bool = False, stre
     towards grey until it fits: luminance and hue stay exact, which clamping R, G and B would break.
 
     Args:
-        result: (N, 3, H, W) in [0, 1].
-        content: (1 or N, 3, H', W') in [0, 1]; of another size, it is resized to that of `result`.
+        result: (N, 3, H, W) in [0, 1], or another kind of picture as for `extract_content`.
+        content: (1 or N, 3, H', W') in [0, 1], likewise; of another size, it is resized to that of `result`.
         match: first bring the mean and the standard deviation of the result's luminance to the content's, as the
             paper does with the style's, for a result that has come out too dark, too light or too flat.
         strength: how far to go, from 0 (the result as it is) to 1 (all the way); pixels are mixed between.
@@ -98,6 +99,7 @@ def keep_luminance(result: Tensor, content: Tensor, *, match: bool = False, stre
         ValueError: for pictures of another shape or kind or with NaN, numbers of them that do not fit, or a strength
             outside 0 .. 1.
     """
+    result, content = as_picture(result, "result"), as_picture(content, "content")
     pairs = _pairs(result, content, "result", "content", strength)
 
     def kept(picture: Tensor, colours: Tensor) -> Tensor:
@@ -123,8 +125,6 @@ def _pairs(
     images: Tensor, references: Tensor, what: str, reference: str, strength: float
 ) -> Iterable[tuple[Tensor, Tensor]]:
     """Each picture with its reference, (3, H, W) in main memory and float64."""
-    check_picture(images, what)
-    check_picture(references, reference)
     count = images.shape[0]
     if references.shape[0] not in (1, count):
         raise InputError(

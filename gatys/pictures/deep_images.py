@@ -23,10 +23,11 @@ class DeepImageError(ValueError):
     """Samples that cannot be used; its text is a sentence's end, to follow the file's name."""
 
 
-def read_samples(image: Image.Image, data: bytes) -> tuple[Tensor, Tensor | None] | None:
+def read_samples(image: Image.Image, data: bytes | None) -> tuple[Tensor, Tensor | None] | None:
     """Colour (1 or 3, H, W) and alpha (1, H, W) or None, float32 in [0, 1]; None where Pillow's 8 bits are all there is to get.
 
-    image: as Pillow decoded `data`, the whole file. Integers count to 65535, floating-point samples to 1.
+    image: as Pillow decoded `data`, the whole file; None where that is not at hand. Integers count to
+        65535, floating-point samples to 1.
     Raises DeepImageError where samples lie outside that range.
     """
     top = 65535.0
@@ -36,7 +37,7 @@ def read_samples(image: Image.Image, data: bytes) -> tuple[Tensor, Tensor | None
         if not bool(((values >= 0) & (values <= top)).all()):
             came = f"{values.min():g} to {values.max():g}"
             raise DeepImageError(f"holds values from {came}, expected 0 to {top:g}; save it with 8 or 16 bits")
-    elif image.mode in ("RGB", "RGBA") and stores_16_bits(image, data) and (lower := _lower_bytes(data)):
+    elif image.mode in ("RGB", "RGBA") and data and stores_16_bits(image, data) and (lower := _lower_bytes(data)):
         levels = np.array(image).astype(np.float32) * 256 + np.array(lower)
         values = torch.from_numpy(levels).permute(2, 0, 1)
     else:

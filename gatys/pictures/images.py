@@ -32,11 +32,11 @@ from .resampling import resize
 log = logging.getLogger(__name__)
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
-"""Suffix of a file that `save_image` writes -> its format."""
+"""Suffix of a file that `write_image` writes -> its format."""
 
 READABLE = ("AVIF", "BMP", "DDS", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "PSD", "QOI", "SGI", "TGA")
 READABLE += ("TIFF", "WEBP")
-"""Formats that `load_image` reads, by Pillow's names: not EPS, say, for which Pillow starts another program."""
+"""Formats that `read_image` reads, by Pillow's names: not EPS, say, for which Pillow starts another program."""
 MAX_PIXELS = 178_956_970
 """Of a picture that is read; in Pillow this is where a decompression bomb begins. It takes 2 GB as a tensor."""
 MAX_BYTES = 2 << 30
@@ -59,6 +59,11 @@ class Picture:
     alpha: Tensor | None
     """float32 (1, 1, H, W) in [0, 1], 1 is opaque; None where the file has none."""
 
+    @classmethod
+    def of(cls, planes: Tensor) -> Picture:
+        """Split colour (1, 3, H, W), or colour and alpha (1, 4, H, W)."""
+        return cls(planes[:, :3].contiguous(), None if planes.shape[1] == 3 else planes[:, 3:].contiguous())
+
 
 def fit(width: int, height: int, size: int) -> tuple[int, int]:
     """(width, height) in pixels with a longer edge of `size` and the same aspect; the shorter is rounded, at least 1.
@@ -73,7 +78,7 @@ def fit(width: int, height: int, size: int) -> tuple[int, int]:
     return width, height
 
 
-def load_image(path: str | os.PathLike, size: int | Callable[[tuple[int, int]], int] | None = None) -> Picture:
+def read_image(path: str | os.PathLike, size: int | Callable[[tuple[int, int]], int] | None = None) -> Picture:
     """The picture in a file, upright as its EXIF orientation says, in sRGB.
 
     size: longer edge of the result in pixels, by `resize`; None leaves it as it is. A function gives it from the
@@ -96,7 +101,21 @@ def load_image(path: str | os.PathLike, size: int | Callable[[tuple[int, int]], 
     if size is not None:
         width, height = fit(planes.shape[-1], planes.shape[-2], size)
         planes = resize(planes, (height, width))
-    return Picture(planes[:, :3].contiguous(), None if planes.shape[1] == 3 else planes[:, 3:].contiguous())
+    return Picture.of(planes)
+
+
+def pillow_picture(image: Image.Image, name: str) -> Picture:
+    """Convert a picture of Pillow's as `read_image` converts that of a file; of several frames, the one it stands at.
+
+    name: what it is called in messages.
+
+    Raises ImageError where its kind of pixels has no sRGB colour, and where it is loaded only now and damaged.
+    """
+    try:
+        with _damage_told(name):
+            return Picture.of(_upright(image, None, name))
+    except (AssertionError, AttributeError) as problem:  # Pillow's, of a file that was closed before it was read
+        raise ImageError(f"{name!r} is closed and was never loaded; convert it before it is closed") from problem
 
 
 def _read(path: Path, name: str) -> bytes:
@@ -146,6 +165,11 @@ def _planes_in(data: bytes, name: str) -> Tensor:
         raise ImageError(f"{name!r} has more than {MAX_PIXELS} pixels, which is not safe to open; shrink it")
     if getattr(image, "is_animated", False):
         log.warning("%s holds several frames; only the first is used", name)  # counting them may take long
+    return _upright(image, data, name)
+
+
+def _upright(image: Image.Image, data: bytes | None, name: str) -> Tensor:
+    """(1, 3 or 4, H, W) of a picture that Pillow opened, from the bytes of its whole file where these are at hand."""
     image.load()
     colour, alpha = read_samples(image, data) or _samples(image, data, name)
     profile = image.info.get("icc_profile")
@@ -161,12 +185,12 @@ def _planes_in(data: bytes, name: str) -> Tensor:
     return planes.flip(_ORIENTATION_FLIPS.get(orientation, []))
 
 
-def _samples(image: Image.Image, data: bytes, name: str) -> tuple[Image.Image, Tensor | None]:
+def _samples(image: Image.Image, data: bytes | None, name: str) -> tuple[Image.Image, Tensor | None]:
     """8-bit colour in L, RGB or CMYK, whichever the file's profile would describe, and alpha (1, H, W)."""
     mode = image.mode
     if mode not in _GREY_MODES | _COLOUR_MODES:
         raise ImageError(f"{name!r} has pixels of the kind {mode}, which have no sRGB colour; save it as RGB")
-    if stores_16_bits(image, data):
+    if data and stores_16_bits(image, data):
         log.warning("%s has 16 bits a channel in a layout that is read as 8; save it as 16-bit RGB to keep all", name)
     alpha = None
     if image.has_transparency_data:
@@ -177,7 +201,7 @@ def _samples(image: Image.Image, data: bytes, name: str) -> tuple[Image.Image, T
 
 
 def check_output(path: str | os.PathLike, depth: int | None = None) -> Path:
-    """`path` as a Path, once it is sure that `save_image` can write there; call it before long work.
+    """`path` as a Path, once it is sure that `write_image` can write there; call it before long work.
 
     Raises ImageError where the suffix is not in FORMATS, its format has no such depth, the path is a folder, or the
     folder that it lies in is missing or not writable.
@@ -220,7 +244,7 @@ def _planes(image: Tensor, channels: int, name: str) -> Tensor:
     return image
 
 
-def save_image(
+def write_image(
     path: str | os.PathLike,
     image: Tensor,
     *,

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 def as_tensor(image: Image.Image) -> Tensor:
     """(C, H, W) in [0, 1] of an 8-bit picture."""
-    levels = torch.from_numpy(np.array(image)).reshape(image.height, image.width, -1)
+    levels = torch.from_numpy(np.array(image)).reshape(image.height, image.width, len(image.getbands()))
     return levels.permute(2, 0, 1).float() / 255
 
 

@@ -15,8 +15,6 @@ from math import isclose
 from types import MappingProxyType
 from typing import Any
 
-from torch import Tensor
-
 from ..descent.optimize import optimize
 from ..descent.records import Result
 from ..errors import InputError
@@ -24,6 +22,7 @@ from ..network.layers import LAYERS
 from ..network.preprocessing import PREPROCESSINGS, read_as
 from ..network.vgg import VGG, check_image
 from ..objective.objective import Objective
+from ..pictures.conversion import AnyPicture, to_tensor
 from ..pictures.resampling import resize
 from ..settings import OWN
 from ..targets.extraction import extract_content, extract_style
@@ -191,12 +190,13 @@ class Preset:
         how = {"pooling": self.pooling, "preprocessing": self.preprocessing, "responses": self.responses}
         return read_as(net, **how)
 
-    def objective(self, net: VGG, content_image: Tensor, style_image: Tensor) -> Objective:
+    def objective(self, net: VGG, content_image: AnyPicture, style_image: AnyPicture) -> Objective:
         """The source's own loss for these pictures, and its gradient in pictures in [0, 1].
 
         Args:
             net: any filters; pooling, preprocessing and the side of the rectifier become those of the source.
-            content_image: (N, 3, H, W), sRGB in [0, 1], of the size that the result will have.
+            content_image: (N, 3, H, W), sRGB in [0, 1], or another kind of picture as for `extract_content`; of the
+                size that the result will have.
             style_image: (N, 3, h, w), likewise; several are averaged. Sources that compare bare Gram matrices, or
                 refuse other sizes, get it at the content's size.
 
@@ -207,7 +207,7 @@ class Preset:
         names = ("content_weight", "style_weight", "tv_weight", "tv_form")
         return Objective(**targets, **{name: settings[name] for name in names})
 
-    def optimize(self, net: VGG, content_image: Tensor, style_image: Tensor, **changes: Any) -> Result:
+    def optimize(self, net: VGG, content_image: AnyPicture, style_image: AnyPicture, **changes: Any) -> Result:
         """Descend as the source does, as far as this package's optimisers are its own.
 
         Arguments as for `objective`; `changes` are arguments of `gatys.optimize` that are to differ.
@@ -218,7 +218,8 @@ class Preset:
         given = targets | {name: settings[name] for name in names} | changes
         return optimize(given.pop("net"), **given)
 
-    def _prepare(self, net: VGG, content_image: Tensor, style_image: Tensor) -> tuple[dict, dict]:
+    def _prepare(self, net: VGG, content_image: AnyPicture, style_image: AnyPicture) -> tuple[dict, dict]:
+        content_image, style_image = to_tensor(content_image, "content image"), to_tensor(style_image, "style image")
         check_image(content_image, net.chosen(self.content_layers), "content image")
         check_image(style_image, net.chosen(self.style_layers), "style image")
         size = tuple(content_image.shape[-2:])

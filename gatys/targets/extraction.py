@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from ..passes.layout import WHOLE, Layout
 from ..passes.plan import HALF_ABOVE, Plan, make_plan, within_memory
 from ..passes.tiles import Tile, check_padding, check_tile
 from ..passes.trunk import See, forward
+from ..pictures.conversion import AnyPicture, to_tensor, to_tensors
 from .levels import Levels, level_size, resolve_levels
 from .masks import check_mask, guide_at
 from .statistics import Statistic, check_whole_picture, find_statistic
@@ -23,7 +24,7 @@ from .targets import ContentTarget, StyleTarget
 @torch.no_grad()
 def extract_content(
     net: VGG,
-    image: Tensor,
+    image: AnyPicture,
     layers: Mapping[str, float] | Iterable[str] = CONTENT_LAYERS,
     levels: Levels = 1,
     *,
@@ -41,7 +42,8 @@ def extract_content(
 
     Args:
         net: the network that the optimiser will use, too.
-        image: (N, 3, H, W), sRGB in [0, 1]. Several pictures are several results.
+        image: (N, 3, H, W), sRGB in [0, 1]; or a PIL picture, a numpy array (H, W, 3) or (N, H, W, 3) of uint8 or of
+            floating point in [0, 1], or the path of a file. Several pictures are several results.
         layers: coefficient c_l of each layer; a list of names means 1 each.
         levels: number of sizes, each half of the one before; "auto" goes down to about 128 px on the short edge.
         normalize: divide each layer's term by the spatial variance of its target, so that weights mean the same
@@ -62,6 +64,7 @@ def extract_content(
         ValueError: for a picture, layers, levels, mask, padding or tile that are not as above; it says what to do.
         OutOfMemory: if not even the smallest tiles fit.
     """
+    image = to_tensor(image, "content image")
     layers = check_layers(layers, "layers of the content")
     used = net.chosen(layers, "layers of the content")
     place.check(image, used, "content image")
@@ -103,7 +106,7 @@ def extract_content(
 @torch.no_grad()
 def extract_style(
     net: VGG,
-    images: Tensor | Sequence[Tensor],
+    images: AnyPicture | Iterable[AnyPicture],
     layers: Mapping[str, float] | Iterable[str] = STYLE_LAYERS,
     levels: Levels = 1,
     mask: Tensor | None = None,
@@ -124,7 +127,7 @@ def extract_style(
 
     Args:
         net: the network that the optimiser will use, too.
-        images: (N, 3, H, W), sRGB in [0, 1], or a list of such, which may differ in size.
+        images: as for `extract_content`, or a list of such, which may differ in size and kind.
         layers: coefficient s_l of each layer; a list of names means 1 each.
         levels: number of sizes, each half of the one before; "auto" goes down to about 128 px on the short edge.
         mask: (H, W), (N, H, W) or (N, 1, H, W) in [0, 1], of any size: which part of the painting counts
@@ -146,7 +149,7 @@ def extract_style(
     _check_tile(tile, used)
     how_compared = find_statistic(statistic)
     check_whole_picture(how_compared, tile, place.team.count)
-    batches = [images] if isinstance(images, Tensor) else list(images)
+    batches = to_tensors(images, "style image")
     if not batches:
         raise InputError("style image: expected at least one picture, got an empty list")
     if mask is not None and len(batches) > 1:

@@ -24,7 +24,7 @@ from torch import Tensor
 from ..errors import InputError, StyleFileError
 from ..network.layers import TABLES, Layer, check_layers, check_members
 from ..network.vgg import NetworkTag
-from ..pictures.checks import check_picture
+from ..pictures.conversion import AnyPicture, as_picture
 from ..pictures.replacing import replacing
 from ..pictures.resampling import scale_picture
 from ..settings import POOLINGS, STYLE_SUFFIX
@@ -77,7 +77,7 @@ def save_style(
     path: str | os.PathLike,
     *,
     overwrite: bool = False,
-    thumbnail: Tensor | None = None,
+    thumbnail: AnyPicture | None = None,
     description: str = "",
 ) -> Path:
     """Write a style as one file, which appears whole or not at all, and return its path.
@@ -86,7 +86,7 @@ def save_style(
         style: its Grams are kept as float32.
         path: in a folder that exists; best ending in .safetensors.
         overwrite: whether a file that is there may be replaced.
-        thumbnail: (N, 3, H, W), sRGB in [0, 1]; the first picture is kept, with a longer edge of at most 256 pixels.
+        thumbnail: (N, 3, H, W), sRGB in [0, 1], or another kind of picture as for `extract_content`; the first picture is kept, with a longer edge of at most 256 pixels.
         description: free text, at most 10,000 characters.
 
     Raises:
@@ -95,7 +95,7 @@ def save_style(
     """
     path = Path(path)
     if thumbnail is not None:
-        check_picture(thumbnail, "thumbnail")
+        thumbnail = as_picture(thumbnail, "thumbnail")
     if not isinstance(description, str) or len(description) > MAX_DESCRIPTION:
         got = f"{len(description)} characters" if isinstance(description, str) else type(description).__name__
         raise InputError(f"description: expected a text of at most {MAX_DESCRIPTION} characters, got {got}; shorten it")

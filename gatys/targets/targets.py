@@ -12,6 +12,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..network.layers import Layer
 from ..network.vgg import VGG, NetworkTag
+from ..pictures.conversion import AnyPicture
 from .levels import fewest_levels, level_size, levels_with_room
 from .statistics import GRAM, Statistic
 from .style_files import read_style, save_style
@@ -102,7 +103,7 @@ class StyleTarget:
         return self.values
 
     def save(
-        self, path: Path | str, *, overwrite: bool = False, thumbnail: Tensor | None = None, description: str = ""
+        self, path: Path | str, *, overwrite: bool = False, thumbnail: AnyPicture | None = None, description: str = ""
     ) -> Path:
         """Write the style as one file; see `style_files.save_style`."""
         return save_style(self, path, overwrite=overwrite, thumbnail=thumbnail, description=description)

@@ -20,11 +20,12 @@ from torch import Tensor
 from ..descent.arguments import settings_of, takes_two
 from ..descent.optimize import optimize
 from ..descent.records import Progress, Record
+from ..descent.start import name_or_picture
 from ..errors import InputError, InputTypeError
 from ..network.vgg import VGG
 from ..objective.temporal import TemporalTarget
 from ..objective.term import Term
-from ..pictures.checks import check_picture
+from ..pictures.conversion import AnyPicture, as_picture
 from ..pictures.resampling import resize
 from ..settings import Settings
 from ..targets.masks import check_mask
@@ -38,7 +39,7 @@ ENOUGH = 0.5
 SAME, DIFFERENT = 5 / 255, 15 / 255
 """Frames that differ by less show the same, by more another thing."""
 
-Warped = Callable[[int, Tensor], Tensor | None] | Sequence[Tensor | None] | Tensor
+Warped = Callable[[int, Tensor], AnyPicture | None] | Sequence[AnyPicture | None] | AnyPicture
 Masks = Callable[[int], Tensor | None] | Sequence[Tensor | None] | Tensor
 
 
@@ -132,7 +133,8 @@ def optimize_frames(net: VGG, contents: ContentTarget | Iterable[ContentTarget],
     """
     later = _later_steps(told.steps, told.later_steps)
     count = contents.image.shape[0] if isinstance(contents, ContentTarget) else None
-    warp, hide = _by_index(told.warped, count, "warped"), _by_index(told.occlusion, count, "occlusion")
+    warped = to_tensor(told.warped, "warped") if isinstance(told.warped, KINDS) else told.warped
+    warp, hide = _by_index(warped, count, "warped"), _by_index(told.occlusion, count, "occlusion")
     images: list[Tensor] = []
     histories: list[tuple[Record, ...]] = []
     notes: list[str] = []
@@ -176,7 +178,8 @@ def _start(
     told: FilmArguments, index: int, content: ContentTarget, past: _Past | None, last: _Frame | None, later: int
 ) -> dict[str, Any]:
     """Say where a frame starts, with how many steps, and what it is held to."""
-    own = told.init if index == 0 or isinstance(told.init, str) else "content"
+    init = name_or_picture(told.init)
+    own = init if index == 0 or isinstance(init, str) else "content"
     how: dict[str, Any] = {"init": own, "steps": told.steps}
     trusted = past is not None and past.share >= ENOUGH
     if past is not None and told.warm_start and trusted and (index > 0 or own == "auto"):
@@ -242,7 +245,7 @@ def _past(index: int, content: ContentTarget, last: _Frame | None, warp: Callabl
         image = last.result
         trust = agreement(content.image, last.content) if trust is None else trust
     image = image[None] if isinstance(image, Tensor) and image.ndim == 3 else image
-    check_picture(image, f"warped, frame {index}")
+    image = as_picture(image, f"warped, frame {index}")
     if image.shape[0] != 1:
         raise InputError(f"warped, frame {index}: expected one picture, got {image.shape[0]}; give one for each frame")
     image = resize(image.detach().to(content.image).clamp(0, 1), content.size)
@@ -260,7 +263,7 @@ def _each(contents: ContentTarget | Iterable[ContentTarget]) -> Iterator[Content
         yield from target.pictures()
 
 
-def _by_index(given: Warped | Masks | None, count: int | None, what: str) -> Callable[..., Tensor | None]:
+def _by_index(given: Any, count: int | None, what: str) -> Callable[..., Any]:
     """A function of the frame's index, and for pictures of the last result, from any form that users may give."""
     if given is None:
         return lambda index, *last: None

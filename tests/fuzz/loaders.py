@@ -68,10 +68,10 @@ def load_style(data: bytes) -> None:
         return problem
 
 
-def load_image(data: bytes) -> None:
+def read_image(data: bytes) -> None:
     SCRATCH.write_bytes(data)
     try:
-        picture = images.load_image(SCRATCH)
+        picture = images.read_image(SCRATCH)
         assert picture.pixels.shape[:2] == (1, 3) and bool(((picture.pixels >= 0) & (picture.pixels <= 1)).all())
         assert picture.alpha is None or bool(((picture.alpha >= 0) & (picture.alpha <= 1)).all())
     except images.ImageError as problem:
@@ -194,7 +194,7 @@ def mutate_header(data: bytes, most: int, seed: int) -> bytes:
 LOADERS = {
     "weights": (load_weights, weight_files),
     "styles": (load_style, style_files),
-    "images": (load_image, image_files),
+    "images": (read_image, image_files),
     "states": (load_state, states),
 }
 
