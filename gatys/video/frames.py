@@ -25,7 +25,7 @@ from ..errors import InputError, InputTypeError
 from ..network.vgg import VGG
 from ..objective.temporal import TemporalTarget
 from ..objective.term import Term
-from ..pictures.conversion import AnyPicture, as_picture
+from ..pictures.conversion import KINDS, AnyPicture, as_picture, to_tensor
 from ..pictures.resampling import resize
 from ..settings import Settings
 from ..targets.masks import check_mask
