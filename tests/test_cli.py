@@ -18,6 +18,7 @@ from PIL import Image
 
 from gatys import extract_content, extract_style, load_vgg19, optimize
 from gatys.cli import command as cli
+from gatys.cli import session
 from gatys.cli.options import build_parser
 from gatys.network import weights as weights_module
 from gatys.network.download import Source
@@ -229,7 +230,7 @@ def recorded(monkeypatch, net, *argv):
             seen[name] = inspect.signature(real).bind(*args, **kwargs).arguments
             return reply
 
-        monkeypatch.setattr(cli, name, record)
+        monkeypatch.setattr(session if name == "save_image" else cli, name, record)
 
     recorder("load_vgg19", load_vgg19, net)
     recorder("optimize", optimize, finished())

@@ -19,6 +19,7 @@ from PIL import Image
 
 from gatys import load_vgg19
 from gatys.cli import command as cli
+from gatys.cli import session
 from gatys.descent.tensor_file import read_tensors
 from gatys.pictures.images import load_image
 
@@ -224,7 +225,7 @@ def test_a_picture_that_cannot_be_saved_is_not_lost(monkeypatch, capsys):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(cli, "save_image", full)
+        patch.setattr(session, "save_image", full)
         assert cli.main([*QUICK, *KEPT, "--steps", "8"]) == 2
     goes_on(capsys, 8, expected)
 
