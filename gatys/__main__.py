@@ -4,6 +4,7 @@ import contextlib
 import os
 
 from .cli.options import build_parser
+from .distributed.torchrun import started_together
 
 
 def main() -> int:
@@ -12,9 +13,13 @@ def main() -> int:
         build_parser().parse_intermixed_args()
     # PyTorch then asks for its large tensors in large pages, where Linux lets it; it reads this once
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    from .cli.command import main
+    from .cli import command
 
-    return main()
+    if not started_together():
+        return command.main()
+    from .distributed.session import SharedSession
+
+    return command.main(session=SharedSession())
 
 
 if __name__ == "__main__":

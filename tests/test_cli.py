@@ -16,8 +16,9 @@ import pytest
 import torch
 from PIL import Image
 
-from gatys import extract_content, extract_style, load_vgg19, optimize
+from gatys import extract_content, extract_style, load_vgg, optimize
 from gatys.cli import command as cli
+from gatys.cli import session
 from gatys.cli.options import build_parser
 from gatys.network import weights as weights_module
 from gatys.network.download import Source
@@ -36,7 +37,7 @@ def drawing(size, seed, mode="RGB"):
 
 @pytest.fixture(scope="session")
 def net():
-    return load_vgg19("untrained")
+    return load_vgg("untrained")
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def loaded(monkeypatch, net):
         calls.append({"weights": weights, "pooling": pooling, **rest})
         return net
 
-    monkeypatch.setattr(cli, "load_vgg19", load)
+    monkeypatch.setattr(cli, "load_vgg", load)
     return calls
 
 
@@ -221,7 +222,7 @@ GIVEN = {  # option -> what is typed after it, or instead of it, what the argume
 
 
 def recorded(monkeypatch, net, *argv):
-    """The arguments that load_vgg19, optimize and write_image get, bound to their own signatures."""
+    """The arguments that load_vgg, optimize and write_image get, bound to their own signatures."""
     seen = {}
 
     def recorder(name, real, reply):
@@ -229,9 +230,9 @@ def recorded(monkeypatch, net, *argv):
             seen[name] = inspect.signature(real).bind(*args, **kwargs).arguments
             return reply
 
-        monkeypatch.setattr(cli, name, record)
+        monkeypatch.setattr(session if name == "write_image" else cli, name, record)
 
-    recorder("load_vgg19", load_vgg19, net)
+    recorder("load_vgg", load_vgg, net)
     recorder("optimize", optimize, finished())
     recorder("write_image", write_image, None)
     argv = argv or ["content.png", "style.png"]
@@ -240,7 +241,7 @@ def recorded(monkeypatch, net, *argv):
 
 
 def signatures():
-    return {f.__name__: inspect.signature(f).parameters for f in (load_vgg19, optimize, write_image)}
+    return {f.__name__: inspect.signature(f).parameters for f in (load_vgg, optimize, write_image)}
 
 
 def test_defaults_are_those_of_the_functions(monkeypatch, net):
@@ -267,7 +268,7 @@ def test_option_reaches_its_argument(monkeypatch, net, option):
 def test_every_argument_has_an_option():
     """An argument added to a function must get an option, or be named here."""
     options = vars(build_parser().parse_args(["c", "s"]))
-    not_options = {"net", "content", "size", "callback", "place", "folder", "progress", "path", "image", "alpha"}
+    not_options = {"net", "content", "size", "callback", "place", "settings", "terms", "folder", "progress", "path", "image", "alpha"}
     not_options |= {"temporal", "temporal_weight"}  # for frames, which the command line does not do
     arguments = {name for parameters in signatures().values() for name in parameters}
     assert arguments - not_options - options.keys() == set()
@@ -471,7 +472,7 @@ def test_mistake_is_one_sentence(mistake, monkeypatch, capsys):
     defaults = [] if "narrow.png" in argv else QUICK
     if mistake not in AFTER_LOADING:
         monkeypatch.setattr(
-            cli, "load_vgg19", lambda *args, **rest: pytest.fail("found only after the network was loaded")
+            cli, "load_vgg", lambda *args, **rest: pytest.fail("found only after the network was loaded")
         )
     argv = [*defaults, *argv] if defaults else ["--size", "64", *argv]
     assert cli.main(argv) == 2
@@ -540,7 +541,7 @@ def test_bars_on_a_terminal(monkeypatch, net):
             progress(done, 5_000_000)
         return net
 
-    monkeypatch.setattr(cli, "load_vgg19", download)
+    monkeypatch.setattr(cli, "load_vgg", download)
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     assert cli.main(["content.png", "style.png", *QUICK]) == 0
     text = terminal.getvalue()
@@ -575,7 +576,7 @@ def test_the_plan_is_printed_before_the_run(loaded, capsys):
 
 
 def test_trained_network_is_not_called_untrained(monkeypatch, net, capsys):
-    monkeypatch.setattr(cli, "load_vgg19", lambda *args, **rest: net)
+    monkeypatch.setattr(cli, "load_vgg", lambda *args, **rest: net)
     assert cli.main(["content.png", "style.png", *QUICK, "--weights", "imagenet"]) == 0
     assert "untrained filters" not in capsys.readouterr().err
 
@@ -645,7 +646,7 @@ def test_ctrl_c_in_the_last_step_changes_nothing(loaded, monkeypatch, capsys, de
 
 
 def test_ctrl_c_before_the_descent(monkeypatch, capsys, default_interrupt):
-    monkeypatch.setattr(cli, "load_vgg19", lambda *args, **rest: os.kill(os.getpid(), signal.SIGINT))
+    monkeypatch.setattr(cli, "load_vgg", lambda *args, **rest: os.kill(os.getpid(), signal.SIGINT))
     assert cli.main(["content.png", "style.png", *QUICK]) == 130
     check_complaint(capsys, "interrupted by Ctrl-C; nothing was saved")
 

@@ -19,6 +19,7 @@ from PIL import Image
 
 from gatys import load_vgg19
 from gatys.cli import command as cli
+from gatys.cli import session
 from gatys.descent.tensor_file import read_tensors
 from gatys.pictures.images import read_image
 
@@ -44,7 +45,7 @@ def net():
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch, net):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "load_vgg19", lambda *args, **rest: net)
+    monkeypatch.setattr(cli, "load_vgg", lambda *args, **rest: net)
     drawing((80, 64), 1).save("content.png")
     drawing((72, 96), 2).save("style.png")
     return tmp_path
@@ -224,7 +225,7 @@ def test_a_picture_that_cannot_be_saved_is_not_lost(monkeypatch, capsys):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(cli, "write_image", full)
+        patch.setattr(session, "write_image", full)
         assert cli.main([*QUICK, *KEPT, "--steps", "8"]) == 2
     goes_on(capsys, 8, expected)
 

@@ -57,7 +57,7 @@ def saved(net, tmp_path_factory):
 def folder(tmp_path, monkeypatch, net, saved):
     """Where each test works; loads of the network cost nothing."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "load_vgg19", lambda *args, **rest: net)
+    monkeypatch.setattr(cli, "load_vgg", lambda *args, **rest: net)
     drawing((80, 64), 1).save("content.png")
     drawing((72, 96), 2).save("style.png")
     drawing((90, 40), 3, (0.2, 0.5, 0.9)).save("other.png")
@@ -263,7 +263,7 @@ def test_saved_styles_are_replaced_only_when_told(monkeypatch, capsys):
 
 
 def test_a_file_that_appears_meanwhile_stops_the_run_before_the_descent(monkeypatch, net, capsys):
-    monkeypatch.setattr(cli, "load_vgg19", lambda *args, **rest: Path("new.safetensors").write_text("hers") and net)
+    monkeypatch.setattr(cli, "load_vgg", lambda *args, **rest: Path("new.safetensors").write_text("hers") and net)
     monkeypatch.setattr(cli, "optimize", lambda *args, **given: pytest.fail("found only by the descent"))
     run("content.png", "style.png", "--save-style", "new.safetensors", code=2)
     assert "'new.safetensors' exists already" in capsys.readouterr().err
@@ -271,7 +271,7 @@ def test_a_file_that_appears_meanwhile_stops_the_run_before_the_descent(monkeypa
 
 
 def test_another_network_is_refused_with_both_named(monkeypatch, average_pooled, capsys):
-    monkeypatch.setattr(cli, "load_vgg19", lambda *args, **rest: average_pooled)
+    monkeypatch.setattr(cli, "load_vgg", lambda *args, **rest: average_pooled)
     monkeypatch.setattr(cli, "extract_content", lambda *args, **rest: pytest.fail("found only after long work"))
     run("content.png", "style.png", "--load-style", "bank.safetensors", "--pooling", "average", code=2)
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
@@ -437,7 +437,7 @@ def test_mistake_is_one_sentence(mistake, monkeypatch, capsys):
     Path("taken.safetensors").write_text("precious")
     Path("folder.safetensors").mkdir()
     before = {path: path.is_file() and path.read_bytes() for path in Path().iterdir()}
-    monkeypatch.setattr(cli, "load_vgg19", lambda *args, **rest: pytest.fail("found only after the network was loaded"))
+    monkeypatch.setattr(cli, "load_vgg", lambda *args, **rest: pytest.fail("found only after the network was loaded"))
     argv, part = BAD[mistake]
     assert cli.main([*QUICK, *argv]) == 2
     out, err = capsys.readouterr()

@@ -79,7 +79,7 @@ def test_what_is_given_wins_even_if_it_is_the_default(pictures, option):
     name = option[0].removeprefix("--").replace("-", "_")
     assert name not in given.filled and name in filled.filled
     assert getattr(given, name) != getattr(filled, name)
-    preset_options.fill_options(given, (400, 400))
+    given = preset_options.fill_options(given, (400, 400))
     assert getattr(given, name) != getattr(filled, name)
 
 
@@ -122,4 +122,4 @@ def test_the_papers_weights_are_fetched_unless_they_are_there(pictures, tmp_path
 
 def test_without_a_preset_nothing_is_filled(pictures):
     options = preset_options.parse_options(pictures)
-    assert options.filled == [] and options.size == 512 and options.normalize
+    assert options.filled == () and options.size == 512 and options.normalize

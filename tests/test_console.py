@@ -207,7 +207,7 @@ def timed(tmp_path, monkeypatch, clock):
         return net
 
     monkeypatch.setattr(cli, "optimize", slow)
-    monkeypatch.setattr(cli, "load_vgg19", download)
+    monkeypatch.setattr(cli, "load_vgg", download)
 
 
 LEFT = ["3:20 so far, about 6:40 left", "4:40 so far, about 5:20 left", "6:00 so far, about 4:00 left"]

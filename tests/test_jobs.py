@@ -1,6 +1,7 @@
 """Many pictures: each is made once, by whichever worker; what is there, fails or is lost costs the others nothing."""
 
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -15,9 +16,8 @@ from PIL import Image
 
 from gatys import load_vgg19
 from gatys.cli import command as cli
-from gatys.cli import jobs
+from gatys.cli import jobs, network_and_style
 from gatys.cli import many_pictures as many
-from gatys.cli import reuse as studio
 from gatys.cli.jobs import Job, find_jobs, held, work
 from gatys.errors import ImageError
 from gatys.pictures.images import read_image
@@ -53,7 +53,7 @@ def net():
 def loads(monkeypatch, net):
     """How often the network was loaded."""
     calls = []
-    monkeypatch.setattr(cli, "load_vgg19", lambda *given, **rest: calls.append(given) or net)
+    monkeypatch.setattr(cli, "load_vgg", lambda *given, **rest: calls.append(given) or net)
     return calls
 
 
@@ -64,8 +64,8 @@ def results():
 
 def test_a_folder_is_painted_with_one_network_and_one_style(loads, monkeypatch, capsys):
     styles = []
-    make = studio.make_style
-    monkeypatch.setattr(studio, "make_style", lambda *given: styles.append(1) or make(*given))
+    make = network_and_style.make_style
+    monkeypatch.setattr(network_and_style, "make_style", lambda *given: styles.append(1) or make(*given))
     Path("in/notes.md").write_text("no picture")
     assert cli.main(["in", "style.png", *QUICK, "-o", "out"]) == 0
     assert results() == ["a.png", "b.png", "c.png"] and len(loads) == len(styles) == 1
@@ -265,7 +265,7 @@ def test_no_new_folder_is_left_when_nothing_is_painted(monkeypatch, loads, folde
         for path in Path("in").iterdir():
             path.write_bytes(b"no picture")
     elif what == "weights":
-        monkeypatch.setattr(cli, "load_vgg19", load_vgg19)
+        monkeypatch.setattr(cli, "load_vgg", load_vgg19)
         argv = ["--weights", "none.pth"]
     elif what == "Ctrl-C":
 
@@ -316,7 +316,10 @@ def test_mistakes_are_told_before_anything_is_done(argv, said, capsys):
 def test_torchrun_is_for_one_picture(monkeypatch, capsys):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("LOCAL_RANK", "0")
-    assert cli.main(["in", "style.png", *QUICK, "-o", "out"]) == 2
+    monkeypatch.setattr(sys, "argv", ["gatys", "in", "style.png", *QUICK, "-o", "out"])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_module("gatys", run_name="__main__")
+    assert end.value.code == 2
     assert "CONTENT: many pictures are shared out by --workers; leave out torchrun" in capsys.readouterr().err
 
 

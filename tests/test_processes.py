@@ -15,11 +15,13 @@ from PIL import Image
 from test_strips import start
 
 from gatys.cli import command as cli
+from gatys.cli.session import Session
 from gatys.distributed import files as strip_files
 from gatys.distributed.files import load_strip, save_strips
-from gatys.distributed.session import ENDED, LOST, Crew
+from gatys.distributed.session import ENDED, LOST, SharedSession
 from gatys.distributed.strips import Strips
-from gatys.distributed.team import Processes, is_lost, join, own_device, started_together
+from gatys.distributed.team import Processes, is_lost, join, own_device
+from gatys.distributed.torchrun import started_together
 from gatys.errors import ImageError
 from gatys.network.layers import LAYERS
 from gatys.pictures.images import read_image
@@ -167,17 +169,21 @@ def test_processes_with_other_options_are_told():
 
 def test_one_process_is_as_ever(capsys):
     assert not started_together({}) and not started_together({"WORLD_SIZE": "1"})
-    crew = Crew({})
-    assert not crew.lost(RuntimeError("gloo"))
-    crew.complain("no\nluck")
+    session = Session()
+    assert session.first and not session.loss(RuntimeError("gloo"))
+    session.complain("no\nluck")
     assert capsys.readouterr().err == "gatys: error: no luck\n"
-    crew.leave()
-    crew.quit(1)
+    session.leave()
+    session.quit(1)
+
+
+def test_torchrun_is_told_by_what_it_says():
+    assert started_together({"WORLD_SIZE": "2"}) and started_together({"WORLD_SIZE": "1", "TORCHELASTIC_RUN_ID": "x"})
 
 
 def test_only_the_first_of_a_machine_speaks_before_they_have_met(capsys):
     for number in "01":
-        Crew({"WORLD_SIZE": "2", "LOCAL_RANK": number}).complain(number)
+        SharedSession({"WORLD_SIZE": "2", "LOCAL_RANK": number}).complain(number)
     assert capsys.readouterr().err == "gatys: error: 0\n"
 
 
@@ -213,7 +219,7 @@ def test_what_keeps_them_from_meeting_is_said(monkeypatch):
 
 def test_colours_are_matched_by_one_process_only():
     with pytest.raises(ValueError, match="--match-colors: expected one process, since it looks at all of CONTENT"):
-        Crew({"WORLD_SIZE": "2"}).meet(SimpleNamespace(match_colors="pca"))
+        SharedSession({"WORLD_SIZE": "2"}).meet(SimpleNamespace(match_colors="pca"))
 
 
 def test_which_errors_mean_that_another_is_gone():

@@ -15,12 +15,10 @@ ended by SIGTERM during a descent with a --checkpoint.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import logging
 import os
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Sequence
@@ -28,29 +26,29 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
+from ..descent.arguments import settings_of
 from ..descent.identity import digest
 from ..descent.optimize import optimize
 from ..descent.records import Progress, Record, Result
-from ..distributed.files import save_strips
-from ..distributed.session import LOST, Crew, go_on
-from ..errors import ImageError, InputError, OutOfMemory, UntrainedWarning, is_out_of_memory
+from ..errors import InputError, OutOfMemory, UntrainedWarning, is_out_of_memory
 from ..network.preprocessing import read_as
 from ..network.vgg import VGG
 from ..network.weights import load_vgg
-from ..passes.layout import WHOLE, Layout
 from ..pictures.colors import keep_luminance
-from ..pictures.images import check_output, write_image
+from ..pictures.images import check_output
+from ..published.presets import presets
 from ..targets.extraction import extract_content
 from .console import INTERRUPTED, Bar, Lines, Terminated, interruptible, losses_of, tell
-from .inputs import load_inputs
-from .jobs import find_jobs
+from .inputs import Inputs, load_inputs
+from .jobs import Job, find_jobs
 from .many_pictures import paint_many
+from .network_and_style import NetworkAndStyle
 from .option_checks import check_options
 from .options import NO_CONTENT
+from .parsed import Options
 from .preset_options import describe, fill_options, parse_options
-from .reuse import Studio
+from .session import Session, how_to_go_on
 
 log = logging.getLogger(__name__)
 
@@ -59,133 +57,147 @@ UNTRAINED = (
     "untrained filters: colours and brush texture of the style, not the trained network of the paper; "
     "--weights auto or paper takes trained ones"
 )
-_OF_OPTIMIZE = ("steps", "optimizer", "learning_rate", "content_weight", "style_weight", "tv_weight")
-_OF_OPTIMIZE += ("tv_form", "seed", "tile", "history_size", "memory", "padding", "precision", "graphs")
-_OF_OPTIMIZE += ("checkpoint", "checkpoint_every")
 
 
-def main(argv: Sequence[str] | None = None, run: str | None = None) -> int:
+def main(argv: Sequence[str] | None = None, session: Session | None = None, run: str | None = None) -> int:
     """Run the command line and return its exit code; `--help` and `--version` raise SystemExit(0).
 
-    `run` is given to a process that does a part of the pictures of another one's run.
+    Args:
+        argv: the arguments; default those of this process.
+        session: how this process reads and writes pictures, speaks and ends; default as one that is alone.
+        run: the name of the run of which this process does a part of the pictures, for another one.
     """
     package = logging.getLogger(__name__.rpartition(".cli.")[0])
     handler, level = Lines(), package.level
     package.addHandler(handler)
-    crew, options, code = Crew(), None, 1
+    session, options, code = session or Session(), None, 1
     try:
         options = parse_options(argv)
-        jobs = find_jobs(options.content, options.out)
-        if options.workers > 1 and jobs is None:
-            raise InputError("--workers: expected CONTENT to be a folder or a .txt list, got a picture; leave it out")
-        if jobs is not None and crew.several:
-            raise InputError("CONTENT: many pictures are shared out by --workers; leave out torchrun")
-        place = crew.meet(options)
+        jobs = _find_jobs(options, session)
+        options = session.meet(options)
         package.setLevel({"quiet": logging.ERROR, "verbose": logging.DEBUG}.get(options.verbosity, logging.INFO))
         if jobs is None:
-            code = _run(options, place)
+            code = _paint(options, session, NetworkAndStyle(_load_network))
         else:
-            studio, given = Studio(_load_network, many=True), sys.argv[1:] if argv is None else argv
-            if options.workers > 1 and run is None:
-                given = [*given, *_for_all_workers(options)]
-            code = paint_many(options, given, jobs, lambda one: _run(one, place, studio), _worker, run)
-        crew.leave()
+            code = _paint_all(options, session, jobs, sys.argv[1:] if argv is None else argv, run)
+        session.leave()
     except KeyboardInterrupt:
-        crew.complain(f"interrupted by Ctrl-C; {go_on(options) or 'nothing was saved'}")
+        session.complain(f"interrupted by Ctrl-C; {how_to_go_on(options) or 'nothing was saved'}")
         code = INTERRUPTED
     except Terminated:
-        crew.complain(f"ended by SIGTERM; {go_on(options) or 'nothing was saved'}")
+        session.complain(f"ended by SIGTERM; {how_to_go_on(options) or 'nothing was saved'}")
         code = TERMINATED
     except (ValueError, OSError) as problem:  # WeightsError is an OSError, ImageError a ValueError
-        crew.complain(problem)
+        session.complain(problem)
         code = 2
     except (MemoryError, RuntimeError) as problem:
-        if crew.lost(problem):
-            crew.complain(f"{LOST}; {go_on(options) or 'start all of them again'}")
-        elif not isinstance(problem, OutOfMemory) and not is_out_of_memory(problem):
+        if not _explained(problem, session, options):
             raise
-        else:
-            said = problem if isinstance(problem, OutOfMemory) else f"out of memory with --size {options.size}"
-            crew.complain(f"{said}; give a smaller --size (and --style-scale)")
-            if go_on(options):
-                log.info("with more memory, %s", go_on(options))
     finally:
         package.removeHandler(handler)
         package.setLevel(level)
-    crew.quit(code)
+    session.quit(code)
     return code
+
+
+def _explained(problem: Exception, session: Session, options: Options | None) -> bool:
+    """Say what happened where memory ran out or another process is gone; whether it was one of these."""
+    if options is None:
+        return False
+    go_on, loss = how_to_go_on(options), session.loss(problem)
+    if loss:
+        session.complain(f"{loss}; {go_on or 'start all of them again'}")
+        return True
+    if not isinstance(problem, OutOfMemory) and not is_out_of_memory(problem):
+        return False
+    edge = presets[options.preset].size if options.preset is not None and callable(options.size) else options.size
+    said = problem if isinstance(problem, OutOfMemory) else f"out of memory with --size {edge}"
+    session.complain(f"{said}; give a smaller --size (and --style-scale)")
+    if go_on:
+        log.info("with more memory, %s", go_on)
+    return True
+
+
+# many pictures
+
+
+def _find_jobs(options: Options, session: Session) -> list[Job] | None:
+    """The pictures of a folder or a list; None for one picture."""
+    jobs = find_jobs(options.content, options.out)
+    if options.workers > 1 and jobs is None:
+        raise InputError("--workers: expected CONTENT to be a folder or a .txt list, got a picture; leave it out")
+    if jobs is not None and session.shared:
+        raise InputError("CONTENT: many pictures are shared out by --workers; leave out torchrun")
+    return jobs
+
+
+def _paint_all(options: Options, session: Session, jobs: list[Job], argv: Sequence[str], run: str | None) -> int:
+    kept = NetworkAndStyle(_load_network)
+    if options.workers > 1 and run is None:
+        argv = [*argv, *_for_all_workers(options)]
+    return paint_many(options, argv, jobs, lambda one: _paint(one, session, kept, one_of_many=True), _worker, run)
+
+
+def _for_all_workers(options: Options) -> list[str]:
+    """Find or fetch the filters before workers are there, each of which would; what they are to be given."""
+    check_options(options)
+    net = _load_network(options, torch.device("cpu"))
+    return [] if net.remark is None else ["--weights", net.tag.weights]
 
 
 def _worker(argv: list[str], run: str, threads: int) -> None:
     torch.set_num_threads(threads)
-    sys.exit(main(argv, run))
+    sys.exit(main(argv, run=run))
 
 
-def _run(options: argparse.Namespace, place: Layout = WHOLE, studio: Studio | None = None) -> int:
-    studio = studio or Studio(_load_network)
+# one picture
+
+
+def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_many: bool = False) -> int:
+    """Paint one picture and save it; return the exit code."""
     check_options(options)
-    writes = place.team.rank == 0
-    if options.out is not None and writes:
+    if options.out is not None and session.first:
         check_output(options.out, options.depth)
     device = find_device(options.device)
-    given = load_inputs(options, device, place)
-    content, size = given.content, given.size
+    given = load_inputs(options, device, session)
     if options.preset is not None:
-        fill_options(options, size)
-        log.info("preset %s: %s", options.preset, describe(options, size))
+        options = fill_options(options, given.size)
+        log.info("preset %s: %s", options.preset, describe(options, given.size))
     out = options.out or _free_path(_default_name(options))
-    if writes:
+    if session.first:
         check_output(out, options.depth)
 
-    net = studio.network(options, device)
-    saved = {
-        path: digest(*style.grams[0].values()) for path, style in zip(options.load_style, given.loaded, strict=True)
-    }
-    place.team.agree({"filters": (net.tag.fingerprint, net.tag.pooling)} | saved)
+    net = kept.network(options, device)
+    _agree_on_filters_and_styles(net, given, options, session)
     began = time.monotonic()
-    style = studio.style(net, given, options, place)
-    if options.save_style is not None and writes:  # before the descent, so that what fails here has cost no time
-        style.save(options.save_style, overwrite=options.overwrite_style, thumbnail=given.thumbnail)
-        log.info("saved the style as %s", options.save_style)
-    targets: dict[str, Any] = {"content": None, "style": style}
-    if content is not None:
-        how = {"levels": options.levels, "normalize": options.normalize, "padding": options.padding or "zero"}
-        how |= {"tile": options.tile, "memory": options.memory, "dtype": "auto", "place": place}
-        targets["content"] = extract_content(net, content.pixels, options.content_layers, **how)
-    result, interrupted = _descend(net, targets, given.start, size if content is None else None, options, place)
+    targets = _make_targets(net, given, options, session, kept)
+    result, interrupted = _descend(net, targets, given, options, session)
 
     for note in result.notes:
         log.warning(note)
-    if interrupted and studio.many:  # a picture that is there is one that is done
+    if interrupted and one_of_many:  # a picture that is there is one that is done
         return INTERRUPTED
     if options.out is None:
         out = _free_path(out)  # another run may have taken it meanwhile
-    alpha = None if content is None else content.alpha
-    image = result.image.clamp(0, 1)
-    if options.keep_luminance:
-        image = keep_luminance(image, content.pixels)
-    how = {"alpha": alpha, "depth": options.depth, "quality": options.quality}
-    if place.whole:
-        _save(out, image, **how)
-    else:
-        save_strips(Path(out), image, size, place, **how)
-    done = len(result.history)
-    steps = f"interrupted after {done} of {_total(options)} steps" if interrupted else f"{done} steps"
-    losses = losses_of(min(result.history, key=_worth))
+    _save(out, result, given, options, session)
     if interrupted and result.state is not None:
-        log.info(go_on(options))
-    elif result.state is not None and writes:
+        log.info(how_to_go_on(options))
+    elif result.state is not None and session.first:
         result.state.unlink(missing_ok=True)
-    if net.remark is not None and not studio.many:  # again, where it is seen beside the picture
+    if net.remark is not None and not one_of_many:  # again, where it is seen beside the picture
         log.warning(net.remark)
-    if writes:
-        tell(f"{out}: {size[1]} x {size[0]}, {steps}, {time.monotonic() - began:.1f} s, {losses}")
+    if session.first:
+        done = f"{len(result.history)} steps"
+        steps = f"interrupted after {len(result.history)} of {options.total_steps} steps" if interrupted else done
+        losses = losses_of(min(result.history, key=_worth))
+        height, width = given.size
+        tell(f"{out}: {width} x {height}, {steps}, {time.monotonic() - began:.1f} s, {losses}")
     return INTERRUPTED if interrupted else 0
 
 
-def _load_network(options: argparse.Namespace, device: torch.device) -> VGG:
+def _load_network(options: Options, device: torch.device) -> VGG:
     with (
-        Bar("weights", options.verbosity == "quiet", unit="B", unit_scale=True, delay=0.1) as bar,
+        Bar("weights", options.quiet, unit="B", unit_scale=True, delay=0.1) as bar,
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore", UntrainedWarning)  # told in a line of its own
@@ -199,26 +211,37 @@ def _load_network(options: argparse.Namespace, device: torch.device) -> VGG:
     return net.to(device)
 
 
-def _for_all_workers(options: argparse.Namespace) -> list[str]:
-    """Find or fetch the filters before workers are there, each of which would; what they are to be given."""
-    check_options(options)
-    net = _load_network(options, torch.device("cpu"))
-    return [] if net.remark is None else ["--weights", net.tag.weights]
+def _agree_on_filters_and_styles(net: VGG, given: Inputs, options: Options, session: Session) -> None:
+    found = {
+        path: digest(*style.grams[0].values()) for path, style in zip(options.load_style, given.loaded, strict=True)
+    }
+    session.place.team.agree({"filters": (net.tag.fingerprint, net.tag.pooling)} | found)
+
+
+def _make_targets(net: VGG, given: Inputs, options: Options, session: Session, kept: NetworkAndStyle) -> dict[str, Any]:
+    """The targets of the descent, by their names as arguments; the style is saved if that is asked for."""
+    style = kept.style(net, given, options, session.place)
+    if options.save_style is not None and session.first:  # before the descent, so that what fails here has cost no time
+        style.save(options.save_style, overwrite=options.overwrite_style, thumbnail=given.thumbnail)
+        log.info("saved the style as %s", options.save_style)
+    if given.content is None:
+        return {"content": None, "style": style}
+    how = {"levels": options.levels, "normalize": options.normalize, "padding": options.padding or "zero"}
+    how |= {"tile": options.tile, "memory": options.memory, "dtype": "auto", "place": session.place}
+    content = extract_content(net, given.content.pixels, options.content_layers, **how)
+    return {"content": content, "style": style}
 
 
 def _descend(
-    net: torch.nn.Module,
-    targets: dict,
-    start: str | Tensor,
-    size: tuple[int, int] | None,
-    options: argparse.Namespace,
-    place: Layout,
+    net: VGG, targets: dict[str, Any], given: Inputs, options: Options, session: Session
 ) -> tuple[Result, bool]:
     """The result, and whether Ctrl-C ended it early."""
-    given = {name: getattr(options, name) for name in _OF_OPTIMIZE}
+    settings = settings_of(options)
+    size = given.size if given.content is None else None
+    terminable = options.checkpoint is not None and not session.shared
     with (
-        interruptible(options.checkpoint is not None and place.whole, tells=place.team.rank == 0) as interruption,
-        Bar("steps", options.verbosity == "quiet", unit="step", total=_total(options)) as bar,
+        interruptible(terminable, tells=session.first) as interruption,
+        Bar("steps", options.quiet, unit="step", total=options.total_steps) as bar,
     ):
 
         def follow(progress: Progress) -> None:
@@ -228,21 +251,17 @@ def _descend(
             if interruption.asked:
                 raise StopIteration
 
-        result = optimize(net, **targets, init=start, size=size, **given, callback=follow, place=place)
-    return result, interruption.asked and len(result.history) < _total(options)
+        settings |= {"init": given.start, "size": size, "callback": follow, "place": session.place}
+        result = optimize(net, **targets, **settings)
+    return result, interruption.asked and len(result.history) < options.total_steps
 
 
-def _save(out: Path, image: Tensor, **how: Any) -> None:
-    """As `write_image`; but a picture that took hours is not lost for a full disk: a temporary folder takes it, then."""
-    try:
-        write_image(out, image, **how)
-    except ImageError as problem:
-        kept = write_image(Path(tempfile.mkdtemp(prefix="gatys-"), "result.png"), image, **how)
-        raise ImageError(f"{problem}; until then it is kept as {str(kept)!r}") from problem
-
-
-def _total(options: argparse.Namespace) -> int:
-    return options.steps if isinstance(options.steps, int) else sum(options.steps)
+def _save(out: str | Path, result: Result, given: Inputs, options: Options, session: Session) -> None:
+    image, content = result.image.clamp(0, 1), given.content
+    if options.keep_luminance:
+        image = keep_luminance(image, content.pixels)
+    alpha = None if content is None else content.alpha
+    session.save(out, image, given.size, alpha=alpha, depth=options.depth, quality=options.quality)
 
 
 # before the network is loaded
@@ -269,7 +288,7 @@ def find_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _default_name(options: argparse.Namespace) -> Path:
+def _default_name(options: Options) -> Path:
     """`content_style.png`, `style_texture.png` or `content_reconstruction.png`."""
     styles = [*options.style, *options.load_style]
     names = [Path(path).stem for path in [options.content, *styles] if path != NO_CONTENT]

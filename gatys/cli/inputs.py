@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,11 +11,10 @@ from torch import Tensor
 
 from ..descent.identity import digest
 from ..descent.schedule import split_steps
-from ..distributed.files import load_strip
 from ..errors import ImageError, InputError
 from ..network.layers import LAYERS
 from ..network.vgg import VGG
-from ..passes.layout import WHOLE, Layout
+from ..passes.layout import WHOLE, Layout, Size
 from ..passes.tiles import tiles
 from ..pictures.colors import LUMA, match_colors
 from ..pictures.images import Picture, fit, read_image
@@ -28,6 +27,8 @@ from ..targets.regions import RegionalStyle, regional_style
 from ..targets.style_files import read_style_info
 from ..targets.targets import StyleTarget, check_network
 from .options import NO_CONTENT
+from .parsed import Options
+from .session import Session
 
 log = logging.getLogger(__name__)
 
@@ -47,56 +48,54 @@ class Inputs:
     """Of the style, to be saved with it."""
 
 
-def load_inputs(options: argparse.Namespace, device: torch.device, place: Layout = WHOLE) -> Inputs:
-    """All that the options name, once it is sure that it goes together.
+def load_inputs(options: Options, device: torch.device, session: Session) -> Inputs:
+    """Read all that the options name, and make sure that it goes together.
 
-    In strips, masks and saved styles are read by each process, pictures by process 0.
-
-    The result has the shape of the content or, without one, of the picture to start from or of the first style.
+    Masks and saved styles are read by each process. The result has the shape of the content or, without one, of the
+    picture to start from or of the first style.
 
     Raises:
         ImageError, StyleFileError, ValueError: for files that cannot be used, and where pictures, saved styles, levels,
             layers, steps and tiles do not fit each other.
     """
+    place, edge = session.place, options.size
     start: str | Tensor = options.init
     if start not in INITS:
         try:
-            start = _load(start, place).pixels
+            start = session.load(start).pixels
         except ImageError as problem:
             raise ImageError(f"--init: expected {', '.join(INITS)} or a picture file: {problem}") from problem
-    content = None if options.content == NO_CONTENT else _load(options.content, place, options.size or None)
+    content = None if options.content == NO_CONTENT else session.load(options.content, edge or None)
     shape = None
     if content is not None:
         shape = place.size(content.pixels)
-        options.size = max(shape) if callable(options.size) else options.size
+        edge = max(shape) if callable(edge) else edge
     elif isinstance(start, Tensor):
         shape = place.size(start)
     pictures = []
     for path in options.style:
-        pixels = _load_opaque(path, "style", place)
+        pixels = _pixels(session.load(path), "style", path, place)
         whole = place.size(pixels)
         shape = whole if shape is None else shape
-        height, width = _style_size(options, whole, shape)
+        height, width = _style_size(options, whole, _result_size(edge, shape))
         log.debug("style %r: %d x %d", path, width, height)
         pixels = place.resize(pixels, whole, (height, width))
         pictures.append(_recolored(pixels, content.pixels, options.match_colors) if options.match_colors else pixels)
     loaded = [_load_style(path, options, device) for path in options.load_style]
     shape = loaded[0].size if shape is None else shape
-    height, width = _result_size(options, shape)
+    size = _result_size(edge, shape)
     thumbnail = _thumbnail(pictures[0], place) if pictures and options.save_style is not None else None
     if options.save_style is not None and not pictures:
         thumbnail = read_style_info(options.load_style[0]).thumbnail
     masks = [_load_mask(path) for path in options.style_mask]
-    inputs = Inputs(content, pictures, loaded, masks, start, (height, width), thumbnail)
+    inputs = Inputs(content, pictures, loaded, masks, start, size, thumbnail)
     _check_sizes(options, inputs, place)
     place.check_count(inputs.size)
     place.team.agree({path: digest(mask) for path, mask in zip(options.style_mask, masks, strict=True)})
     return inputs
 
 
-def make_style(
-    net: VGG, given: Inputs, options: argparse.Namespace, place: Layout = WHOLE
-) -> StyleTarget | RegionalStyle | None:
+def make_style(net: VGG, given: Inputs, options: Options, place: Layout = WHOLE) -> StyleTarget | RegionalStyle | None:
     """The style of the run: regions, a blend, or the plain average, in which each picture and saved style counts as one.
 
     Raises:
@@ -117,27 +116,21 @@ def make_style(
     return blend_styles(zip(styles, options.blend or [1.0] * len(styles), strict=True))
 
 
-def _result_size(options: argparse.Namespace, shape: tuple[int, int]) -> tuple[int, int]:
-    """(height, width) of the result, whose shape is that of a picture of `shape`."""
-    if callable(options.size):
-        options.size = options.size(shape)
-    return fit(shape[1], shape[0], options.size or max(shape))[::-1]
+def _result_size(edge: int | Callable[[Size], int], shape: Size) -> Size:
+    """(height, width) of the result, whose shape is that of a picture of `shape`; `edge` is as `Options.size`."""
+    edge = edge(shape) if callable(edge) else edge or max(shape)
+    return fit(shape[1], shape[0], edge)[::-1]
 
 
-def _style_size(options: argparse.Namespace, size: tuple[int, int], shape: tuple[int, int]) -> tuple[int, int]:
-    """(height, width) of a style picture of `size`."""
-    result = _result_size(options, shape)
+def _style_size(options: Options, size: Size, result: Size) -> Size:
+    """(height, width) of a style picture of `size` for a result of that size."""
     if options.preset is not None:
         return presets[options.preset].style_size(size, result, options.style_scale)
     return fit(size[1], size[0], max(1, round(max(result) * options.style_scale)))[::-1]
 
 
-def _load(path: str, place: Layout, size=None) -> Picture:
-    return read_image(path, size) if place.whole else load_strip(path, place, size)
-
-
 def _thumbnail(picture: Tensor, place: Layout) -> Tensor:
-    """What a saved style shows of itself; in strips, on process 0."""
+    """What a saved style shows of itself; on process 0, where several share the picture."""
     if place.whole:
         return picture
     whole = place.size(picture)
@@ -145,8 +138,7 @@ def _thumbnail(picture: Tensor, place: Layout) -> Tensor:
     return place.gather(place.resize(picture, whole, small), small)
 
 
-def _load_opaque(path: str, kind: str, place: Layout = WHOLE) -> Tensor:
-    picture = _load(path, place)
+def _pixels(picture: Picture, kind: str, path: str, place: Layout = WHOLE) -> Tensor:
     if picture.alpha is not None and place.team.any(bool((picture.alpha < 1).any())):
         log.warning("%s %r: its transparency is ignored, the colours underneath count", kind, path)
     return picture.pixels
@@ -154,7 +146,7 @@ def _load_opaque(path: str, kind: str, place: Layout = WHOLE) -> Tensor:
 
 def _load_mask(path: str) -> Tensor:
     """(1, H, W): the luminance of a picture."""
-    pixels = _load_opaque(path, "style mask")
+    pixels = _pixels(read_image(path), "style mask", path)
     if not pixels.any():  # regional_style says so too, but only once the network is there
         raise InputError(f"--style-mask: {path!r} is black everywhere; paint the region of its style white")
     return torch.einsum("nchw,c->nhw", pixels, pixels.new_tensor(LUMA))
@@ -166,7 +158,7 @@ def _recolored(pixels: Tensor, content: Tensor, method: str) -> Tensor:
     return match_colors(pixels, content, method)
 
 
-def _load_style(path: str, options: argparse.Namespace, device: torch.device) -> StyleTarget:
+def _load_style(path: str, options: Options, device: torch.device) -> StyleTarget:
     style = StyleTarget.load(path, device=device)
     if style.normalize != options.normalize:
         flag = "--normalize" if style.normalize else "--no-normalize"
@@ -178,7 +170,7 @@ def _load_style(path: str, options: argparse.Namespace, device: torch.device) ->
     return style
 
 
-def _check_sizes(options: argparse.Namespace, given: Inputs, place: Layout) -> None:
+def _check_sizes(options: Options, given: Inputs, place: Layout) -> None:
     """Check that each picture is large enough for layers, levels and tiles, and that the steps suffice for the levels.
 
     The network is not there yet. Of which it will be does not matter: the strides of layers of the same name are the same.
@@ -200,11 +192,11 @@ def _check_sizes(options: argparse.Namespace, given: Inputs, place: Layout) -> N
         levels = max(1, levels_with_room(levels, given.size, layers))
     log.debug("result: %d x %d, %d levels", given.size[1], given.size[0], levels)
     resolve_levels(levels, given.size, layers, "result")
-    split_steps(options.steps, levels)
+    split_steps(options.steps if isinstance(options.steps, int) else list(options.steps), levels)
     tiles(given.size, None if options.tile == "auto" else options.tile, layers)
 
 
-def _common_levels(options: argparse.Namespace, counts: list[tuple[int, str, bool]]) -> int:
+def _common_levels(options: Options, counts: list[tuple[int, str, bool]]) -> int:
     """The number of levels that all have; those whose number is automatic do with fewer than they have."""
     fewest, misfit = fewest_levels((count, automatic) for count, _, automatic in counts)
     which = next(what for count, what, _ in counts if count == fewest)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
-import copy
 import logging
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -15,17 +14,18 @@ from ..passes.memory import free_memory
 from .console import INTERRUPTED, complain, tell
 from .jobs import Job, begin, folder_for, launch, summary, work
 from .option_checks import check_options
+from .parsed import Options
 
 log = logging.getLogger(__name__)
 
-Paint = Callable[[argparse.Namespace], int]
+Paint = Callable[[Options], int]
 """One run of the command line, which gives its exit code."""
 Worker = Callable[[list[str], str, int], None]
 """Runs the command line of a worker: its arguments, the name of the run, and how many threads it may use."""
 
 
 def paint_many(
-    options: argparse.Namespace, argv: Sequence[str], jobs: Sequence[Job], paint: Paint, worker: Worker, run: str | None
+    options: Options, argv: Sequence[str], jobs: Sequence[Job], paint: Paint, worker: Worker, run: str | None
 ) -> int:
     """Paint every picture that has no result yet, in this process or by workers; the exit code.
 
@@ -68,7 +68,7 @@ def paint_many(
     return 2 if counts["failed"] else 1 if counts["left"] else 0
 
 
-def _work(options: argparse.Namespace, jobs: Sequence[Job], paint: Paint, run: str) -> int:
+def _work(options: Options, jobs: Sequence[Job], paint: Paint, run: str) -> int:
     def attempt(job: Job) -> str | None:
         log.info("picture %d of %d: %s", jobs.index(job) + 1, len(jobs), job.content)
         try:
@@ -89,13 +89,11 @@ def _work(options: argparse.Namespace, jobs: Sequence[Job], paint: Paint, run: s
     return 0
 
 
-def _one_of(options: argparse.Namespace, job: Job) -> argparse.Namespace:
-    one = copy.copy(options)
-    one.content, one.out = str(job.content), str(job.out)
-    return one
+def _one_of(options: Options, job: Job) -> Options:
+    return replace(options, content=str(job.content), out=str(job.out))
 
 
-def _for_worker(options: argparse.Namespace, index: int) -> list[str]:
+def _for_worker(options: Options, index: int) -> list[str]:
     """What a worker is given further: a GPU or a share of the memory, and to be quiet."""
     cards, given = torch.cuda.device_count(), []
     if cards and options.device in ("auto", "cuda"):

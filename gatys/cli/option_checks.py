@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import math
 import os
 from pathlib import Path
@@ -10,9 +9,10 @@ from pathlib import Path
 from ..errors import InputError
 from ..settings import STYLE_SUFFIX
 from .options import NO_CONTENT
+from .parsed import Options
 
 
-def check_options(options: argparse.Namespace) -> None:
+def check_options(options: Options) -> None:
     """Raise ValueError where options do not go together; no file is opened."""
     styles, no_content = [*options.style, *options.load_style], options.content == NO_CONTENT
     if not styles and options.style_weight:
@@ -43,7 +43,7 @@ def check_options(options: argparse.Namespace) -> None:
     _check_checkpoint(options, [*inputs, *options.load_style, options.weights, options.out, options.save_style])
 
 
-def _check_styles(options: argparse.Namespace, styles: list[str]) -> None:
+def _check_styles(options: Options, styles: list[str]) -> None:
     if options.blend and options.style_mask:
         raise InputError(
             "--blend, --style-mask: styles are mixed everywhere or have a region each; give one of the two"
@@ -61,7 +61,7 @@ def _check_styles(options: argparse.Namespace, styles: list[str]) -> None:
         raise InputError("--propagation: expected a --style-mask that it is for, got none; give one for each style")
 
 
-def _check_save_style(options: argparse.Namespace, styles: list[str]) -> None:
+def _check_save_style(options: Options, styles: list[str]) -> None:
     """That `--save-style` will be able to write its file, as far as can be seen before the style is there."""
     if options.save_style is None:
         if options.overwrite_style:
@@ -84,7 +84,7 @@ def _check_save_style(options: argparse.Namespace, styles: list[str]) -> None:
         raise InputError(f"--save-style: {name} exists already; give another path, or --overwrite-style too")
 
 
-def _check_checkpoint(options: argparse.Namespace, others: list[str | None]) -> None:
+def _check_checkpoint(options: Options, others: list[str | None]) -> None:
     if options.checkpoint is None:
         return
     path, name = Path(options.checkpoint), repr(options.checkpoint)

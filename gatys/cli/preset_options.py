@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,38 +13,42 @@ from ..network.found_files import PAPER_FILE, hub_folder
 from ..published.preset import Preset
 from ..published.presets import presets, weights_from
 from .options import build_parser
+from .parsed import Options
 
 _NOT_GIVEN = object()
 
 
-def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
-    """The command line's options; `filled` are the names of those that a preset fills, none without one.
+def parse_options(argv: Sequence[str] | None) -> Options:
+    """Read the command line.
 
-    Coefficients are those of a square of the preset's own size until `fill_options` is called for the real one.
-    `size` may be a function of the content's (height, width).
+    Coefficients that a preset fills are those of a square of its own size; `fill_options` gives those of the result.
+
+    Raises:
+        InputError: for what cannot be read.
+        WeightsError: where the filters of the preset are in no place where they are looked for.
     """
     parser = build_parser()
-    options = parser.parse_intermixed_args(argv)
-    options.filled = []
+    options = Options(**{name: _fixed(value) for name, value in vars(parser.parse_intermixed_args(argv)).items()})
     if options.preset is None:
         return options
     preset = presets[options.preset]
-    names = ["size", *preset.settings((preset.size, preset.size))]
+    names = ("size", *preset.settings((preset.size, preset.size)))
     given = parser.parse_intermixed_args(argv, argparse.Namespace(**dict.fromkeys(names, _NOT_GIVEN)))
-    options.filled = [name for name in names if getattr(given, name) is _NOT_GIVEN]
-    if "weights" in options.filled:
-        options.weights = find_weights(preset)
-    fill_options(options, (preset.size, preset.size))
-    if "size" in options.filled:
-        options.size = preset.result_edge
-    return options
+    filled = tuple(name for name in names if getattr(given, name) is _NOT_GIVEN)
+    options = replace(options, filled=filled)
+    if "weights" in filled:
+        options = replace(options, weights=find_weights(preset))
+    if "size" in filled:
+        options = replace(options, size=preset.result_edge)
+    return fill_options(options, (preset.size, preset.size))
 
 
-def fill_options(options: argparse.Namespace, size: tuple[int, int]) -> None:
-    """Fill what was not given with the preset's settings for a result of `size` (height, width)."""
-    for name, value in presets[options.preset].settings(size).items():
-        if name in options.filled and name != "weights":
-            setattr(options, name, value)
+def fill_options(options: Options, size: tuple[int, int]) -> Options:
+    """Return the options with the preset's settings for a result of `size` (height, width) where none were given."""
+    if options.preset is None:
+        return options
+    settings = presets[options.preset].settings(size)
+    return replace(options, **{name: settings[name] for name in options.filled if name not in ("size", "weights")})
 
 
 def find_weights(preset: Preset) -> str:
@@ -70,7 +75,7 @@ def find_weights(preset: Preset) -> str:
     return str(found)
 
 
-def describe(options: argparse.Namespace, size: tuple[int, int]) -> str:
+def describe(options: Options, size: tuple[int, int]) -> str:
     """What the preset has filled, as the options that would do the same without it."""
     words = []
     for name in options.filled:
@@ -80,6 +85,10 @@ def describe(options: argparse.Namespace, size: tuple[int, int]) -> str:
             f"--{option} {_word(value)}" if not isinstance(value, bool) else f"--{'' if value else 'no-'}{option}"
         )
     return " ".join(words)
+
+
+def _fixed(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _word(value: Any) -> str:

@@ -126,11 +126,6 @@ class Processes(Team):
         return done
 
 
-def started_together(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether `torchrun`, or something like it, has started this process as one of several; `torchrun`, also of one."""
-    return int(environment.get("WORLD_SIZE", "1")) > 1 or "TORCHELASTIC_RUN_ID" in environment
-
-
 def own_device(name: str, environment: Mapping[str, str] = os.environ) -> torch.device:
     """The device of this process: where `name` is auto or cuda, the GPU with its number on this machine, if there is one.
 

@@ -1,0 +1,66 @@
+"""What the command line says, as a value that nobody writes to: what changes on the way is a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Settings):
+    """The value of every option; `options.build_parser` says what each of them means.
+
+    The descent's are those of `Settings`.
+    """
+
+    # pictures
+    content: str
+    style: Sequence[str]
+    out: str | None
+    workers: int
+    preset: str | None
+    size: int | Callable[[tuple[int, int]], int]
+    """Longer edge of the result in pixels, 0 for the content's own; or what gives it from the (height, width) of the
+    content, as a preset does."""
+    style_scale: float
+    depth: int | None
+    quality: int
+    # styles and colours
+    load_style: Sequence[str]
+    blend: Sequence[float]
+    style_mask: Sequence[str]
+    propagation: str | None
+    save_style: str | None
+    overwrite_style: bool
+    match_colors: str | None
+    keep_luminance: bool
+    # network
+    weights: str
+    layout: str
+    pooling: str
+    preprocessing: str
+    responses: str
+    device: str
+    # targets
+    content_layers: Mapping[str, float]
+    style_layers: Mapping[str, float]
+    normalize: bool
+    levels: int | str
+    # what is told
+    verbosity: str | None
+    """"verbose" or "quiet"; None for what is between."""
+
+    filled: Sequence[str] = ()
+    """The names of the options that the preset fills, since they were not given."""
+
+    @property
+    def total_steps(self) -> int:
+        """The number of steps over all levels."""
+        return self.steps if isinstance(self.steps, int) else sum(self.steps)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether only the result and errors are told."""
+        return self.verbosity == "quiet"
