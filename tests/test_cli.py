@@ -268,7 +268,20 @@ def test_option_reaches_its_argument(monkeypatch, net, option):
 def test_every_argument_has_an_option():
     """An argument added to a function must get an option, or be named here."""
     options = vars(build_parser().parse_args(["c", "s"]))
-    not_options = {"net", "content", "size", "callback", "place", "settings", "terms", "folder", "progress", "path", "image", "alpha"}
+    not_options = {
+        "net",
+        "content",
+        "size",
+        "callback",
+        "place",
+        "settings",
+        "terms",
+        "folder",
+        "progress",
+        "path",
+        "image",
+        "alpha",
+    }
     not_options |= {"temporal", "temporal_weight"}  # for frames, which the command line does not do
     arguments = {name for parameters in signatures().values() for name in parameters}
     assert arguments - not_options - options.keys() == set()

@@ -1,5 +1,6 @@
 """`--preset`: what it fills, what the user's own options do to it, and what it says."""
 
+import dataclasses
 import re
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 import gatys
 from gatys.cli import command as cli
 from gatys.cli import preset_options
+from gatys.cli.options import build_parser
 from gatys.network import weights
 from gatys.pictures.images import write_image
 
@@ -118,6 +120,25 @@ def test_the_papers_weights_are_fetched_unless_they_are_there(pictures, tmp_path
     assert code == 2 and "gatys: error: could not get the 'paper' weights from http://127.0.0.1:9/" in said
     (tmp_path / "vgg_normalised.pth").touch()
     assert preset_options.parse_options([*pictures, "--preset", "gatys2016"]).weights == "vgg_normalised.pth"
+
+
+def test_what_was_parsed_is_all_that_was_asked_and_nobody_writes_to_it(pictures):
+    options = preset_options.parse_options([*pictures, "--steps", "3,4", "--blend", "2"])
+    typed = vars(build_parser().parse_intermixed_args([*pictures, "--steps", "3,4", "--blend", "2"]))
+    assert vars(options).keys() == {*typed, "filled"}
+    assert (options.style, options.steps, options.blend) == (("style.png",), (3, 4), (2.0,)) and hash(options.style)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        options.size = 3
+
+
+def test_out_of_memory_names_the_preset_s_size(pictures, capsys, monkeypatch):
+    def fails(*given, **rest):
+        raise MemoryError
+
+    monkeypatch.setattr(cli, "load_vgg19", fails)
+    given = [*pictures, "--preset", "udacity", "--weights", "untrained"]
+    code, _, said = run(capsys, *given)
+    assert code == 1 and "gatys: error: out of memory with --size 400; give a smaller --size" in said
 
 
 def test_without_a_preset_nothing_is_filled(pictures):

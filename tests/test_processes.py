@@ -16,6 +16,8 @@ from test_strips import start
 
 from gatys.cli import command as cli
 from gatys.cli.session import Session
+from gatys.descent.checkpoint import Moment, Way
+from gatys.descent.shared_checkpoint import SharedCheckpoint
 from gatys.distributed import files as strip_files
 from gatys.distributed.files import load_strip, save_strips
 from gatys.distributed.session import ENDED, LOST, SharedSession
@@ -263,6 +265,14 @@ def test_memory_that_runs_out_on_one_is_told_on_all(alone):
 
     with pytest.raises(RuntimeError, match="shapes do not match"):
         alone.together(is_wrong)
+
+
+def test_a_state_of_pictures_of_another_size_is_not_cut_to_fit(alone):
+    tensors = {"best": torch.rand(1, 3, 40, 20), "trial": torch.rand(1, 3, 32, 20), "step": torch.tensor(3)}
+    file = SimpleNamespace(read=lambda: Moment(0, [], [], tensors, Way(None, True, 5, None)))
+    found = SharedCheckpoint(lambda: file, [(32, 20)], Strips(alone, ["conv1_1"])).read()
+    assert all(torch.equal(found.tensors[name], tensors[name]) for name in tensors) and found.way.bytes == 2**62
+    assert SharedCheckpoint(lambda: file, [(32, 20)], WHOLE).read().way.bytes == 5
 
 
 # files

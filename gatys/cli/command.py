@@ -39,6 +39,7 @@ from ..pictures.colors import keep_luminance
 from ..pictures.images import check_output
 from ..published.presets import presets
 from ..targets.extraction import extract_content
+from ..targets.targets import StyleTarget
 from .console import INTERRUPTED, Bar, Lines, Terminated, interruptible, losses_of, tell
 from .inputs import Inputs, load_inputs
 from .jobs import Job, find_jobs
@@ -75,7 +76,7 @@ def main(argv: Sequence[str] | None = None, session: Session | None = None, run:
         options = parse_options(argv)
         jobs = _find_jobs(options, session)
         options = session.meet(options)
-        package.setLevel({"quiet": logging.ERROR, "verbose": logging.DEBUG}.get(options.verbosity, logging.INFO))
+        package.setLevel({"quiet": logging.ERROR, "verbose": logging.DEBUG}.get(options.verbosity or "", logging.INFO))
         if jobs is None:
             code = _paint(options, session, NetworkAndStyle(_load_network))
         else:
@@ -163,7 +164,7 @@ def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_
     if options.preset is not None:
         options = fill_options(options, given.size)
         log.info("preset %s: %s", options.preset, describe(options, given.size))
-    out = options.out or _free_path(_default_name(options))
+    out: str | Path = options.out or _free_path(_default_name(options))
     if session.first:
         check_output(out, options.depth)
 
@@ -178,7 +179,7 @@ def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_
     if interrupted and one_of_many:  # a picture that is there is one that is done
         return INTERRUPTED
     if options.out is None:
-        out = _free_path(out)  # another run may have taken it meanwhile
+        out = _free_path(Path(out))  # another run may have taken it meanwhile
     _save(out, result, given, options, session)
     if interrupted and result.state is not None:
         log.info(how_to_go_on(options))
@@ -212,21 +213,26 @@ def _load_network(options: Options, device: torch.device) -> VGG:
 
 
 def _agree_on_filters_and_styles(net: VGG, given: Inputs, options: Options, session: Session) -> None:
-    found = {
-        path: digest(*style.grams[0].values()) for path, style in zip(options.load_style, given.loaded, strict=True)
-    }
-    session.place.team.agree({"filters": (net.tag.fingerprint, net.tag.pooling)} | found)
+    found: dict[str, object] = {"filters": (net.tag.fingerprint, net.tag.pooling)}
+    for path, style in zip(options.load_style, given.loaded, strict=True):
+        found[path] = digest(*style.grams[0].values())
+    session.place.team.agree(found)
 
 
 def _make_targets(net: VGG, given: Inputs, options: Options, session: Session, kept: NetworkAndStyle) -> dict[str, Any]:
     """The targets of the descent, by their names as arguments; the style is saved if that is asked for."""
     style = kept.style(net, given, options, session.place)
-    if options.save_style is not None and session.first:  # before the descent, so that what fails here has cost no time
+    # before the descent, so that what fails here has cost no time
+    if options.save_style is not None and isinstance(style, StyleTarget) and session.first:
         style.save(options.save_style, overwrite=options.overwrite_style, thumbnail=given.thumbnail)
         log.info("saved the style as %s", options.save_style)
     if given.content is None:
         return {"content": None, "style": style}
-    how = {"levels": options.levels, "normalize": options.normalize, "padding": options.padding or "zero"}
+    how: dict[str, Any] = {
+        "levels": options.levels,
+        "normalize": options.normalize,
+        "padding": options.padding or "zero",
+    }
     how |= {"tile": options.tile, "memory": options.memory, "dtype": "auto", "place": session.place}
     content = extract_content(net, given.content.pixels, options.content_layers, **how)
     return {"content": content, "style": style}
@@ -258,7 +264,7 @@ def _descend(
 
 def _save(out: str | Path, result: Result, given: Inputs, options: Options, session: Session) -> None:
     image, content = result.image.clamp(0, 1), given.content
-    if options.keep_luminance:
+    if options.keep_luminance and content is not None:
         image = keep_luminance(image, content.pixels)
     alpha = None if content is None else content.alpha
     session.save(out, image, given.size, alpha=alpha, depth=options.depth, quality=options.quality)

@@ -42,9 +42,10 @@ class Bar(tqdm):
 
     def __init__(self, what: str, quiet: bool, **options: Any):
         super().__init__(desc=what, disable=quiet or None, file=sys.stderr, dynamic_ncols=True, **options)
-        self._what, self._lines = what, self.disable and not quiet
+        self._what, self._lines = what, bool(self.disable) and not quiet
         self._began = self._told = self._last = monotonic()
-        self._level, self._ends = -1, []
+        self._level = -1
+        self._ends: list[float] = []
 
     def reach(self, done: int, total: int) -> None:
         """Say how many bytes are done of all; 0 where that is unknown."""

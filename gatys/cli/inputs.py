@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -60,9 +61,9 @@ def load_inputs(options: Options, device: torch.device, session: Session) -> Inp
     """
     place, edge = session.place, options.size
     start: str | Tensor = options.init
-    if start not in INITS:
+    if options.init not in INITS:
         try:
-            start = session.load(start).pixels
+            start = session.load(options.init).pixels
         except ImageError as problem:
             raise ImageError(f"--init: expected {', '.join(INITS)} or a picture file: {problem}") from problem
     content = None if options.content == NO_CONTENT else session.load(options.content, edge or None)
@@ -80,7 +81,9 @@ def load_inputs(options: Options, device: torch.device, session: Session) -> Inp
         height, width = _style_size(options, whole, _result_size(edge, shape))
         log.debug("style %r: %d x %d", path, width, height)
         pixels = place.resize(pixels, whole, (height, width))
-        pictures.append(_recolored(pixels, content.pixels, options.match_colors) if options.match_colors else pixels)
+        if options.match_colors and content is not None:
+            pixels = _recolored(pixels, content.pixels, options.match_colors)
+        pictures.append(pixels)
     loaded = [_load_style(path, options, device) for path in options.load_style]
     shape = loaded[0].size if shape is None else shape
     size = _result_size(edge, shape)
@@ -103,7 +106,7 @@ def make_style(net: VGG, given: Inputs, options: Options, place: Layout = WHOLE)
     """
     for path, style in zip(options.load_style, given.loaded, strict=True):
         check_network(net, style, f"style {path!r}")
-    how = {"layers": options.style_layers, "levels": options.levels, "normalize": options.normalize}
+    how: dict[str, Any] = {"layers": options.style_layers, "levels": options.levels, "normalize": options.normalize}
     # a painting's own edges do not meet
     how["padding"] = "replicate" if options.padding == "circular" else options.padding or "zero"
     how |= {"tile": options.tile, "memory": options.memory, "place": place}
@@ -163,7 +166,9 @@ def _load_style(path: str, options: Options, device: torch.device) -> StyleTarge
     if style.normalize != options.normalize:
         flag = "--normalize" if style.normalize else "--no-normalize"
         raise InputError(f"--load-style: {path!r} was saved with {flag}, which holds for a whole run; give {flag}")
-    if style.automatic and options.levels != "auto":  # such a style gives as many as are wanted, up to what it has
+    if style.automatic and isinstance(
+        options.levels, int
+    ):  # such a style gives as many as are wanted, up to what it has
         style = replace(style, values=style.grams[: options.levels])
     if options.match_colors:
         log.warning("style %r: it keeps the colours that it was saved with; --match-colors is for pictures", path)
@@ -193,7 +198,7 @@ def _check_sizes(options: Options, given: Inputs, place: Layout) -> None:
     log.debug("result: %d x %d, %d levels", given.size[1], given.size[0], levels)
     resolve_levels(levels, given.size, layers, "result")
     split_steps(options.steps if isinstance(options.steps, int) else list(options.steps), levels)
-    tiles(given.size, None if options.tile == "auto" else options.tile, layers)
+    tiles(given.size, options.tile if isinstance(options.tile, int) else None, layers)
 
 
 def _common_levels(options: Options, counts: list[tuple[int, str, bool]]) -> int:

@@ -178,7 +178,7 @@ def work(jobs: Sequence[Job], paint: Callable[[Job], str | None], run: str) -> N
                         job.failure.write_text(failure, "utf-8")
 
 
-def launch(worker: Callable[..., None], given: Sequence[tuple]) -> list[int]:
+def launch(worker: Callable[..., None], given: Sequence[tuple]) -> list[int | None]:
     """Run `worker` in a new process for each of the given arguments; the exit codes.
 
     Ctrl-C and SIGTERM reach them, and are waited for.

@@ -50,15 +50,16 @@ def paint_many(
     check_options(_one_of(options, jobs[0]))
     if run is not None:
         return _work(options, jobs, paint, run)
-    with folder_for(jobs, options.out):
+    out = options.out or ""  # one without is refused by `find_jobs`
+    with folder_for(jobs, out):
         run, there = begin(jobs)
         if options.workers == 1:
-            codes = [_work(options, jobs, paint, run)]
+            codes: list[int | None] = [_work(options, jobs, paint, run)]
         else:
             threads = max(1, torch.get_num_threads() // options.workers)
             given = [([*argv, *_for_worker(options, index)], run, threads) for index in range(options.workers)]
             codes = launch(worker, given)
-        line, counts = summary(jobs, options.out, there)
+        line, counts = summary(jobs, out, there)
         tell(line)
     if INTERRUPTED in codes:
         return INTERRUPTED

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from importlib import metadata
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 from ..descent.schedule import parse_steps
 from ..errors import InputError
@@ -87,7 +87,7 @@ _AT_LEAST_0 = _number(" of at least 0", lambda value: value >= 0)
 
 
 class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
+    def error(self, message: str) -> NoReturn:
         raise InputError(f"{message.removeprefix('argument ')}; --help lists what can be given")
 
 

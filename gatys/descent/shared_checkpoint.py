@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from ..passes.layout import Layout, Size
@@ -65,11 +66,11 @@ class SharedCheckpoint:
         if told is None:
             return None
         moment, pictures = told
-        rows = {}
+        tensors, rows = {} if found is None else found.tensors, {}
         for name, (shape, dtype) in pictures.items():
 
             def read(low: int, high: int, name: str = name) -> Tensor:
-                return found.tensors[name][:, :, low:high]
+                return tensors[name][:, :, low:high]
 
             rows[name] = self._place.deal(read, shape, self._sizes[moment.level], dtype)
         return replace(moment, tensors={**moment.tensors, **rows})
@@ -78,9 +79,11 @@ class SharedCheckpoint:
         """Blame the file for what does not fit while what was read is used, as `Checkpoint.trusted` does."""
         return nullcontext() if self._file is None else self._file.trusted()
 
-    def _without_rows(self, found: Moment) -> tuple[Moment, dict]:
+    def _without_rows(self, found: Moment) -> tuple[Moment, dict[str, tuple[tuple[int, ...], torch.dtype]]]:
         """Return what all processes are told, and the shape and dtype of each picture that is then dealt to them."""
-        size, pictures, others = self._sizes[found.level], {}, {}
+        size = self._sizes[found.level]
+        pictures: dict[str, tuple[tuple[int, ...], torch.dtype]] = {}
+        others: dict[str, Tensor] = {}
         for name, tensor in found.tensors.items():
             if tensor.ndim == 4 and tuple(tensor.shape[2:]) == size:
                 pictures[name] = tuple(tensor.shape[:2]), tensor.dtype

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -22,8 +23,8 @@ _UNREAD = Source((0, 0), 0, lambda low, high: torch.empty(0))
 """What other processes have than the one that reads."""
 
 
-def load_strip(path: str, place: Strips, size=None) -> Picture:
-    """As `images.read_image`, of which the rows here; all processes call it, and process 0 opens the file.
+def load_strip(path: str, place: Strips, size: int | Callable[[Size], int] | None = None) -> Picture:
+    """Read the rows here of a picture as `images.read_image` does. All processes call it; process 0 opens the file.
 
     Raises:
         ImageError: on process 0.
@@ -48,7 +49,7 @@ def _dealt(path: str, place: Strips) -> tuple[Tensor, Size]:
 def save_strips(
     path: Path, image: Tensor, size: Size, place: Strips, *, alpha: Tensor | None, depth: int | None, quality: int
 ) -> None:
-    """As `images.write_image`, from the rows of all processes: a TIFF by rows, where the library is there, others whole.
+    """Write a picture of `size` from the rows of all processes: a TIFF by rows where the library is there, others whole.
 
     A file that cannot be written goes to a temporary folder.
 
@@ -68,7 +69,8 @@ def save_strips(
                 for _ in blocks:  # for the others' sake
                     pass
     else:
-        whole, opaque = (None if each is None else place.gather(each, size) for each in (image, alpha))
+        whole = place.gather(image, size)
+        opaque = None if alpha is None else place.gather(alpha, size)
 
         def write(path: Path) -> None:
             if first:

@@ -249,13 +249,15 @@ class Strips(Layout):
         }
         expected = {rank: own.new_empty(*own.shape[:2], rows, own.shape[3]) for rank, rows in coming.items() if rows}
         packed = {rank: torch.cat(some, dim=2) for rank, some in pieces.items()}
-        mine = packed.pop(self.team.rank, None)
+        found = dict(expected)
+        if self.team.rank in packed:
+            found[self.team.rank] = packed.pop(self.team.rank)
         self.team.exchange(packed, expected)
         for rank, wanted in enumerate(runs):  # in the order of processes, so that rounding does not depend on chance
-            source, at = (mine if rank == self.team.rank else expected.get(rank)), 0
+            at = 0
             for owner, there, rows in wanted:
                 if owner == self.team.rank:
-                    own[:, :, there : there + rows] += source[:, :, at : at + rows]
+                    own[:, :, there : there + rows] += found[rank][:, :, at : at + rows]
                     at += rows
 
     @staticmethod

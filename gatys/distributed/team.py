@@ -65,7 +65,7 @@ class Processes(Team):
         self._reduce(value, dist.ReduceOp.MIN)
         return int(value)
 
-    def _reduce(self, value: Tensor, how: dist.ReduceOp) -> None:
+    def _reduce(self, value: Tensor, how: dist.ReduceOp.RedOpType) -> None:
         dist.all_reduce(value, how, group=self._group)
         self.sent += 2 * (self.count - 1) * value.nbytes // self.count
 
@@ -84,7 +84,7 @@ class Processes(Team):
         return told[0]
 
     def may_speak(self) -> bool:
-        """True for the first process that asks, so that what happens to all is said once; it may be the last alive."""
+        """Return True to the first process that asks, so that what happens to all is said once; it may be the last alive."""
         try:
             return self.rank == 0 if self._store is None else self._store.add("gatys/spoken", 1) == 1
         except RuntimeError:  # the store is gone with the process that held it, which is the first one
@@ -113,21 +113,20 @@ class Processes(Team):
             )
 
     def together(self, work: Callable[[], Done]) -> Done:
-        done, full = None, False
+        done: list[Done] = []
         try:
-            done = work()
+            done.append(work())
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            full = True
-        if self.any(full):
-            del done
+        if self.any(not done):
+            done.clear()  # the error would hold what is there
             raise MemoryError("out of memory on one of the processes")
-        return done
+        return done[0]
 
 
 def own_device(name: str, environment: Mapping[str, str] = os.environ) -> torch.device:
-    """The device of this process: where `name` is auto or cuda, the GPU with its number on this machine, if there is one.
+    """Return the device of this process: for auto and cuda the GPU with its number on this machine, if there is one.
 
     Raises:
         ValueError: where processes cannot work together on such a device, or there are more of them than GPUs.
@@ -148,7 +147,7 @@ def own_device(name: str, environment: Mapping[str, str] = os.environ) -> torch.
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether an error of an exchange means that another process is gone, or did not come in time."""
+    """Tell whether an error of an exchange means that another process is gone, or did not come in time."""
     return isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and bool(_LOST.search(str(error))))
 
 

@@ -87,7 +87,7 @@ class Layout:
 
     def size(self, image: Tensor) -> Size:
         """Return the size of the whole picture of which (N, C, h, W) are the rows here."""
-        return tuple(image.shape[-2:])
+        return image.shape[-2], image.shape[-1]
 
     def rows(self, size: Size) -> tuple[int, int]:
         """Return the first row here, and the first after the last, of a picture of that size."""
