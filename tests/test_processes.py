@@ -26,6 +26,7 @@ from gatys.distributed.team import Processes, is_lost, join, own_device
 from gatys.distributed.torchrun import started_together
 from gatys.errors import ImageError
 from gatys.network.layers import LAYERS
+from gatys.passes.layout import WHOLE
 from gatys.pictures.images import read_image
 
 LONG = pytest.mark.skipif(os.environ.get("GATYS_LONG_TESTS") != "1", reason="needs GATYS_LONG_TESTS=1: many processes")
@@ -270,7 +271,7 @@ def test_memory_that_runs_out_on_one_is_told_on_all(alone):
 def test_a_state_of_pictures_of_another_size_is_not_cut_to_fit(alone):
     tensors = {"best": torch.rand(1, 3, 40, 20), "trial": torch.rand(1, 3, 32, 20), "step": torch.tensor(3)}
     file = SimpleNamespace(read=lambda: Moment(0, [], [], tensors, Way(None, True, 5, None)))
-    found = SharedCheckpoint(lambda: file, [(32, 20)], Strips(alone, ["conv1_1"])).read()
+    found = SharedCheckpoint(lambda: file, [(32, 20)], Strips(alone, [LAYERS["conv1_1"]])).read()
     assert all(torch.equal(found.tensors[name], tensors[name]) for name in tensors) and found.way.bytes == 2**62
     assert SharedCheckpoint(lambda: file, [(32, 20)], WHOLE).read().way.bytes == 5
 
