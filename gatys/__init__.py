@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .descent.optimize import optimize as optimize
     from .descent.plot import plot_history as plot_history
+    from .descent.protocol import Descent as Descent
     from .descent.records import Progress as Progress
     from .descent.records import Record as Record
     from .descent.records import Result as Result
@@ -36,17 +37,20 @@ if TYPE_CHECKING:
     from .objective.objective import Objective as Objective
     from .objective.shares import gradient_shares as gradient_shares
     from .objective.temporal import TemporalTarget as TemporalTarget
+    from .objective.term import Term as Term
     from .pictures.colors import keep_luminance as keep_luminance
     from .pictures.colors import match_colors as match_colors
     from .pictures.conversion import load_image as load_image
     from .pictures.conversion import save_image as save_image
     from .published.preset import Preset as Preset
     from .published.presets import presets as presets
+    from .settings import Settings as Settings
     from .targets.blending import blend_styles as blend_styles
     from .targets.extraction import extract_content as extract_content
     from .targets.extraction import extract_style as extract_style
     from .targets.regions import RegionalStyle as RegionalStyle
     from .targets.regions import regional_style as regional_style
+    from .targets.statistics import Statistic as Statistic
     from .targets.style_files import StyleInfo as StyleInfo
     from .targets.style_files import read_style_info as read_style_info
     from .targets.targets import ContentTarget as ContentTarget
@@ -56,6 +60,7 @@ if TYPE_CHECKING:
 
 _ROOMS = {
     "descent.optimize": "optimize",
+    "descent.protocol": "Descent",
     "descent.plot": "plot_history",
     "descent.records": "Progress Record Result",
     "errors": "CheckpointError DownloadError FolderError GatysError ImageError InputError InputTypeError MissingPackage "
@@ -66,6 +71,7 @@ _ROOMS = {
     "network.weights": "load_vgg load_vgg19",
     "objective.objective": "Objective",
     "objective.shares": "gradient_shares",
+    "objective.term": "Term",
     "objective.temporal": "TemporalTarget",
     "pictures.colors": "keep_luminance match_colors",
     "pictures.conversion": "load_image save_image",
@@ -74,6 +80,8 @@ _ROOMS = {
     "targets.blending": "blend_styles",
     "targets.extraction": "extract_content extract_style",
     "targets.regions": "RegionalStyle regional_style",
+    "settings": "Settings",
+    "targets.statistics": "Statistic",
     "targets.style_files": "StyleInfo read_style_info",
     "targets.targets": "ContentTarget StyleTarget",
     "video.frames": "FramesResult optimize_frames",

@@ -29,7 +29,7 @@ from ..passes.layout import WHOLE, Layout
 from ..passes.precision import choose, derivative_scale, lowered
 from ..passes.tiles import Tile, check_padding
 from ..passes.trunk import Tape, backward, forward
-from ..settings import CONTENT_WEIGHT, STYLE_WEIGHT, TEMPORAL_WEIGHT, TV_WEIGHT
+from ..settings import CONTENT_WEIGHT, STYLE_WEIGHT, TEMPORAL_WEIGHT, TV_WEIGHT, check_weight
 from ..targets.gram import accumulation_dtype
 from ..targets.levels import level_size
 from ..targets.regions import RegionalStyle, every_style
@@ -313,15 +313,15 @@ class Objective:
 
 
 def _weights(given: Mapping[str, float], terms: Sequence[Term]) -> dict[str, float]:
-    """The weight of each term by its name, once it is sure that they can be used."""
+    """Give the weight of each term by its name, once it is sure that they can be used."""
+    for name, weight in given.items():
+        check_weight(f"{name}_weight", weight)
     found = dict(given)
     for term in terms:
-        if found.setdefault(term.name, term.weight) != term.weight or term.name in given:
-            raise InputError(f"terms: {term.name!r} is the name of two terms with different weights; name one anew")
-    for name, weight in found.items():
-        if not 0 <= weight < float("inf"):
-            what = f"{name}_weight" if name in given else f"weight of the term {name}"
-            raise InputError(f"{what}: expected a finite number of at least 0, got {weight!r}")
+        if term.name in found:
+            raise InputError(f"terms: {term.name!r} is the name of two terms; give one of them another name")
+        check_weight(f"weight of the term {term.name}", term.weight)
+        found[term.name] = term.weight
     return found
 
 

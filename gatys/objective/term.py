@@ -66,7 +66,7 @@ class Term:
     """
 
     name: str = "term"
-    """What it is called among the losses. Terms of the same name have one weight, and are told as one."""
+    """What it is called among the losses; each term has a name of its own."""
     layers: Sequence[str] = ()
     """Canonical names of the layers whose features it sees."""
     gathers: bool = False
