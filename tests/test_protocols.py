@@ -220,6 +220,15 @@ def test_a_statistic_that_does_not_add_up_is_refused_in_tiles(net, content):
     assert result.history[-1].style < result.history[-4].style
 
 
+def test_it_is_not_cut_into_tiles_when_memory_runs_out(net, content, monkeypatch):
+    def full(self, *args, **rest):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(gatys.Objective, "terms", full)
+    with pytest.raises(gatys.OutOfMemory, match="in one piece, and what is compared looks at all positions at once"):
+        gatys.optimize(net, content=content, style=style_of(net, Sorted()), steps=[2, 2])
+
+
 def test_a_statistic_that_does_not_add_up_is_refused_on_many_processes():
     with pytest.raises(gatys.InputError, match="so that 3 processes cannot share a picture out; start one process"):
         gatys.targets.statistics.check_whole_picture(Sorted(), None, 3)

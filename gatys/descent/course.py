@@ -15,6 +15,8 @@ from ..objective.objective import Objective
 from ..passes.plan import HALF_ABOVE, Plan, make_plan, outlook
 from ..passes.precision import choose
 from ..targets.levels import level_size
+from ..targets.regions import every_style
+from ..targets.statistics import check_whole_picture
 from ..targets.targets import common_levels, fit_levels
 from .arguments import Arguments
 from .choice import choose_descent
@@ -95,8 +97,9 @@ class Course:
             bytes_per_value=self.net.mean.dtype.itemsize,
             dtype=dtype,
             padding=objective.padding,
-            tile=told.tile if objective.additive else None,
+            tile=told.tile,
             memory=told.memory,
+            whole=not objective.additive,
         )
 
     def evaluation(self, level: int, dtype: torch.dtype) -> Bounded:
@@ -129,6 +132,8 @@ def plan_course(net: VGG, told: Arguments) -> Course:
     content, style, place = told.content, told.style, told.place
     init = name_or_picture(told.init)
     common_levels(content, style)  # says so where there is no target
+    for region in every_style(style):
+        check_whole_picture(region.style.statistic, told.tile, place.team.count)
     full = full_size(content, style, init, told.size, place)
     levels = fit_levels(content, style, full)
     start = starting_picture(net, content, init, full, told.seed, place)

@@ -62,6 +62,6 @@ def _terms(objective: Objective, image: Tensor) -> tuple[Terms, Tensor]:
         batch=image.shape[0],
         bytes_per_value=image.dtype.itemsize,
         padding=objective.padding,
-        tile="auto" if objective.additive else None,
+        whole=not objective.additive,
     )
     return Bounded(objective, plan)(image)

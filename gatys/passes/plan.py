@@ -60,6 +60,8 @@ class Plan:
     bytes_per_value: int = 4
     dtype: torch.dtype | None = None
     """Of the convolutions; None is that of the network."""
+    whole: bool = False
+    """Whether the picture may not be cut into tiles."""
 
     @property
     def half(self) -> bool:
@@ -91,6 +93,11 @@ class Plan:
         Raises:
             OutOfMemory: where the tile is the smallest already.
         """
+        if self.whole:
+            raise OutOfMemory(
+                f"out of memory for a picture of {self.size[1]} x {self.size[0]} pixels in one piece, and what is compared "
+                "looks at all positions at once, which tiles cannot; make the picture smaller, or free memory"
+            )
         if self.tile is not None and self.keep:
             return replace(self, keep=False)
         least = max(SMALLEST_TILE, minimum_size(self.layers))
@@ -138,6 +145,7 @@ def make_plan(
     padding: str = "zero",
     tile: int | tuple[int, int] | str | None = "auto",
     memory: int | None = None,
+    whole: bool = False,
 ) -> Plan:
     """Choose how to evaluate and to descend within the memory there is.
 
@@ -154,7 +162,9 @@ def make_plan(
         tile: "auto" to choose; or None for whole pictures, or the edge of the tiles, which then keep nothing, so that
             memory is bounded by them.
         memory: bytes that may be used on the device beside filters and targets; default what is free there.
+        whole: whether the picture may not be cut into tiles, whatever `tile` is.
     """
+    tile = None if whole else tile
     if optimizer not in PICTURES:
         raise InputError(f"optimizer: expected one of {', '.join(filter(None, PICTURES))}, got {optimizer!r}")
     layers, device = tuple(layers), torch.device(device)
@@ -175,7 +185,19 @@ def make_plan(
     way, keep, peak, _ = next((way for way in ways if way[2] <= room), min(ways, key=lambda way: way[2]))
     peak += pictures + history
     return Plan(
-        tuple(size), layers, padding, way, keep, device, pairs, history_device, peak, batch, bytes_per_value, dtype
+        tuple(size),
+        layers,
+        padding,
+        way,
+        keep,
+        device,
+        pairs,
+        history_device,
+        peak,
+        batch,
+        bytes_per_value,
+        dtype,
+        whole,
     )
 
 

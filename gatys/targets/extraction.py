@@ -265,8 +265,9 @@ def _sweep(
         optimizer=None,
         bytes_per_value=dtype.itemsize,
         padding=padding,
-        tile=tile if banded else None,
+        tile=tile,
         memory=memory,
+        whole=not banded,
     )
 
     def show(plan: Plan) -> None:
