@@ -5,16 +5,20 @@ for PyTorch. Type checkers read the imports below.
 """
 
 import importlib
+import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from .descent.optimize import optimize as optimize
     from .descent.plot import plot_history as plot_history
     from .descent.protocol import Descent as Descent
     from .descent.records import Progress as Progress
     from .descent.records import Record as Record
     from .descent.records import Result as Result
+    from .descent.stylize import stylize as stylize
     from .errors import CheckpointError as CheckpointError
     from .errors import DownloadError as DownloadError
     from .errors import FolderError as FolderError
@@ -63,6 +67,7 @@ _ROOMS = {
     "descent.protocol": "Descent",
     "descent.plot": "plot_history",
     "descent.records": "Progress Record Result",
+    "descent.stylize": "stylize",
     "errors": "CheckpointError DownloadError FolderError GatysError ImageError InputError InputTypeError MissingPackage "
     "OutOfMemory StyleFileError UnknownPreset UntrainedWarning WeightsError",
     "network.layers": "LAYERS",
@@ -89,15 +94,30 @@ _ROOMS = {
 """Where each public name is defined; a test compares it with the imports above."""
 _PLACE_OF = {name: place for place, names in _ROOMS.items() for name in names.split()}
 
-__all__ = sorted(_PLACE_OF)  # noqa: PLE0605 (names all the same)
+__all__ = sorted([*_PLACE_OF, "__version__"])  # noqa: PLE0605 (names all the same)
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _version()
     if name not in _PLACE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f".{_PLACE_OF[name]}", __name__), name)
     vars(sys.modules[__name__])[name] = value
     return value
+
+
+def _version() -> str:
+    """Give the version of the distribution, or what pyproject.toml beside the package says where it is not installed."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("gatys-style-transfer")
+    except metadata.PackageNotFoundError:
+        pass
+    project = Path(__file__).resolve().parents[1] / "pyproject.toml"
+    found = re.search(r'^version = "(.+)"', project.read_text("utf-8"), re.MULTILINE) if project.is_file() else None
+    return found[1] if found else "unknown"
 
 
 def __dir__() -> list[str]:

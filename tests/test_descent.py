@@ -228,9 +228,9 @@ def test_a_state_that_does_not_fit_is_refused(kind):
         with pytest.raises(ValueError, match=f"state: expected .*{name}"):
             fresh(kind)[0].restore(state | {name: bad})
     if kind is NEAR:
-        for bad in (state["slots"] + 4, state["slots"] * 0):
-            with pytest.raises(ValueError, match="state: expected 'slots'"):
-                fresh(kind)[0].restore(state | {"slots": bad})
+        for bad in ({"first": state["first"] + 4}, {"pairs": state["pairs"] + 4}):
+            with pytest.raises(ValueError, match="state: expected at most . pairs, got . from place . on"):
+                fresh(kind)[0].restore(state | bad)
 
 
 class Waits(TorchDispatchMode):

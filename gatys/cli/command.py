@@ -32,6 +32,7 @@ from ..descent.identity import digest
 from ..descent.optimize import optimize
 from ..descent.records import Progress, Record, Result
 from ..errors import InputError, OutOfMemory, UntrainedWarning, is_out_of_memory
+from ..network.devices import find_device
 from ..network.preprocessing import read_as
 from ..network.vgg import VGG
 from ..network.weights import load_vgg
@@ -159,7 +160,7 @@ def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_
     check_options(options)
     if options.out is not None and session.first:
         check_output(options.out, options.depth)
-    device = find_device(options.device)
+    device = find_device(options.device, "--device")
     given = load_inputs(options, device, session)
     if options.preset is not None:
         options = fill_options(options, given.size)
@@ -271,27 +272,6 @@ def _save(out: str | Path, result: Result, given: Inputs, options: Options, sess
 
 
 # before the network is loaded
-
-
-def find_device(name: str) -> torch.device:
-    """The device that `--device` names; "auto" is CUDA, then MPS, then the CPU.
-
-    Raises ValueError for a name that is none, and for a device that this machine or this PyTorch does not have.
-    """
-    cards, mps = torch.cuda.device_count(), torch.backends.mps.is_available()
-    there = [
-        "cpu",
-        *(["mps"] if mps else []),
-        *(["cuda"] if cards else []),
-        *(f"cuda:{index}" for index in range(cards)),
-    ]
-    if name == "auto":
-        return torch.device("cuda" if cards else "mps" if mps else "cpu")
-    if name not in there:
-        raise InputError(
-            f"--device: {name!r} is not on this machine or not known to PyTorch; use auto or {', '.join(there)}"
-        )
-    return torch.device(name)
 
 
 def _default_name(options: Options) -> Path:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from torch import Tensor
 
+from ..pictures.checks import shape_of
+
 
 @dataclass(frozen=True)
 class Record:
@@ -46,9 +48,12 @@ class Progress:
     """Steps of each level, level 0 first."""
     _image: Callable[[], Tensor]
 
+    def __repr__(self) -> str:
+        return f"Progress(step {self.step} of {self.steps}, level {self.level}, total {self.losses.total:.4g})"
+
     @property
     def image(self) -> Tensor:
-        """A copy of the best picture so far, (N, 3, h, w) at this level's size, in [0, 1]; made when asked for."""
+        """Give a copy of the best picture so far, (N, 3, h, w) at this level's size, in [0, 1]; made when asked for."""
         return self._image().detach().clone()
 
 
@@ -64,3 +69,7 @@ class Result:
     """What went wrong on the way and was mended, in sentences; empty for an ordinary run."""
     state: Path | None = None
     """The file with the run's last state, where one was asked for; to be deleted once the picture is safe."""
+
+    def __repr__(self) -> str:
+        last = f", total {self.history[-1].total:.4g}" if self.history else ""
+        return f"Result({shape_of(self.image)}, {len(self.history)} steps{last}, {len(self.notes)} notes)"

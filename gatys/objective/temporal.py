@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..passes.layout import WHOLE, Layout
+from ..pictures.checks import shape_of
 from ..pictures.conversion import as_picture
 from .term import PixelLoss, Term, View
 
@@ -22,6 +23,9 @@ class TemporalTarget:
     """(1 or N, 3, H, W), sRGB in [0, 1], whole, resized to each level; given as for `extract_content`."""
     mask: Tensor | None = None
     """(1 or N, 1, H, W) in [0, 1], resized likewise: 1 where `image` can be trusted, 0 where nothing is known."""
+
+    def __repr__(self) -> str:
+        return f"TemporalTarget({shape_of(self.image)}{'' if self.mask is None else ', with a mask'})"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "image", as_picture(self.image, "temporal image"))

@@ -12,6 +12,12 @@ OVERSHOOT = 0.5
 to 1.89 without their signs, in two dimensions); pictures of 0 to 255 or -1 to 1 go beyond."""
 
 
+def shape_of(image: Tensor) -> str:
+    """Describe a batch of pictures in a few words, for reprs: "2 x 512 x 384" pictures, width and height."""
+    count, _, height, width = image.shape
+    return f"{width} x {height}" if count == 1 else f"{count} of {width} x {height}"
+
+
 def check_picture(image: Tensor, what: str = "image") -> None:
     """Raise InputError unless `image` is a non-empty batch of pictures, (N, 3, H, W) of floating point, in [0, 1].
 

@@ -8,7 +8,7 @@ region reaches, only the content acts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +19,7 @@ from ..network.layers import Layer
 from ..network.vgg import NetworkTag
 from ..passes.layout import WHOLE, Layout
 from ..passes.tiles import halo
+from ..pictures.checks import shape_of
 from ..settings import PROPAGATIONS
 from .levels import fewest_levels
 from .masks import guide_at, mask_planes
@@ -32,12 +33,26 @@ class Region:
     """(1 or N, 1, H, W) in [0, 1], of any size, over the picture being made; None is all of it."""
     propagation: str
 
+    def __repr__(self) -> str:
+        return f"Region({self.style!r}, {'everywhere' if self.mask is None else f'mask of {shape_of(self.mask)}'})"
+
 
 @dataclass(frozen=True, eq=False)
 class RegionalStyle:
     """Several styles, each for a part of the picture. It stands wherever a `StyleTarget` does."""
 
     regions: tuple[Region, ...]
+
+    def __repr__(self) -> str:
+        return f"RegionalStyle({', '.join(map(repr, self.styles))})"
+
+    def to(self, device: torch.device | str) -> RegionalStyle:
+        """Give the same styles and masks on a device."""
+        moved = [
+            replace(each, style=each.style.to(device), mask=None if each.mask is None else each.mask.to(device))
+            for each in self.regions
+        ]
+        return RegionalStyle(tuple(moved))
 
     @property
     def styles(self) -> list[StyleTarget]:

@@ -71,6 +71,13 @@ class StyleInfo:
     thumbnail: Tensor | None
     """(1, 3, H, W), sRGB in [0, 1], the longer edge at most 256 pixels."""
 
+    def __repr__(self) -> str:
+        height, width = self.size
+        names = ", ".join(self.layers)
+        return (
+            f"StyleInfo({width} x {height}, {names}, {self.levels} levels, {self.network}, {self.description[:60]!r})"
+        )
+
 
 def save_style(
     style: Style,

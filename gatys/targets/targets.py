@@ -12,6 +12,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..network.layers import Layer
 from ..network.vgg import VGG, NetworkTag
+from ..pictures.checks import shape_of
 from ..pictures.conversion import AnyPicture
 from .levels import fewest_levels, level_size, levels_with_room
 from .statistics import GRAM, Statistic
@@ -46,12 +47,26 @@ class ContentTarget:
 
     @property
     def levels(self) -> int:
+        """Number of levels."""
         return len(self.features)
 
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) at level 0."""
         return self.whole or tuple(self.image.shape[-2:])
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.layers)
+        return f"ContentTarget({shape_of(self.image)}, {names}, {self.levels} levels, {self.network})"
+
+    def to(self, device: torch.device | str) -> ContentTarget:
+        """Give the same target on a device."""
+        return replace(
+            self,
+            features=tuple(_moved(level, device) for level in self.features),
+            guides=None if self.guides is None else tuple(_moved(level, device) for level in self.guides),
+            image=self.image.to(device),
+        )
 
     def pictures(self) -> list[ContentTarget]:
         """A target for each picture of the batch, sharing its memory."""
@@ -97,6 +112,17 @@ class StyleTarget:
         """Number of levels."""
         return len(self.values)
 
+    def __repr__(self) -> str:
+        height, width = self.size
+        names = ", ".join(self.layers)
+        return (
+            f"StyleTarget({self.statistic.name} of {width} x {height}, {names}, {self.levels} levels, {self.network})"
+        )
+
+    def to(self, device: torch.device | str) -> StyleTarget:
+        """Give the same target on a device."""
+        return replace(self, values=tuple(_moved(level, device) for level in self.values))
+
     @property
     def grams(self) -> tuple[Mapping[str, Tensor], ...]:
         """The values, as they are called where the statistic is the Gram matrix, (1, C, C)."""
@@ -112,6 +138,10 @@ class StyleTarget:
     def load(path: Path | str, *, device: torch.device | str = "cpu") -> StyleTarget:
         """Read the style of a file that `save` wrote; see `style_files.read_style`."""
         return StyleTarget(**read_style(path, device=device))
+
+
+def _moved(level: Mapping[str, Tensor], device: torch.device | str) -> dict[str, Tensor]:
+    return {name: tensor.to(device) for name, tensor in level.items()}
 
 
 def used_layers(target: ContentTarget | StyleTarget) -> list[Layer]:

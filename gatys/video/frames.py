@@ -25,6 +25,7 @@ from ..errors import InputError, InputTypeError
 from ..network.vgg import VGG
 from ..objective.temporal import TemporalTarget
 from ..objective.term import Term
+from ..pictures.checks import shape_of
 from ..pictures.conversion import KINDS, AnyPicture, as_picture, to_tensor
 from ..pictures.resampling import resize
 from ..settings import Settings
@@ -57,6 +58,9 @@ class FramesResult:
     """Whether the callback ended it early: the last picture is then the best of an unfinished frame."""
     states: tuple[Path, ...] = ()
     """The files with the last states of the frames, where they were asked for; see `Result.state`."""
+
+    def __repr__(self) -> str:
+        return f"FramesResult({shape_of(self.images)}, {sum(map(len, self.histories))} steps, {len(self.notes)} notes)"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,109 @@
+"""The whole thing in one call: from a photograph and a painting to a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from ..errors import InputError
+from ..network.devices import find_device
+from ..network.layers import CONTENT_LAYERS, STYLE_LAYERS
+from ..network.vgg import VGG
+from ..network.weights import load_vgg
+from ..pictures.colors import keep_luminance, match_colors
+from ..pictures.conversion import AnyPicture, as_picture, to_tensors
+from ..pictures.resampling import scale_picture
+from ..settings import METHODS, POOLINGS, ROOTS, Method, Pooling, Root, Settings, check_choice
+from ..targets.extraction import extract_content, extract_style
+from ..targets.levels import Levels
+from ..targets.statistics import Statistic
+from .arguments import settings_of, takes_two
+from .optimize import optimize
+from .records import Progress, Result
+
+SIZE = 512
+"""Longer edge of a result in pixels, unless told otherwise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StylizeArguments(Settings):
+    """The arguments of `stylize` beside the two pictures; they are called like the command line's options."""
+
+    size: int | None = SIZE
+    """Longer edge of the result in pixels; None keeps the photograph's own."""
+    style_scale: float = 1.0
+    """Longer edge of each painting as a factor of the result's; below 1 makes finer strokes, above coarser ones."""
+    weights: str = "auto"
+    """Filters of the network, as `load_vgg` takes them."""
+    pooling: Pooling = POOLINGS[0]
+    """Of the network, as `load_vgg` takes it."""
+    net: VGG | None = None
+    """A network that is there already, on the device to work on; it takes the place of `weights`, `pooling`, `device`."""
+    device: str = "auto"
+    """What computes: "cpu", "mps", "cuda", "cuda:N"; "auto" is CUDA, else MPS, else the CPU."""
+    content_layers: Mapping[str, float] | Iterable[str] = CONTENT_LAYERS
+    """Where the content is matched, as `extract_content` takes it."""
+    style_layers: Mapping[str, float] | Iterable[str] = STYLE_LAYERS
+    """Where the style is matched, as `extract_style` takes it."""
+    levels: Levels = "auto"
+    """Number of sizes to descend at, the smallest first."""
+    normalize: bool = True
+    """Whether each layer's term is divided by the size of its target."""
+    statistic: str | Statistic = "gram"
+    """What is compared of the style, as `extract_style` takes it."""
+    match_colors: Method | Root | None = None
+    """Give each painting the colours of the photograph first, by this method."""
+    keep_luminance: bool = False
+    """Give the result the colours of the photograph at last, so that only its luminance is painted."""
+    settings: Settings | None = None
+    """Settings, where they come as one value; what is given beside them takes their place."""
+    callback: Callable[[Progress], None] | None = None
+    """As for `optimize`."""
+
+
+@takes_two(StylizeArguments)
+def stylize(photo: AnyPicture, painting: AnyPicture | Iterable[AnyPicture], told: StylizeArguments) -> Result:
+    """Paint a photograph in the style of a painting (Gatys et al., CVPR 2016): load, extract, optimise.
+
+    Args:
+        photo: the content: the path of a file, a PIL picture, a numpy array, or a tensor (N, 3, H, W) in [0, 1].
+        painting: the style, of the same kinds; several are averaged.
+        told: the fields of `Settings` and of `StylizeArguments`, given by their names: `size`, `steps`, `weights`, ...
+
+    Returns:
+        A `Result`; `gatys.save_image` writes it.
+
+    Raises:
+        InputError, WeightsError, OutOfMemory: as `load_vgg`, `extract_content`, `extract_style` and `optimize` do.
+
+    Example:
+        >>> result = gatys.stylize("photo.jpg", "painting.jpg", size=512, steps=120)
+        >>> gatys.save_image(result, "result.png")
+    """
+    if told.match_colors is not None:
+        check_choice("match_colors", told.match_colors, (*METHODS, *ROOTS))
+    content_image = as_picture(photo, "photo", told.size)
+    edges = (content_image.shape[-2], content_image.shape[-1])
+    paintings = [
+        scale_picture(as_picture(each, "painting"), told.style_scale, edges)
+        for each in to_tensors(painting, "painting")
+    ]
+    if not paintings:
+        raise InputError("painting: expected at least one picture, got an empty list; give one")
+    if told.match_colors in ROOTS:
+        paintings = [match_colors(each, content_image, "linear", root=told.match_colors) for each in paintings]
+    elif told.match_colors is not None:
+        paintings = [match_colors(each, content_image, told.match_colors) for each in paintings]
+    net = told.net
+    if net is None:
+        net = load_vgg(told.weights, told.pooling).to(find_device(told.device))
+    how = {"levels": told.levels, "normalize": told.normalize, "tile": told.tile, "memory": told.memory}
+    padding = told.padding or "zero"
+    content = extract_content(net, content_image, told.content_layers, padding=padding, dtype="auto", **how)
+    # a painting's own edges do not meet
+    border = "replicate" if padding == "circular" else padding
+    style = extract_style(net, paintings, told.style_layers, statistic=told.statistic, padding=border, **how)
+    result = optimize(net, content=content, style=style, callback=told.callback, **settings_of(told))
+    if not told.keep_luminance:
+        return result
+    return replace(result, image=keep_luminance(result.image, content_image.to(result.image)))
