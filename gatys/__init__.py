@@ -5,13 +5,10 @@ for PyTorch. Type checkers read the imports below.
 """
 
 import importlib
-import re
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    __version__: str
     from .descent.optimize import optimize as optimize
     from .descent.plot import plot_history as plot_history
     from .descent.protocol import Descent as Descent
@@ -49,6 +46,7 @@ if TYPE_CHECKING:
     from .published.preset import Preset as Preset
     from .published.presets import presets as presets
     from .settings import Settings as Settings
+    from .settings import __version__ as __version__
     from .targets.blending import blend_styles as blend_styles
     from .targets.extraction import extract_content as extract_content
     from .targets.extraction import extract_style as extract_style
@@ -85,7 +83,7 @@ _ROOMS = {
     "targets.blending": "blend_styles",
     "targets.extraction": "extract_content extract_style",
     "targets.regions": "RegionalStyle regional_style",
-    "settings": "Settings",
+    "settings": "Settings __version__",
     "targets.statistics": "Statistic",
     "targets.style_files": "StyleInfo read_style_info",
     "targets.targets": "ContentTarget StyleTarget",
@@ -94,30 +92,15 @@ _ROOMS = {
 """Where each public name is defined; a test compares it with the imports above."""
 _PLACE_OF = {name: place for place, names in _ROOMS.items() for name in names.split()}
 
-__all__ = sorted([*_PLACE_OF, "__version__"])  # noqa: PLE0605 (names all the same)
+__all__ = sorted(_PLACE_OF)  # noqa: PLE0605 (names all the same)
 
 
 def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        return _version()
     if name not in _PLACE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f".{_PLACE_OF[name]}", __name__), name)
     vars(sys.modules[__name__])[name] = value
     return value
-
-
-def _version() -> str:
-    """Give the version of the distribution, or what pyproject.toml beside the package says where it is not installed."""
-    from importlib import metadata
-
-    try:
-        return metadata.version("gatys-style-transfer")
-    except metadata.PackageNotFoundError:
-        pass
-    project = Path(__file__).resolve().parents[1] / "pyproject.toml"
-    found = re.search(r'^version = "(.+)"', project.read_text("utf-8"), re.MULTILINE) if project.is_file() else None
-    return found[1] if found else "unknown"
 
 
 def __dir__() -> list[str]:

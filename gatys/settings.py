@@ -6,8 +6,10 @@ Each group of names is a `Literal` for type checkers and a tuple of the same for
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -189,3 +191,19 @@ def check_weight(what: str, value: float) -> None:
     """Raise InputError unless a weight is finite and at least 0; `what` names the argument."""
     if not 0 <= value < math.inf:
         raise InputError(f"{what}: expected a finite number of at least 0, got {value!r}")
+
+
+def _version() -> str:
+    """Give the version of the package: what pyproject.toml beside it says, or else that of the installed distribution."""
+    project = Path(__file__).resolve().parents[1] / "pyproject.toml"
+    if project.is_file():
+        found = re.search(r'^name = "gatys-style-transfer"\nversion = "(.+)"', project.read_text("utf-8"), re.MULTILINE)
+        if found:
+            return found[1]
+    try:
+        return metadata.version("gatys-style-transfer")
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+__version__ = _version()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable, Mapping
-from importlib import metadata
 from types import MappingProxyType
 from typing import Any, NoReturn
 
@@ -29,6 +28,7 @@ from ..settings import (
     ROOTS,
     STYLE_SUFFIX,
     TV_FORMS,
+    __version__,
 )
 
 SIZE = 512
@@ -252,12 +252,5 @@ def build_parser() -> argparse.ArgumentParser:
     group.add_argument(
         "--quiet", dest="verbosity", action="store_const", const="quiet", help="print the result's line only"
     )
-    parser.add_argument("--version", action="version", version=f"gatys {version()}")
+    parser.add_argument("--version", action="version", version=f"gatys {__version__}")
     return parser
-
-
-def version() -> str:
-    try:
-        return metadata.version("gatys-style-transfer")
-    except metadata.PackageNotFoundError:
-        return "unknown"

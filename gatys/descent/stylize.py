@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ..errors import InputError
 from ..network.devices import find_device
@@ -41,9 +41,9 @@ class StylizeArguments(Settings):
     """A network that is there already, on the device to work on; it takes the place of `weights`, `pooling`, `device`."""
     device: str = "auto"
     """What computes: "cpu", "mps", "cuda", "cuda:N"; "auto" is CUDA, else MPS, else the CPU."""
-    content_layers: Mapping[str, float] | Iterable[str] = CONTENT_LAYERS
+    content_layers: Mapping[str, float] | Iterable[str] = field(default_factory=lambda: CONTENT_LAYERS)
     """Where the content is matched, as `extract_content` takes it."""
-    style_layers: Mapping[str, float] | Iterable[str] = STYLE_LAYERS
+    style_layers: Mapping[str, float] | Iterable[str] = field(default_factory=lambda: STYLE_LAYERS)
     """Where the style is matched, as `extract_style` takes it."""
     levels: Levels = "auto"
     """Number of sizes to descend at, the smallest first."""

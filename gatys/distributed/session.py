@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from ..cli.console import complain
-from ..cli.options import version
 from ..cli.parsed import Options
 from ..cli.session import Session, how_to_go_on
 from ..errors import InputError
@@ -22,6 +21,7 @@ from ..network.layers import LAYERS
 from ..passes.layout import Size
 from ..passes.memory import free_memory
 from ..pictures.images import Picture
+from ..settings import __version__
 from .files import load_strip, save_strips
 from .strips import Strips
 from .team import Processes, is_lost, join, leave, own_device
@@ -53,7 +53,7 @@ class SharedSession(Session):
         self._team = team = join(device)
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, lambda *_: self._end(options))
-        versions = {"version of gatys": version(), "version of PyTorch": torch.__version__}
+        versions = {"version of gatys": __version__, "version of PyTorch": torch.__version__}
         team.agree(versions | {"options": sorted(vars(options).items(), key=str)})
         self._strips = Strips(
             team,
