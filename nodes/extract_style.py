@@ -109,7 +109,7 @@ class ExtractStyleGrams(io.ComfyNode):
                 raise ValueError(f"more_layers: {twice[0]} has a widget of its own; set its weight there")
             chosen |= more
         chosen = check_layers(chosen, "layers of the style")
-        used = vgg19.net.chosen(chosen, "layers of the style")
+        used = vgg19.net.chosen(chosen, "more_layers")  # the others are in every network
         colour, _ = host.split_alpha(image)
         colour = scale_picture(colour, style_scale, None if size_from is None else tuple(size_from.shape[1:3]))
         need = wanted_bytes(tuple(colour.shape[-2:]), used, optimizer=None)

@@ -9,17 +9,17 @@ CHANNELS = [3] + [layer.channels for layer in LAYERS.values()]
 
 
 def responses(net, x):
-    """All sixteen responses after the ReLU, from the filters alone."""
+    """All responses after the ReLU, from the filters alone."""
     x = (x - net.mean[:, None, None]) / net.std[:, None, None]
     found = {}
-    for name in LAYERS:
+    for name in net.layers:
         if name.endswith("_1") and name != "conv1_1":
+            if min(x.shape[-2:]) < 2:
+                break
             x = F.avg_pool2d(x, 2) if net.pooling == "average" else F.max_pool2d(x, 2)
         convolution = getattr(net, name)
         x = torch.relu(F.conv2d(x, convolution.weight, convolution.bias, padding=1))
         found[name] = x
-        if min(x.shape[-2:]) < 2 and name.endswith(("_2", "_4")):
-            break
     return found
 
 

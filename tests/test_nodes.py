@@ -477,6 +477,27 @@ def test_a_file_in_the_model_folder_is_loaded(run, net, weights_file):
     assert not any(tensor.is_inference() for tensor in (*loaded.parameters(), *loaded.buffers()))
 
 
+def test_a_vgg16_goes_through_all_nodes(standin, run, net):
+    file = Path(standin.folder_paths.models_dir) / "vgg19" / "own16.safetensors"
+    deeper = ("conv3_4", "conv4_4", "conv5_4")
+    state = {key: value.contiguous() for key, value in net.state_dict().items() if not key.startswith(deeper)}
+    save_file(state, file)
+    try:
+        network = run(LOAD, weights=file.name)[0]
+    finally:
+        file.unlink()
+    assert "conv3_4" not in network.net.layers and not hasattr(network.net, "conv3_4")
+    content = run(CONTENT, vgg19=network, image=picture(1), layers="conv4_2, conv5_3")[0]
+    style = run(STYLE, vgg19=network, image=picture(2), more_layers="conv3_3")[0]
+    image, history = run(OPTIMIZE, vgg19=network, content=content, style=style, steps=STEPS)
+    assert is_picture(image, (1, 48, 40, 3)) and history[0][-1].total < history[0][0].total
+    shares = run("GatysGradientShares", vgg19=network, content=content, style=style, image=picture(1))[0]
+    assert all(f"{name} " in shares for name in ("conv5_3", "conv3_3", "conv4_2", "conv5_1"))
+    sentence = "conv4_4 is not in VGG-16, whose layers are conv1_1, conv1_2, "
+    refused(run, CONTENT, "^layers: " + sentence, vgg19=network, image=picture(1), layers="conv4_4")
+    refused(run, STYLE, "^more_layers: " + sentence, vgg19=network, image=picture(1), more_layers="relu4_4=2")
+
+
 def test_a_changed_file_is_loaded_again(standin, weights_file):
     fingerprint = standin.nodes[LOAD].fingerprint_inputs
     before = fingerprint(weights=weights_file.name, pooling="average")

@@ -59,7 +59,7 @@ def autograd_gradient(net, x, targets, padding):
     leaf = x.clone().requires_grad_()
     y = (leaf - net.mean[:, None, None]) / net.std[:, None, None]
     total, found = 0, {}
-    for name in LAYERS:
+    for name in net.layers:
         if name.endswith("_1") and name != "conv1_1":
             y = F.avg_pool2d(y, 2) if net.pooling == "average" else F.max_pool2d(y, 2)
         convolution = getattr(net, name)

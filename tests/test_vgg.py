@@ -6,12 +6,12 @@ import torch.nn.functional as F
 import torchvision
 
 import gatys
-from gatys.network.layers import LAYERS, layer_name, minimum_size
-from gatys.network.vgg import VGG19, check_image
+from gatys.network.layers import LAYERS, TABLES, layer_name, minimum_size
+from gatys.network.vgg import VGG, check_image
 
 
-def random_net(pooling="average", seed=0):
-    net = VGG19(pooling)
+def random_net(pooling="average", seed=0, architecture="vgg19"):
+    net = VGG(pooling, architecture=architecture)
     generator = torch.Generator().manual_seed(seed)
     for parameter in net.parameters():
         fan = parameter[0].numel() if parameter.ndim == 4 else 100
@@ -22,12 +22,13 @@ def random_net(pooling="average", seed=0):
 
 
 @pytest.mark.parametrize("pooling", ["average", "max"])
-def test_responses_are_torchvisions(pooling):
+@pytest.mark.parametrize(("architecture", "configuration"), [("vgg19", "E"), ("vgg16", "D")])
+def test_responses_are_torchvisions(pooling, architecture, configuration):
     """torchvision's own layer list, with our filters put in, gives the same responses after each ReLU."""
-    net = random_net(pooling)
-    modules = torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs["E"]).double()
+    net = random_net(pooling, architecture=architecture)
+    modules = torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs[configuration]).double()
     convolutions = [module for module in modules if isinstance(module, torch.nn.Conv2d)]
-    for convolution, name in zip(convolutions, LAYERS, strict=True):
+    for convolution, name in zip(convolutions, net.layers, strict=True):
         convolution.load_state_dict(getattr(net, name).state_dict())
     image = torch.rand(2, 3, 37, 50, dtype=torch.float64)
     x, expected = (image - net.mean.view(3, 1, 1)) / net.std.view(3, 1, 1), []
@@ -39,9 +40,11 @@ def test_responses_are_torchvisions(pooling):
             expected.append(x)
         else:
             x = module(x)
-    found = net(image, reversed(LAYERS))
-    for name, response in zip(LAYERS, expected, strict=True):
+    found = net(image, reversed(net.layers))
+    for name, response in zip(net.layers, expected, strict=True):
         torch.testing.assert_close(found[name], response)
+        layer = net.layers[name]
+        assert response.shape == (2, layer.channels, 37 // layer.stride, 50 // layer.stride)
 
 
 def test_relu_names_are_the_same_responses_and_order_does_not_matter():
@@ -59,11 +62,14 @@ def test_nothing_deeper_than_the_deepest_is_computed(monkeypatch):
     assert net(torch.rand(1, 3, 8, 8, dtype=torch.float64), ["conv2_1"])["conv2_1"].shape == (1, 128, 4, 4)
 
 
-@pytest.mark.parametrize("name", ["conv1_2", "conv2_2", "conv3_1", "conv4_2", "conv5_1"])
-def test_a_unit_sees_exactly_its_receptive_field(name):
+@pytest.mark.parametrize(("architecture", "name"), [
+    *(("vgg19", name) for name in ("conv1_2", "conv2_2", "conv3_1", "conv4_2", "conv5_1")),
+    *(("vgg16", name) for name in ("conv3_3", "conv4_1", "conv5_1")),
+])  # fmt: skip
+def test_a_unit_sees_exactly_its_receptive_field(architecture, name):
     """Positive filters: the gradient of one unit is above 0 on each pixel that it sees and 0 elsewhere."""
-    layer = LAYERS[name]
-    net = VGG19("average").double()
+    layer = TABLES[architecture][name]
+    net = VGG("average", architecture=architecture).double()
     for parameter in net.parameters():
         parameter.data.fill_(1 / parameter[0].numel() if parameter.ndim == 4 else 0)
     edge, unit = 256, 7 if layer.stride > 4 else 30
@@ -78,6 +84,7 @@ def test_a_unit_sees_exactly_its_receptive_field(name):
 def test_receptive_fields_of_the_literature():
     assert LAYERS["conv1_1"].receptive_field == 3
     assert (LAYERS["conv5_1"].receptive_field, LAYERS["conv5_1"].stride) == (156, 16)
+    assert TABLES["vgg16"]["conv5_3"].receptive_field == 196  # 212 behind the last pooling, which nothing here needs
     assert minimum_size([LAYERS["conv1_1"]]) == 1 and minimum_size([LAYERS["conv5_4"], LAYERS["conv1_1"]]) == 16
 
 
@@ -97,7 +104,31 @@ def test_unknown_layer(name):
 
 def test_unknown_pooling():
     with pytest.raises(ValueError, match="pooling: expected one of max, average, got 'min'"):
-        VGG19("min")
+        VGG("min")
+
+
+def test_unknown_architecture():
+    with pytest.raises(ValueError, match="architecture: expected one of vgg19, vgg16, got 'vgg11'"):
+        VGG(architecture="vgg11")
+
+
+@pytest.mark.parametrize(("architecture", "convolutions"), [("vgg19", 16), ("vgg16", 13)])
+def test_a_network_owns_its_table(architecture, convolutions):
+    net = VGG(architecture=architecture)
+    names = [name for name, _ in net.named_children()]
+    assert list(net.layers) == names and len(names) == convolutions
+    assert len(net.state_dict()) == 2 * convolutions + 2
+    layer = net.layers["conv4_2"]
+    assert (layer.channels, layer.stride, layer.in_channels) == (512, 8, 512)
+    assert [each.name for each in net.layers["conv5_1"].run] == names[: names.index("conv5_1") + 1]
+    with pytest.raises(TypeError):
+        net.layers["conv6_1"] = layer
+    assert ("conv3_4" in net.layers) == (architecture == "vgg19")
+
+
+def test_old_names_are_the_same_things():
+    assert gatys.VGG19 is gatys.VGG and gatys.load_vgg19 is gatys.load_vgg
+    assert gatys.LAYERS is TABLES["vgg19"]
 
 
 @pytest.mark.parametrize(

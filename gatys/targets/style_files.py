@@ -2,8 +2,8 @@
 
 A style file is a .safetensors with a float32 Gram matrix (C, C) for each level and layer, named `level0.conv1_1`, perhaps
 a `thumbnail` (H, W, 3) of bytes, and metadata: `format`, `style` (JSON: network, layers, levels, size, normalize,
-automatic) and `description`. The network's architecture is there unless it is VGG-19's, as in all older files. Nothing in it is run, and a file that has anything else, or that does not fit together, is
-refused as a whole.
+automatic) and `description`. The network's architecture is said unless it is VGG-19, as in all older files. Nothing in a
+file is run, and one that has anything else, or that does not fit together, is refused as a whole.
 """
 
 from __future__ import annotations
