@@ -35,7 +35,7 @@ from ..descent.optimize import optimize
 from ..descent.records import Progress, Record, Result
 from ..distributed.files import save_strips
 from ..distributed.session import LOST, Crew, go_on
-from ..errors import ImageError, InputError, OutOfMemory, UntrainedWarning, is_out_of_memory
+from ..errors import ImageError, InputError, MissingPackage, OutOfMemory, UntrainedWarning, is_out_of_memory
 from ..network.preprocessing import read_as
 from ..network.vgg import VGG19
 from ..network.weights import load_vgg19
@@ -96,7 +96,7 @@ def main(argv: Sequence[str] | None = None, run: str | None = None) -> int:
     except Terminated:
         crew.complain(f"ended by SIGTERM; {go_on(options) or 'nothing was saved'}")
         code = TERMINATED
-    except (ValueError, OSError) as problem:  # WeightsError is an OSError, ImageError a ValueError
+    except (ValueError, OSError, MissingPackage) as problem:  # WeightsError is an OSError, ImageError a ValueError
         crew.complain(problem)
         code = 2
     except (MemoryError, RuntimeError) as problem:
