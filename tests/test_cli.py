@@ -476,6 +476,12 @@ def check_complaint(capsys, part):
     assert "Traceback" not in err and err.splitlines()[-1] == complaints[0]
 
 
+def test_a_package_that_is_not_there_is_one_sentence(monkeypatch, capsys):
+    monkeypatch.setattr("gatys.pictures.tiff.tiff_library", lambda: None)
+    assert cli.main(["content.png", "style.png", "-o", "out.tif", "--depth", "16"]) == 2
+    check_complaint(capsys, "tifffile, which is not installed; run pip install tifffile")
+
+
 @pytest.mark.parametrize("mistake", BAD)
 def test_mistake_is_one_sentence(mistake, monkeypatch, capsys):
     make_bad_files()

@@ -1,5 +1,6 @@
 """Pictures: every kind of file in, every format and depth out, and what is said when it cannot be done."""
 
+import io
 import logging
 import os
 import struct
@@ -7,11 +8,12 @@ import zlib
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image, ImageCms
 
-from gatys.errors import ImageError
-from gatys.pictures.deep_images import ENCODERS
+from gatys.errors import ImageError, MissingPackage
+from gatys.pictures import images, tiff
 from gatys.pictures.images import check_output, fit, read_image, write_image
 from gatys.pictures.resampling import resize
 
@@ -237,6 +239,113 @@ def test_16_bit_tiff_that_is_compressed_or_big_endian(tmp_path):
     big += struct.pack(">I3H", 0, 16, 16, 16) + DEEP[..., :3].astype(">u2").tobytes()
     (tmp_path / "big.tif").write_bytes(big)
     assert torch.equal(read_image(tmp_path / "big.tif").pixels, expected(DEEP[..., :3], 65535))
+
+
+TIFFS = [
+    (kind, channels, planes, how)
+    for kind in (np.uint16, np.float16, np.float32, np.float64, np.uint8)
+    for channels in (1, 2, 3, 4)
+    for planes in ("contig", "separate")
+    for how in ({}, {"compression": "zlib", "rowsperstrip": 7}, {"tile": (16, 16), "byteorder": ">"})
+    if (planes == "contig" or channels > 1) and (planes == "separate" or kind != np.uint8)
+]
+
+
+@pytest.mark.parametrize("grey", ["minisblack", "miniswhite"])
+@pytest.mark.parametrize(("kind", "channels", "planes", "how"), TIFFS)
+def test_tiffs_of_every_layout(tmp_path, caplog, kind, channels, planes, how, grey):
+    random = np.random.default_rng(4)
+    top = 1 if issubclass(kind, np.floating) else np.iinfo(kind).max
+    levels = (
+        random.random((20, 37, channels)) if top == 1 else random.integers(0, top, (20, 37, channels), endpoint=True)
+    )
+    levels = levels.astype(kind)
+    stored = np.moveaxis(levels, -1, 0) if planes == "separate" else levels[..., 0] if channels == 1 else levels
+    how = how | {"photometric": "rgb" if channels > 2 else grey, "planarconfig": planes if channels > 1 else None}
+    how |= {"extrasamples": ["unassalpha"] if channels in (2, 4) else None}
+    if how.get("compression") and kind in (np.uint16, np.uint8):
+        how["predictor"] = True
+    tifffile.imwrite(tmp_path / "a.tif", stored, **how)
+    picture = read_image(tmp_path / "a.tif")
+    values = levels.astype(np.float32)
+    colour = values[..., :3] if channels > 2 else np.repeat(values[..., :1], 3, -1)
+    if channels < 3 and grey == "miniswhite":
+        colour = top - colour
+    assert torch.equal(picture.pixels, expected(colour, top))
+    assert (picture.alpha is None) == (channels in (1, 3))
+    assert picture.alpha is None or torch.equal(picture.alpha, expected(values[..., -1:], top))
+    assert not caplog.records
+
+
+def test_what_else_a_deep_tiff_says(tmp_path, caplog):
+    alpha = np.full((2, 3, 1), 0.5, np.float32)
+    alpha[0, 0] = 0
+    straight = np.concatenate([LEVELS / 255, alpha], -1).astype(np.float32)
+    premultiplied = np.concatenate([straight[..., :3] * alpha, alpha], -1)
+    orientation = (274, "H", 1, 6, True)
+    tifffile.imwrite(
+        tmp_path / "a.tif", premultiplied, photometric="rgb", extrasamples=["assocalpha"], extratags=[orientation]
+    )
+    picture = read_image(tmp_path / "a.tif")
+    wanted = expected(np.rot90(straight, -1), 1)
+    wanted[..., 0, -1][:, :3] = 0  # there is no colour where nothing shows
+    assert torch.allclose(picture.pixels, wanted[:, :3], atol=1e-6) and torch.equal(picture.alpha, wanted[:, 3:])
+    tifffile.imwrite(tmp_path / "a.tif", straight, photometric="rgb", extrasamples=["unspecified"])
+    assert read_image(tmp_path / "a.tif").alpha is None and not caplog.records
+    how = {"iccprofile": swapped_profile(), "photometric": "rgb"}
+    tifffile.imwrite(tmp_path / "a.tif", np.array([[[[65535, 0, 0]]]] * 2, np.uint16), **how)
+    assert (read_image(tmp_path / "a.tif").pixels - expected([[[0, 255, 0]]])).abs().max() <= 1 / 255
+    assert "a.tif holds several frames; only the first is used" in caplog.text
+    assert "a.tif is read at 8 bits a channel to convert its colour profile; save it as sRGB" in caplog.text
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_deep_tiffs_that_are_refused(tmp_path, monkeypatch, compression):
+    def refused(sentence):
+        with pytest.raises(ImageError, match=sentence) as problem:
+            read_image(path)
+        assert "\n" not in str(problem.value)
+
+    path = tmp_path / "a.tif"
+    noise = np.random.default_rng(5).random((64, 64, 3)).astype(np.float32)
+    tifffile.imwrite(path, noise * 2, photometric="rgb", compression=compression)
+    refused("a.tif' holds values from .* to .*, expected 0 to 1; save it with 8 or 16 bits")
+    tifffile.imwrite(path, noise, photometric="rgb", compression=compression, rowsperstrip=8)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1000])
+    refused(r"a.tif' is damaged or cut short \(a strip or tile lies outside of it\); copy or download it again")
+    with tifffile.TiffFile(io.BytesIO(whole)) as file:
+        page = file.pages[0]
+        edges = page.tags[257].valueoffset, page.dataoffsets[3]
+    path.write_bytes(whole[: edges[0]] + (128).to_bytes(2, "little") + whole[edges[0] + 2 :])
+    refused(r"\(it has 8 strips or tiles instead of 16\)")
+    bomb = zlib.compress(bytes(1 << 20))
+    path.write_bytes(whole[: edges[1]] + bomb + whole[edges[1] + len(bomb) :])
+    if compression:
+        refused(r"\(a strip or tile is larger than it says\)")
+    monkeypatch.setattr(images, "MAX_PIXELS", 64 * 64 - 1)
+    refused("a.tif' is not a picture that is read here")  # what Pillow says of it
+
+
+def test_16_bit_tiffs_without_tifffile(tmp_path, monkeypatch):
+    """As in ComfyUI, where it is not installed: nothing is written, and nothing read wrongly."""
+    paths = {"plain": {}, "white": {"photometric": "miniswhite"}, "planes": {"planarconfig": "separate"}}
+    for name, how in paths.items():
+        levels = DEEP[..., 0] if name == "white" else np.moveaxis(DEEP[..., :3], -1, 0) if how else DEEP[..., :3]
+        tifffile.imwrite(tmp_path / f"{name}.tif", levels, **({"photometric": "rgb"} | how))
+    monkeypatch.setattr(tiff, "tiff_library", lambda: None)
+    assert torch.equal(read_image(tmp_path / "plain.tif").pixels, expected(DEEP[..., :3], 65535))
+    assert torch.equal(read_image(tmp_path / "white.tif").pixels, expected(65535 - DEEP[..., [0, 0, 0]], 65535))
+    with pytest.raises(
+        ImageError, match="has 16 bits a channel, its planes one after another, .*; install the package t"
+    ):
+        read_image(tmp_path / "planes.tif")
+    for call in (lambda: write_image(tmp_path / "a.tif", smooth(), depth=16), lambda: check_output("a.tif", 16)):
+        with pytest.raises(
+            MissingPackage, match="TIFF of 16 bits .* tifffile, which is not installed; run pip install t"
+        ):
+            call()
+    assert write_image(tmp_path / "b.tif", smooth()).exists()
 
 
 def test_16_bit_transparent_colour(tmp_path):
@@ -575,8 +684,3 @@ def test_new_files_have_the_usual_permissions(tmp_path):
     (tmp_path / "plain").write_text("")
     path = write_image(tmp_path / "a.png", smooth())
     assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
-
-
-def test_a_tiff_of_more_than_4_gib_is_refused_before_it_is_made():
-    with pytest.raises(ValueError, match="a TIFF cannot hold more than 4 GiB"):
-        ENCODERS["TIFF"](np.broadcast_to(np.zeros((1, 1, 3), dtype=np.uint16), (32768, 32768, 3)))

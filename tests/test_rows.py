@@ -2,15 +2,15 @@
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 
 from gatys.distributed import rows
 from gatys.distributed.rows import ROWS, open_rows, write_rows
-from gatys.errors import ImageError
+from gatys.errors import ImageError, MissingPackage
+from gatys.pictures import tiff
 from gatys.pictures.images import read_image, write_image
-
-tifffile = pytest.importorskip("tifffile")
 
 
 def levels(*shape, kind=np.uint8):
@@ -79,6 +79,6 @@ def test_refusals(tmp_path, monkeypatch):
         read_in_parts(tmp_path / "missing.tif")
     with pytest.raises(ImageError, match=r"cannot be written \(.*\); change the path, or free space"):
         write_rows(tmp_path / "no" / "a.tif", (20, 40), 3, [torch.rand(3, 20, 40)])
-    monkeypatch.setattr(rows, "tiff_library", lambda: None)
-    with pytest.raises(ImageError, match=r"needs the library tifffile; install gatys-style-transfer\[tiff\]"):
+    monkeypatch.setattr(tiff, "tiff_library", lambda: None)
+    with pytest.raises(MissingPackage, match="tifffile, which is not installed; run pip install tifffile"):
         write_rows(tmp_path / "b.tif", (20, 40), 3, [torch.rand(3, 20, 40)])

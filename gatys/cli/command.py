@@ -31,7 +31,7 @@ from ..descent.arguments import settings_of
 from ..descent.identity import digest
 from ..descent.optimize import optimize
 from ..descent.records import Progress, Record, Result
-from ..errors import InputError, OutOfMemory, UntrainedWarning, is_out_of_memory
+from ..errors import InputError, MissingPackage, OutOfMemory, UntrainedWarning, is_out_of_memory
 from ..network.devices import find_device
 from ..network.preprocessing import read_as
 from ..network.vgg import VGG
@@ -89,7 +89,7 @@ def main(argv: Sequence[str] | None = None, session: Session | None = None, run:
     except Terminated:
         session.complain(f"ended by SIGTERM; {how_to_go_on(options) or 'nothing was saved'}")
         code = TERMINATED
-    except (ValueError, OSError) as problem:  # WeightsError is an OSError, ImageError a ValueError
+    except (ValueError, OSError, MissingPackage) as problem:  # WeightsError is an OSError, ImageError a ValueError
         session.complain(problem)
         code = 2
     except (MemoryError, RuntimeError) as problem:

@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import BaseFileLock, FileLock, Timeout
+
 from ..errors import ImageError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".tga", ".ppm", ".qoi")
@@ -30,8 +32,13 @@ class Job:
 
     @property
     def lock(self) -> Path:
-        """Locked by who works on it, and holding the name of that one's run then."""
+        """Locked by who works on it."""
         return self.out.parent / ".gatys" / f"{self.out.name}.lock"
+
+    @property
+    def begun(self) -> Path:
+        """Holds the name of the run in which someone works on it, or has died in it."""
+        return self.lock.with_suffix(".begun")
 
     @property
     def failure(self) -> Path:
@@ -110,53 +117,50 @@ def folder_for(jobs: Sequence[Job], out: str) -> Iterator[None]:
     finally:
         if new and not any(job.out.exists() or _is_held(job) for job in jobs):
             for job in jobs:
-                job.failure.unlink(missing_ok=True)
-                job.lock.unlink(missing_ok=True)
+                for path in (job.failure, job.begun, job.lock):
+                    path.unlink(missing_ok=True)
             with suppress(OSError):  # someone has put something else there
                 for place in (jobs[0].lock.parent, *new):
                     if place.exists():
                         place.rmdir()
 
 
+def _take(job: Job) -> BaseFileLock | None:
+    """Lock a job, or return None where another has."""
+    lock = FileLock(job.lock)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return None
+    return lock
+
+
 def _is_held(job: Job) -> bool:
     if not job.lock.exists():
         return False
-    with job.lock.open("a") as file:
-        return not _lock(file.fileno())
+    lock = _take(job)
+    if lock is not None:
+        lock.release()
+    return lock is None
 
 
 @contextmanager
 def held(job: Job, run: str) -> Iterator[bool]:
     """Hold a job while the block lasts; false where another holds it, or has died in it in this run."""
     job.lock.parent.mkdir(exist_ok=True)
-    with job.lock.open("a+") as file:
-        if not _lock(file.fileno()):
-            yield False
-            return
-        file.seek(0)
-        if file.read() == run:
-            yield False
-            return
-        file.truncate(0)
-        file.write(run)
-        file.flush()
-        yield True
-        file.truncate(0)  # not where the block has raised: who has not come to an end is not to be tried again
-
-
-def _lock(descriptor: int) -> bool:
+    lock = _take(job)
+    if lock is None:
+        yield False
+        return
     try:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+        if job.begun.exists() and job.begun.read_text("utf-8") == run:
+            yield False
+            return
+        job.begun.write_text(run, "utf-8")
+        yield True
+        job.begun.unlink()  # not where the block has raised: who has not come to an end is not to be tried again
+    finally:
+        lock.release()
 
 
 def work(jobs: Sequence[Job], paint: Callable[[Job], str | None], run: str) -> None:

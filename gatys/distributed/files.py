@@ -14,7 +14,8 @@ from torch import Tensor
 from ..errors import ImageError
 from ..passes.layout import Size
 from ..pictures.images import FORMATS, Picture, fit, write_image
-from .rows import ROWS, Source, open_rows, tiff_library, write_rows
+from ..pictures.tiff import tiff_library
+from .rows import ROWS, Source, open_rows, write_rows
 from .strips import Strips
 
 log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""Pictures of which never more than some rows are held: TIFF files, through the library `tifffile`, if that is there.
+"""Pictures of which never more than some rows are held: TIFF files, through the package `tifffile`, if that is there.
 
 Every other file is read and written whole, by `images`.
 """
@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from torch import Tensor
 from ..errors import ImageError
 from ..pictures.images import FORMATS, read_image
 from ..pictures.replacing import replacing
+from ..pictures.tiff import need_tiff_library, tiff_library
 
 ROWS = 64
 """Of a block that is written at a time."""
@@ -73,13 +73,10 @@ def write_rows(path: Path, size: tuple[int, int], channels: int, blocks: Iterabl
     The file appears whole or not at all.
 
     Raises:
-        ImageError: where the library is not there or the disk refuses.
+        ImageError: where the disk refuses.
+        MissingPackage: where tifffile is not installed.
     """
-    library = tiff_library()
-    if library is None:
-        raise ImageError(
-            f"{str(path)!r}: writing by rows needs the library tifffile; install gatys-style-transfer[tiff]"
-        )
+    library = need_tiff_library()
     kind = np.dtype(np.uint16 if depth == 16 else np.uint8)
 
     def encoded() -> Iterator[bytes]:
@@ -96,15 +93,6 @@ def write_rows(path: Path, size: tuple[int, int], channels: int, blocks: Iterabl
         library.TiffWriter(temporary, bigtiff=large, byteorder="<") as file,
     ):
         file.write(encoded(), shape=(*size, channels), dtype=kind, **how)
-
-
-def tiff_library() -> ModuleType | None:
-    """`tifffile`, an optional extra, if it is installed."""
-    try:
-        import tifffile
-    except ImportError:
-        return None
-    return tifffile
 
 
 @contextmanager

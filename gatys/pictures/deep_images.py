@@ -1,7 +1,7 @@
 """Pictures of more than 8 bits a channel, for `images`.
 
 Pillow reads such grey as it is but keeps only the upper byte of colour, and writes 8 bits: here the lower byte is
-fetched too, and the two simplest conforming files are written.
+fetched too, and a PNG of 16 bits is written. For TIFFs, where that does not go, see `tiff`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..errors import InputError
+from .tiff import encode_tiff
 
 
 class DeepImageError(ValueError):
@@ -31,12 +31,15 @@ def read_samples(image: Image.Image, data: bytes | None) -> tuple[Tensor, Tensor
     Raises DeepImageError where samples lie outside that range.
     """
     top = 65535.0
+    if data and _planes_are_lost(image):
+        cure = "install the package tifffile, or save its channels interleaved"
+        raise DeepImageError(f"has 16 bits a channel, its planes one after another, which is not read here; {cure}")
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         values = torch.from_numpy(np.array(image).astype(np.float32))[None]
         top = 1.0 if image.mode == "F" else top
-        if not bool(((values >= 0) & (values <= top)).all()):
-            came = f"{values.min():g} to {values.max():g}"
-            raise DeepImageError(f"holds values from {came}, expected 0 to {top:g}; save it with 8 or 16 bits")
+        check_range(values, top)
+        if image.format == "TIFF" and image.tag_v2.get(262) == 0:  # white is 0, which Pillow heeds up to 8 bits only
+            values = top - values
     elif image.mode in ("RGB", "RGBA") and data and stores_16_bits(image, data) and (lower := _lower_bytes(data)):
         levels = np.array(image).astype(np.float32) * 256 + np.array(lower)
         values = torch.from_numpy(levels).permute(2, 0, 1)
@@ -49,6 +52,19 @@ def read_samples(image: Image.Image, data: bytes | None) -> tuple[Tensor, Tensor
         key = torch.tensor(key, dtype=values.dtype).reshape(-1, 1, 1)
         alpha = (values != key).any(0, keepdim=True).float()
     return values / top, alpha
+
+
+def check_range(values: Tensor, top: float = 1.0) -> None:
+    """Raise DeepImageError unless all values lie in [0, top]."""
+    if not bool(((values >= 0) & (values <= top)).all()):
+        came = f"{values.min():g} to {values.max():g}"
+        raise DeepImageError(f"holds values from {came}, expected 0 to {top:g}; save it with 8 or 16 bits")
+
+
+def _planes_are_lost(image: Image.Image) -> bool:
+    """Whether this is a TIFF of 16 bits whose planes lie one after another, unpacked, where Pillow takes them for stripes."""
+    tags = image.tag_v2 if image.format == "TIFF" else {}
+    return 16 in tags.get(258, ()) and tags.get(284, 1) != 1 and tags.get(277, 1) > 1 and tags.get(259, 1) == 1
 
 
 def stores_16_bits(image: Image.Image, data: bytes) -> bool:
@@ -102,43 +118,6 @@ def encode_png(levels: np.ndarray) -> bytes:
 
 def _png_chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(content, zlib.crc32(kind)))
-
-
-def encode_tiff(levels: np.ndarray) -> bytes:
-    """The bytes of an uncompressed little-endian 16-bit TIFF in one strip.
-
-    levels: uint16 (H, W, 3) or (H, W, 4), the fourth channel straight (not premultiplied) alpha; 0 .. 65535.
-    Raises ValueError where the file would pass TIFF's limit of 4 GiB.
-    """
-    height, width, channels = levels.shape
-    short, long, rational = 3, 4, 5
-    # Values longer than 4 bytes lie behind the directory: bits per sample, then the resolution.
-    count = 12 + (channels == 4)
-    bits_at = 8 + 2 + 12 * count + 4
-    resolution_at = bits_at + 2 * channels
-    strip_at = resolution_at + 8
-    if strip_at + 2 * levels.size >= 2**32:
-        raise InputError("a TIFF cannot hold more than 4 GiB")
-    strip = np.ascontiguousarray(levels, dtype="<u2").tobytes()
-    entries = [  # tag, type, count, value or offset; ascending tags
-        (256, long, 1, width),
-        (257, long, 1, height),
-        (258, short, channels, bits_at),  # bits per sample
-        (259, short, 1, 1),  # no compression
-        (262, short, 1, 2),  # RGB
-        (273, long, 1, strip_at),
-        (277, short, 1, channels),
-        (278, long, 1, height),  # rows in the strip
-        (279, long, 1, len(strip)),
-        (282, rational, 1, resolution_at),
-        (283, rational, 1, resolution_at),
-        (296, short, 1, 2),  # dots an inch
-    ]
-    if channels == 4:
-        entries.append((338, short, 1, 2))  # the extra sample is straight alpha
-    directory = b"".join(struct.pack("<HHII", *entry) for entry in entries)  # little-endian: a SHORT in a LONG's place
-    behind = struct.pack(f"<{channels}H", *[16] * channels) + struct.pack("<II", 72, 1)
-    return b"II*\0" + struct.pack("<IH", 8, count) + directory + struct.pack("<I", 0) + behind + strip
 
 
 ENCODERS = {"PNG": encode_png, "TIFF": encode_tiff}

@@ -24,10 +24,11 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from ..errors import ImageError, is_out_of_memory
-from .deep_images import ENCODERS, DeepImageError, read_samples, stores_16_bits
+from .deep_images import ENCODERS, DeepImageError, check_range, read_samples, stores_16_bits
 from .profiles import as_tensor, to_srgb
 from .replacing import replacing
 from .resampling import resize
+from .tiff import need_tiff_library, read_tiff
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,8 @@ MAX_PIXELS = 178_956_970
 """Of a picture that is read; in Pillow this is where a decompression bomb begins. It takes 2 GB as a tensor."""
 MAX_BYTES = 2 << 30
 """Of a file that is read."""
+
+SEVERAL = "%s holds several frames; only the first is used"
 
 _ORIENTATION = 0x0112  # EXIF tag
 _ORIENTATION_FLIPS = {2: [-1], 3: [-2, -1], 4: [-2], 6: [-1], 7: [-2, -1], 8: [-2]}  # after 5 .. 8's transposition
@@ -84,9 +87,10 @@ def read_image(path: str | os.PathLike, size: int | Callable[[tuple[int, int]], 
     size: longer edge of the result in pixels, by `resize`; None leaves it as it is. A function gives it from the
         picture's (height, width).
 
-    Every format of READABLE: greyscale, palette and CMYK become RGB, transparency becomes `alpha`. Integer grey of more than 8 bits counts to 65535. An embedded colour profile is converted to sRGB, at 8 bits a channel unless
-    it is sRGB already. 16-bit RGB(A) is read in full from PNG and TIFF; from every other format Pillow gives 8 bits.
-    Of several frames the first is read.
+    Every format of READABLE: greyscale, palette and CMYK become RGB, transparency becomes `alpha`. Integer grey of more
+    than 8 bits counts to 65535, floating point to 1. An embedded colour profile is converted to sRGB, at 8 bits a
+    channel unless it is sRGB already. 16-bit RGB(A) is read in full from PNG and TIFF, and floating-point TIFFs are read;
+    from every other format Pillow gives 8 bits. Of several frames the first is read.
 
     Raises ImageError where there is no readable picture at `path`, or `size` is not a positive integer.
     """
@@ -159,12 +163,18 @@ def _damage_told(name: str) -> Iterator[None]:
 
 def _planes_in(data: bytes, name: str) -> Tensor:
     """(1, 3 or 4, H, W) in [0, 1]: colour and perhaps alpha, upright."""
+    tiff = read_tiff(data, MAX_PIXELS)
+    if tiff is not None:
+        check_range(tiff.colour if tiff.alpha is None else torch.cat((tiff.colour, tiff.alpha)))
+        if tiff.several:
+            log.warning(SEVERAL, name)
+        return _finished(tiff.colour, tiff.alpha, tiff.profile, tiff.orientation, name)
     Image.init()
     image = Image.open(io.BytesIO(data), formats=[form for form in READABLE if form in Image.OPEN])
     if image.width * image.height > MAX_PIXELS:
         raise ImageError(f"{name!r} has more than {MAX_PIXELS} pixels, which is not safe to open; shrink it")
     if getattr(image, "is_animated", False):
-        log.warning("%s holds several frames; only the first is used", name)  # counting them may take long
+        log.warning(SEVERAL, name)  # counting them may take long
     return _upright(image, data, name)
 
 
@@ -172,14 +182,19 @@ def _upright(image: Image.Image, data: bytes | None, name: str) -> Tensor:
     """(1, 3 or 4, H, W) of a picture that Pillow opened, from the bytes of its whole file where these are at hand."""
     image.load()
     colour, alpha = read_samples(image, data) or _samples(image, data, name)
-    profile = image.info.get("icc_profile")
+    return _finished(colour, alpha, image.info.get("icc_profile"), image.getexif().get(_ORIENTATION, 1), name)
+
+
+def _finished(
+    colour: Image.Image | Tensor, alpha: Tensor | None, profile: bytes | None, orientation: int, name: str
+) -> Tensor:
+    """(1, 3 or 4, H, W): the colour brought from its profile to sRGB, with the alpha, turned upright."""
     converted = to_srgb(colour, profile, name) if profile else None
     if converted is not None:
         colour = converted
     if isinstance(colour, Image.Image):
         colour = as_tensor(colour.convert("RGB"))
     planes = torch.cat((colour.expand(3, -1, -1),) if alpha is None else (colour.expand(3, -1, -1), alpha))[None]
-    orientation = image.getexif().get(_ORIENTATION, 1)
     if orientation in (5, 6, 7, 8):
         planes = planes.transpose(-1, -2)
     return planes.flip(_ORIENTATION_FLIPS.get(orientation, []))
@@ -204,7 +219,7 @@ def check_output(path: str | os.PathLike, depth: int | None = None) -> Path:
     """`path` as a Path, once it is sure that `write_image` can write there; call it before long work.
 
     Raises ImageError where the suffix is not in FORMATS, its format has no such depth, the path is a folder, or the
-    folder that it lies in is missing or not writable.
+    folder that it lies in is missing or not writable; and MissingPackage for a TIFF of 16 bits without tifffile.
     """
     path = Path(path)
     name, folder = str(path), path.parent
@@ -217,6 +232,8 @@ def check_output(path: str | os.PathLike, depth: int | None = None) -> Path:
         raise ImageError(f"depth must be 8 or 16 bits a channel, not {depth!r}; give one of these")
     if depth == 16 and form not in ENCODERS:
         raise ImageError(f"{name!r} would be {form}, which has no 16 bits a channel; use .png or .tif, or depth 8")
+    if depth == 16 and form == "TIFF":
+        need_tiff_library()
     if not os.path.isdir(folder):
         raise ImageError(f"there is no folder {str(folder)!r} to write {path.name!r} to; create it first")
     try:

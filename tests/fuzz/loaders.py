@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import json
 import logging
 import sys
@@ -30,7 +31,8 @@ import numpy as np
 import safetensors.torch
 import torch
 
-with atheris.instrument_imports(include=["gatys", "PIL", "pickletools"], enable_loader_override=False):
+with atheris.instrument_imports(include=["gatys", "PIL", "pickletools", "tifffile"], enable_loader_override=False):
+    import tifffile
     from PIL import Image, PngImagePlugin
 
     from gatys.descent.checkpoint import Checkpoint, Moment
@@ -68,7 +70,7 @@ def load_style(data: bytes) -> None:
         return problem
 
 
-def read_image(data: bytes) -> None:
+def load_image(data: bytes) -> None:
     SCRATCH.write_bytes(data)
     try:
         picture = images.read_image(SCRATCH)
@@ -159,7 +161,14 @@ def image_files():
         yield buffer.getvalue()
     for encode in images.ENCODERS.values():
         for channels in (3, 4):
-            yield encode(levels[..., :channels].astype(np.uint16) * 257)
+            yield bytes(encode(levels[..., :channels].astype(np.uint16) * 257))
+    for kind, planes, compression in itertools.product(("u2", "f4"), ("contig", "separate"), (None, "zlib")):
+        made = (levels[..., :4] / 255 * (65535 if kind == "u2" else 1)).astype(kind)
+        made = made if planes == "contig" else np.moveaxis(made, -1, 0)
+        how = {"photometric": "rgb", "planarconfig": planes, "extrasamples": ["assocalpha"], "rowsperstrip": 5}
+        buffer = io.BytesIO()
+        tifffile.imwrite(buffer, made, compression=compression, predictor=kind == "u2" and bool(compression), **how)
+        yield buffer.getvalue()
 
 
 def states():
@@ -194,7 +203,7 @@ def mutate_header(data: bytes, most: int, seed: int) -> bytes:
 LOADERS = {
     "weights": (load_weights, weight_files),
     "styles": (load_style, style_files),
-    "images": (read_image, image_files),
+    "images": (load_image, image_files),
     "states": (load_state, states),
 }
 
