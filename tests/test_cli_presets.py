@@ -3,7 +3,7 @@
 import re
 
 import pytest
-import torch
+from pictures import picture
 
 import gatys
 from gatys.cli import command as cli
@@ -20,7 +20,7 @@ def pictures(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     for seed, (name, size) in enumerate((("content.png", (48, 64)), ("style.png", (40, 60)))):
-        save_image(name, torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(seed)))
+        save_image(name, picture(seed, size=size))
     return ["content.png", "style.png", "-o", "out.png"]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from pictures import picture
 from safetensors.torch import save as save_safetensors
 from torch import nn
 
@@ -44,7 +45,7 @@ def filters():
 
 @pytest.fixture(scope="module")
 def image():
-    return torch.rand(1, 3, 40, 32, generator=torch.Generator().manual_seed(6))
+    return picture(6, size=(40, 32))
 
 
 def keyed(filters, which, stem="features."):
