@@ -8,10 +8,12 @@ Process 0 makes what is expected, by one process, before; FOLDER gets what each 
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
+from pictures import noise
 
 import gatys
 from gatys.distributed.strips import Strips
@@ -23,10 +25,7 @@ from gatys.passes.layout import WHOLE
 
 MEDIUM = {"conv1_1": 0.2, "conv2_1": 0.3, "conv3_1": 0.5}
 DEEP = {"conv1_1": 0.2, "conv4_1": 0.3, "conv5_1": 0.5}
-
-
-def pictures(*shape, seed=0):
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+pictures = partial(noise, dtype=torch.float64)
 
 
 def rows_of(place, picture):

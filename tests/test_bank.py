@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from pictures import picture
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -21,10 +22,6 @@ from gatys.targets.regions import regional_style
 from gatys.targets.style_files import FORMAT, MAX_BYTES, read_style_info, style_path
 
 LAYERS = {"conv1_1": 0.5, "conv2_1": 0.3, "conv3_1": 0.2}
-
-
-def picture(seed, height=40, width=33, count=1):
-    return torch.rand(count, 3, height, width, generator=torch.Generator().manual_seed(seed))
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +79,7 @@ def test_a_blend_has_the_gradient_of_the_summed_losses(exact, weights, level):
         gatys.extract_style(exact, picture(seed).double(), layers, 2, normalize=False)
         for seed, layers in ((1, LAYERS), (2, uneven if min(weights) > 0 else LAYERS))
     ]
-    x = picture(5, 40 >> level, 33 >> level).double()
+    x = picture(5, size=(40 >> level, 33 >> level)).double()
     values, gradients = [], []
     for target in (*styles, blend_styles(list(zip(styles, weights, strict=True)))):
         losses, gradient = gatys.Objective(exact, style=target, level=level).evaluate(x)
@@ -133,8 +130,8 @@ def test_weight_zero_leaves_a_style_out(net, styles):
 
 
 def test_the_size_is_one_that_every_layer_and_level_fits(net):
-    small = gatys.extract_style(net, picture(1, 8, 90), {"conv1_1": 1.0}, 3, normalize=False)
-    large = gatys.extract_style(net, picture(2, 64, 64), {"conv5_1": 1.0}, 3, normalize=False)
+    small = gatys.extract_style(net, picture(1, size=(8, 90)), {"conv1_1": 1.0}, 3, normalize=False)
+    large = gatys.extract_style(net, picture(2, size=(64, 64)), {"conv5_1": 1.0}, 3, normalize=False)
     for pair in ((small, large), (large, small)):
         assert blend_styles([(s, 1) for s in pair]).size == (64, 64)
 
@@ -145,7 +142,7 @@ def test_the_size_is_one_that_every_layer_and_level_fits(net):
 def test_automatic_levels_give_way(net, counts, automatic):
     # by themselves these pictures have 2 and 3 levels
     pair = [
-        gatys.extract_style(net, picture(1, edge, 600), {"conv1_1": 1.0}, count, normalize=False)
+        gatys.extract_style(net, picture(1, size=(edge, 600)), {"conv1_1": 1.0}, count, normalize=False)
         for edge, count in zip((300, 550), counts, strict=True)
     ]
     blend = blend_styles([(style, 1) for style in pair])
@@ -241,17 +238,19 @@ def test_a_style_with_regions_is_no_style_to_blend_or_save(style):
 
 @pytest.mark.parametrize("options", [{}, {"normalize": True}, {"levels": "auto"}, {"levels": 3}])
 def test_what_is_loaded_is_what_was_saved(net, tmp_path, options):
-    style = gatys.extract_style(net, picture(1, 90, 70), {"relu1_1": 0.1, "conv3_2": 1 / 3, "conv5_1": 7}, **options)
+    style = gatys.extract_style(
+        net, picture(1, size=(90, 70)), {"relu1_1": 0.1, "conv3_2": 1 / 3, "conv5_1": 7}, **options
+    )
     path = style.save(tmp_path / "Nuit étoilée 星.safetensors")
     assert path == tmp_path / "Nuit étoilée 星.safetensors" and os.listdir(tmp_path) == [path.name]
     loaded = StyleTarget.load(path)
     assert same(loaded, style)
-    x = picture(2, 90, 70)
+    x = picture(2, size=(90, 70))
     assert torch.equal(*(gatys.Objective(net, style=s).evaluate(x)[1] for s in (style, loaded)))
 
 
 def test_blends_and_averages_keep(net, styles, tmp_path):
-    many = gatys.extract_style(net, [picture(seed, 20 + seed, 30) for seed in range(5)], LAYERS, normalize=False)
+    many = gatys.extract_style(net, [picture(seed, size=(20 + seed, 30)) for seed in range(5)], LAYERS, normalize=False)
     for index, style in enumerate([many, blend_styles([(styles[0], 1.4), (styles[1], -0.4)])]):
         assert same(StyleTarget.load(style.save(tmp_path / f"{index}.safetensors")), style)
 
@@ -275,7 +274,7 @@ def test_a_file_is_ordinary_safetensors(style, tmp_path):
 
 @pytest.mark.parametrize(("size", "kept"), [((40, 33), (40, 33)), ((300, 512), (150, 256)), ((2000, 1), (256, 1))])
 def test_information_and_thumbnail(style, tmp_path, size, kept):
-    painting = picture(1, *size, count=2)
+    painting = picture(1, 2, size)
     text = "Vincent van Gogh, «La Nuit étoilée»\n1889 🌌"
     info = read_style_info(style.save(tmp_path / "a.safetensors", thumbnail=painting, description=text))
     assert (info.description, info.levels, info.size, info.layers) == (text, 2, (40, 33), LAYERS)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from pictures import picture
 
 import gatys
 from gatys.passes import adjoints
@@ -21,8 +22,8 @@ def exact(monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
 
 
-def pictures(count, seed, device="cuda", size=SIZE):
-    return torch.rand(count, 3, *size, generator=torch.Generator().manual_seed(seed)).to(device)
+def pictures(count, seed, device="cuda"):
+    return picture(seed, count, SIZE).to(device)
 
 
 def objective(device, pooling, padding, responses="relu", **how):

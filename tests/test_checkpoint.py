@@ -8,6 +8,7 @@ import pytest
 import safetensors
 import safetensors.torch
 import torch
+from pictures import noise as pictures
 
 import gatys
 from gatys.descent import checkpoint as checkpoints
@@ -27,10 +28,6 @@ class Crash(BaseException):
 @pytest.fixture(scope="module")
 def net():
     return gatys.load_vgg19("untrained", pooling="average")
-
-
-def pictures(*shape, seed=0):
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from pictures import drawing
 from PIL import Image
 
 from gatys import extract_content, extract_style, load_vgg, optimize
@@ -28,11 +29,6 @@ ROOT = Path(__file__).parents[1]
 QUICK = ["--size", "64", "--steps", "2", "--levels", "1", "--device", "cpu", "--style-layers", "conv1_1,conv2_1"]
 QUICK += ["--content-layers", "conv2_2"]
 RESULT = re.compile(r"^.+: \d+ x \d+, (interrupted after \d+ of )?\d+ steps, [\d.]+ s, total \S+, content .*tv \S+\n$")
-
-
-def drawing(size, seed, mode="RGB"):
-    pixels = torch.randint(0, 256, (size[1], size[0], 3), generator=torch.Generator().manual_seed(seed))
-    return Image.fromarray(pixels.to(torch.uint8).numpy()).convert(mode)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
+from pictures import drawing
 
 from gatys import load_vgg19
 from gatys.cli import command as cli
@@ -30,11 +30,6 @@ QUICK = ["content.png", "style.png", "--size", "64", "--device", "cpu", "--style
 QUICK += ["--content-layers", "conv2_2", "--levels", "2", "--depth", "16", "-o", "out.png"]
 STATE = Path("run.safetensors")
 KEPT = ["--checkpoint", str(STATE)]
-
-
-def drawing(size, seed):
-    pixels = torch.randint(0, 256, (size[1], size[0], 3), generator=torch.Generator().manual_seed(seed))
-    return Image.fromarray(pixels.to(torch.uint8).numpy())
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
+from pictures import drawing, picture
 
 from gatys import StyleTarget, extract_content, extract_style, load_vgg19, optimize
 from gatys.cli import command as cli
@@ -25,11 +25,6 @@ PAIR = ["content.png", "style.png", "other.png"]
 HALVES = ["--style-mask", "left.png", "--style-mask", "right.png"]
 
 
-def drawing(size, seed, colour=(1.0, 1.0, 1.0)):
-    pixels = torch.randint(0, 256, (size[1], size[0], 3), generator=torch.Generator().manual_seed(seed))
-    return Image.fromarray((pixels * torch.tensor(colour)).to(torch.uint8).numpy())
-
-
 @pytest.fixture(scope="module")
 def net():
     return load_vgg19("untrained")
@@ -46,10 +41,9 @@ def saved(net, tmp_path_factory):
     folder = tmp_path_factory.mktemp("bank")
     kinds = {"bank": {}, "auto": {"levels": "auto"}, "plain": {"normalize": False}, "three": {"levels": 3}}
     for seed, (name, how) in enumerate(kinds.items(), start=10):
-        picture = torch.rand(1, 3, 240, 200, generator=torch.Generator().manual_seed(seed))
-        picture = picture * torch.tensor([1.0, 0.6, 0.2]).view(3, 1, 1)
-        style = extract_style(net, picture, LAYERS, **{"levels": 1, "normalize": True, **how})
-        save_style(style, folder / f"{name}.safetensors", thumbnail=picture)
+        painting = picture(seed, size=(240, 200)) * torch.tensor([1.0, 0.6, 0.2]).view(3, 1, 1)
+        style = extract_style(net, painting, LAYERS, **{"levels": 1, "normalize": True, **how})
+        save_style(style, folder / f"{name}.safetensors", thumbnail=painting)
     return folder
 
 
@@ -60,7 +54,7 @@ def folder(tmp_path, monkeypatch, net, saved):
     monkeypatch.setattr(cli, "load_vgg", lambda *args, **rest: net)
     drawing((80, 64), 1).save("content.png")
     drawing((72, 96), 2).save("style.png")
-    drawing((90, 40), 3, (0.2, 0.5, 0.9)).save("other.png")
+    drawing((90, 40), 3, tint=(0.2, 0.5, 0.9)).save("other.png")
     half = torch.zeros(20, 40)
     half[:, :20] = 1
     write_image("left.png", half.expand(1, 3, -1, -1))

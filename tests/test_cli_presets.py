@@ -4,7 +4,7 @@ import dataclasses
 import re
 
 import pytest
-import torch
+from pictures import picture
 
 import gatys
 from gatys.cli import command as cli
@@ -22,7 +22,7 @@ def pictures(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     for seed, (name, size) in enumerate((("content.png", (48, 64)), ("style.png", (40, 60)))):
-        write_image(name, torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(seed)))
+        write_image(name, picture(seed, size=size))
     return ["content.png", "style.png", "-o", "out.png"]
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 import torch
+from pictures import noise
 
 from gatys.pictures import colors as color
 from gatys.pictures.colors import keep_luminance, match_colors
@@ -16,10 +17,6 @@ from gatys.settings import METHODS, ROOTS
 LINEAR = [{"root": root} for root in ROOTS]
 ALL = [*LINEAR, {"method": "histogram"}]
 LUMA = np.array([0.299, 0.587, 0.114])
-
-
-def noise(*shape, seed=0, dtype=torch.float32):
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
 
 def coloured(seed, size=(24, 31), spread=0.25, count=1, dtype=torch.float32):

@@ -7,8 +7,7 @@ import re
 import sys
 
 import pytest
-import torch
-from PIL import Image
+from pictures import drawing
 
 from gatys import load_vgg19, optimize
 from gatys.cli import command as cli
@@ -190,8 +189,7 @@ def timed(tmp_path, monkeypatch, clock):
     monkeypatch.chdir(tmp_path)
     net = load_vgg19("untrained")
     for seed, name in enumerate(("content", "style")):
-        levels = torch.randint(0, 256, (64, 80, 3), generator=torch.Generator().manual_seed(seed))
-        Image.fromarray(levels.to(torch.uint8).numpy()).save(f"{name}.png")
+        drawing((80, 64), seed).save(f"{name}.png")
 
     def slow(*given, callback, **rest):
         def follow(told):

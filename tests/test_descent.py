@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 import scipy.optimize
 import torch
+from pictures import noise
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from gatys.descent.adam import Adam
@@ -110,7 +111,7 @@ def test_lbfgs_never_rises_and_keeps_the_best():
 @pytest.mark.parametrize("kind", [LBFGS, Adam])
 def test_pictures_of_a_batch_descend_on_their_own(kind):
     evaluate, *_ = quadratic(3, inside=False)
-    start = torch.rand(3, *SHAPE, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    start = noise(3, *SHAPE, dtype=torch.float64)
     together = Batch(start, kind)
     losses = descend(together, evaluate, 25)
     for i in range(3):
@@ -176,7 +177,7 @@ NEAR = partial(LBFGS, history_size=4)
 
 def fresh(kind):
     how = {"history_size": 4, "history_dtype": torch.float16} if kind is LBFGS else {}
-    method = kind(torch.rand(1, *SHAPE, generator=torch.Generator().manual_seed(6), dtype=torch.float64), **how)
+    method = kind(noise(1, *SHAPE, seed=6, dtype=torch.float64), **how)
     return method, quadratic(6, inside=False)[0]
 
 

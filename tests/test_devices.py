@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 import torch
+from pictures import picture
 
 import gatys
 from gatys.descent.adam import Adam
@@ -21,8 +22,7 @@ emulated = pytest.importorskip(
 
 @pytest.fixture(scope="module")
 def pictures():
-    generator = torch.Generator().manual_seed(0)
-    return torch.rand(2, 3, 32, 24, generator=generator), torch.rand(1, 3, 24, 32, generator=generator)
+    return picture(1, 2, (32, 24)), picture(2, size=(24, 32))
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,9 @@
 
 import sys
 from dataclasses import replace
+from functools import partial
 
+import pictures
 import pytest
 import torch
 
@@ -13,11 +15,7 @@ from gatys.objective.shares import gradient_parts, gradient_shares
 STYLE = {"conv1_1": 0.5, "conv2_2": 2.0}
 CONTENT = {"conv2_2": 1.0, "conv3_1": 0.5}
 NAMES = ["content conv2_2", "content conv3_1", "style conv1_1", "style conv2_2", "tv", "temporal"]
-
-
-def picture(seed, count=1):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.rand(count, 3, 36, 32, generator=generator, dtype=torch.float64)
+picture = partial(pictures.picture, size=(36, 32), dtype=torch.float64)
 
 
 @pytest.fixture(scope="module")

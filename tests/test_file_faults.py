@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pictures import picture
 from PIL import EpsImagePlugin, Image
 from safetensors.torch import load_file, save_file
 
@@ -75,7 +76,7 @@ def disk_of(size):
 
 @pytest.fixture
 def pictures():
-    return torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    return picture(1, size=(64, 64))
 
 
 @pytest.fixture(scope="module")

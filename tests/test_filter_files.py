@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from pictures import picture
 from safetensors.torch import save as save_safetensors
 from torch import nn
 
@@ -42,7 +43,7 @@ def filters():
 
 @pytest.fixture(scope="module")
 def image():
-    return torch.rand(1, 3, 40, 32, generator=torch.Generator().manual_seed(6))
+    return picture(6, size=(40, 32))
 
 
 def keyed(filters, which, stem="features."):

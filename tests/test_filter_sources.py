@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pictures import picture
 from safetensors.torch import save_file
 
 import gatys
@@ -298,9 +299,7 @@ def test_the_remark_stays_with_copies_of_the_network():
 @pytest.fixture
 def pictures(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    gatys.pictures.images.write_image(
-        tmp_path / "a.png", torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1))
-    )
+    gatys.pictures.images.write_image(tmp_path / "a.png", picture(1, size=(32, 32)))
     how = ["--size", "32", "--steps", "1", "--levels", "1", "--device", "cpu"]
     return ["a.png", "a.png", "-o", "out.png", *how, "--style-layers", "conv1_1", "--content-layers", "conv1_1"]
 

@@ -2,9 +2,11 @@
 
 import gc
 import weakref
+from functools import partial
 
 import pytest
 import torch
+from pictures import picture
 
 import gatys
 from gatys.video.frames import agreement, optimize_frames
@@ -12,10 +14,7 @@ from gatys.video.frames import agreement, optimize_frames
 SIZE = (36, 32)
 STEPS = {"steps": 6, "later_steps": 3}
 INDEPENDENT = {"steps": 6, "warm_start": False, "temporal_weight": 0.0}
-
-
-def pictures(seed, count=1, size=SIZE):
-    return torch.rand(count, 3, *size, generator=torch.Generator().manual_seed(seed))
+pictures = partial(picture, size=SIZE)
 
 
 def noisy(count, sigma=2 / 255):

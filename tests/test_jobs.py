@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from PIL import Image
+from pictures import drawing
 
 from gatys import load_vgg19
 from gatys.cli import command as cli
@@ -28,11 +28,6 @@ QUICK = ["--size", "48", "--steps", "2", "--levels", "1", "--device", "cpu", "--
 QUICK += ["--content-layers", "conv2_2"]
 
 
-def drawing(path, size, seed):
-    levels = torch.randint(0, 256, (size[1], size[0], 3), generator=torch.Generator().manual_seed(seed))
-    Image.fromarray(levels.to(torch.uint8).numpy()).save(path)
-
-
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     """Where each test works: three pictures in `in`, an empty `out`, and style.png."""
@@ -40,8 +35,8 @@ def folder(tmp_path, monkeypatch):
     for name in ("in", "out"):
         Path(name).mkdir()
     for seed, name in enumerate("abc"):
-        drawing(f"in/{name}.png", (40 + seed, 30), seed)
-    drawing("style.png", (36, 30), 9)
+        drawing((40 + seed, 30), seed).save(f"in/{name}.png")
+    drawing((36, 30), 9).save("style.png")
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +78,7 @@ def test_what_is_there_is_left_alone_and_what_fails_is_told(loads, capsys):
     assert out.splitlines()[-1] == "out: 3 pictures, 1 made, 1 there before, 1 failed"
     assert "gatys: error: b.png: 'in/b.png' is " in err
     assert Path("out/a.png").read_bytes() == b"precious" and results() == ["a.png", "c.png"]
-    drawing("in/b.png", (40, 30), 5)
+    drawing((40, 30), 5).save("in/b.png")
     assert cli.main(["in", "style.png", *QUICK, "-o", "out"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "out: 3 pictures, 1 made, 2 there before"
 
@@ -195,7 +190,7 @@ def test_refusals(monkeypatch):
         find_jobs("in", None)
     with pytest.raises(ImageError, match="CONTENT: expected pictures in 'out', got none; put some there, or give a p"):
         find_jobs("out", "out")
-    drawing("in/a.jpg", (40, 30), 0)
+    drawing((40, 30), 0).save("in/a.jpg")
     with pytest.raises(ImageError, match=r"'in/a.jpg' and 'in/a.png' would both become 'a.png'; rename one"):
         find_jobs("in", "out")
 
@@ -215,7 +210,7 @@ def test_the_folder_for_the_results_is_made(loads, capsys, out):
 
 def test_the_command_of_the_readme_with_workers():
     Path("in").rename("photos")
-    drawing("painting.jpg", (36, 30), 9)
+    drawing((36, 30), 9).save("painting.jpg")
     command = [sys.executable, "-m", "gatys", "photos/", "painting.jpg", "-o", "results/", "--workers", "4", *QUICK]
     command += ["--weights", "untrained"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -329,7 +324,7 @@ def test_torchrun_is_for_one_picture(monkeypatch, capsys):
 @LONG
 def test_a_worker_that_is_killed_costs_its_picture_only():
     for seed, name in enumerate("defgh"):
-        drawing(f"in/{name}.png", (40, 30), seed)
+        drawing((40, 30), seed).save(f"in/{name}.png")
     command = [sys.executable, "-m", "gatys", "in", "style.png", *QUICK, "--steps", "99", "-o", "out", "--workers", "2"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     command += ["--weights", "untrained"]

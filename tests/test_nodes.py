@@ -13,6 +13,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
+from pictures import host_picture as picture
 from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
@@ -25,11 +26,6 @@ LOAD, CONTENT, STYLE, OPTIMIZE = (
 )
 STEPS = 3
 META = torch.device("meta")  # a second device that every machine has
-
-
-def picture(seed, height=48, width=40, channels=3, count=1):
-    """An IMAGE."""
-    return torch.rand(count, height, width, channels, generator=torch.Generator().manual_seed(seed))
 
 
 def as_gatys(image):

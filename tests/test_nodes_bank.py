@@ -6,14 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from pictures import host_picture as picture
 
 LOAD_NET, EXTRACT, OPTIMIZE = "GatysLoadVGG19", "GatysExtractStyleGrams", "GatysOptimize"
 BLEND, SAVE, LOAD = "GatysBlendStyles", "GatysSaveStyle", "GatysLoadStyle"
-
-
-def picture(seed, height=40, width=33, channels=3, count=1):
-    """An IMAGE."""
-    return torch.rand(count, height, width, channels, generator=torch.Generator().manual_seed(seed))
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +81,7 @@ def test_a_blend_is_optimised_and_chains(run, vgg19, styles):
     for name, gram in blend.grams[0].items():
         torch.testing.assert_close(gram, sum(s.grams[0][name] for s in (*styles, third)) / 3)
     image, history = run(OPTIMIZE, vgg19=vgg19, style=blend, steps=3)
-    assert image.shape == (1, 40, 33, 3) and history[0][-1].style < history[0][0].style
+    assert image.shape == (1, 48, 40, 3) and history[0][-1].style < history[0][0].style
 
 
 def test_other_networks_and_levels_are_refused(run, vgg19, styles):

@@ -5,19 +5,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from pictures import host_picture as picture
 
 FRAMES, PLOT = "GatysOptimizeFrames", "GatysPlotHistory"
 OPTIONS = {"steps": 4, "later_steps": 2}
 
 
-def picture(seed, height=36, width=32, channels=3, count=1):
-    """An IMAGE."""
-    return torch.rand(count, height, width, channels, generator=torch.Generator().manual_seed(seed))
-
-
 def film(count=3, channels=3):
     """One view with the noise of a camera."""
-    noise = torch.rand(count, 36, 32, channels, generator=torch.Generator().manual_seed(9))
+    noise = picture(9, channels=channels, count=count)
     return picture(1, channels=channels) * 0.9 + 0.02 * noise
 
 
@@ -57,7 +53,7 @@ def hook(standin):
 
 
 def test_film_is_what_gatys_makes(standin, vgg19, style, content, make):
-    hidden = torch.zeros(3, 36, 32)
+    hidden = torch.zeros(3, 48, 40)
     hidden[1, :, :10] = 1
     warped = picture(5, count=3)
     widgets = {"optimizer": "adam", "content_weight": 0.1, "style_weight": 2.0, "tv_weight": 0.01, "seed": 3}
@@ -76,7 +72,7 @@ def test_film_is_what_gatys_makes(standin, vgg19, style, content, make):
     )
     assert torch.equal(images, wanted.images.movedim(1, -1)) and histories == list(wanted.histories)
     assert [len(history) for history in histories] == [4, 2, 4]
-    assert images.shape == (3, 36, 32, 3) and images.dtype == torch.float32 and not images.requires_grad
+    assert images.shape == (3, 48, 40, 3) and images.dtype == torch.float32 and not images.requires_grad
 
 
 def test_first_frame_is_that_of_gatys_optimize(standin, vgg19, style, content, make):
@@ -95,11 +91,11 @@ def test_frames_on_their_own_are_those_of_gatys_optimize(standin, vgg19, style, 
 def test_alpha_is_carried_through(make):
     frames = film(channels=4)
     images, _ = make(frames)
-    assert images.shape == (3, 36, 32, 4) and torch.equal(images[..., 3], frames[..., 3])
+    assert images.shape == (3, 48, 40, 4) and torch.equal(images[..., 3], frames[..., 3])
 
 
 def test_init_image_begins_the_film(make):
-    first = picture(6, 18, 16)
+    first = picture(6, 24, 20)
     images, _ = make(film(2), init_image=first.expand(1, -1, -1, -1), steps=1, later_steps=1)
     small = torch.nn.functional.avg_pool2d(as_gatys(images[:1]), 2)
     assert (small - as_gatys(first)).abs().mean() < 0.1 and torch.allclose(images[0], images[1], atol=1e-6)
@@ -123,7 +119,7 @@ def test_progress_gives_every_frame_an_equal_part(make, hook):
     hook(show)
     images, _ = make(film())
     assert shown == [(value, 12) for value in (1, 2, 3, 4, 6, 8, 10, 12)]
-    pixels = torch.tensor(list(previews[-1][1].tobytes())).view(36, 32, 3)
+    pixels = torch.tensor(list(previews[-1][1].tobytes())).view(48, 40, 3)
     assert previews[0] and torch.equal(pixels, (images[-1] * 255).round().long())
 
 
@@ -154,7 +150,7 @@ def test_cancel_keeps_the_frames_made_so_far(standin, make, hook, by):
     hook(cancel_at(standin, 6, by))
     kept, kept_histories = make(frames, keep_on_cancel=True)
     assert (
-        kept.shape == (2, 36, 32, 4)
+        kept.shape == (2, 48, 40, 4)
         and torch.equal(kept[0], whole[0])
         and torch.equal(kept[..., 3], frames[:2, ..., 3])
     )
@@ -213,7 +209,7 @@ def test_errors_are_passed_on_when_cancel_would_keep(make, hook):
             {"warped": picture(6, count=5)},
             "warped: expected one for each of 3 frames, or for each but the first, got 5",
         ),
-        ({"occlusion": torch.ones(5, 36, 32)}, "occlusion: expected one for each of 3 frames"),
+        ({"occlusion": torch.ones(5, 48, 40)}, "occlusion: expected one for each of 3 frames"),
         ({"warped": picture(6, count=3) * torch.nan}, "warped, frame 0: expected finite values"),
     ],
 )

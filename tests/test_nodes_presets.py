@@ -11,6 +11,7 @@ from pathlib import Path
 
 import host_standin
 import pytest
+from pictures import host_picture
 
 import gatys
 
@@ -85,10 +86,9 @@ def test_what_goes_with_the_number_of_pixels_is_said(data, name):
 
 def test_the_nodes_make_the_source_s_own_loss(standin, data):
     """The widgets' values, run through the nodes, give the first loss of the preset's own descent."""
-    import torch
 
-    content = torch.rand(1, 48, 64, 3, generator=torch.Generator().manual_seed(1))
-    style = torch.rand(1, 48, 64, 3, generator=torch.Generator().manual_seed(2))
+    content = host_picture(1, 48, 64)
+    style = host_picture(2, 48, 64)
     for name in ("udacity", "neural-style", "pytorch-tutorial", "gordicaleksa"):
         preset = data[name]
         nodes = {node: dict(widgets) for node, widgets in preset["nodes"].items()}

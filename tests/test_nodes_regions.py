@@ -2,13 +2,10 @@
 
 import pytest
 import torch
+from pictures import host_picture as picture
 
 LOAD, CONTENT, STYLE = "GatysLoadVGG19", "GatysExtractContentFeatures", "GatysExtractStyleGrams"
 REGION, OPTIMIZE = "GatysStyleRegion", "GatysOptimize"
-
-
-def picture(seed, height=48, width=40, count=1):
-    return torch.rand(count, height, width, 3, generator=torch.Generator().manual_seed(seed))
 
 
 def left(height=48, width=40):

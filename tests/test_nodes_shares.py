@@ -4,14 +4,10 @@ import re
 
 import pytest
 import torch
+from pictures import host_picture as picture
 
 SHARES = "GatysGradientShares"
 WEIGHTS = {"content_weight": 0.1, "style_weight": 2.0, "tv_weight": 0.01}
-
-
-def picture(seed, height=36, width=32, channels=3, count=1):
-    """An IMAGE."""
-    return torch.rand(count, height, width, channels, generator=torch.Generator().manual_seed(seed))
 
 
 def as_gatys(image):
@@ -85,7 +81,7 @@ def test_either_target_is_enough(look, content, style):
 
 
 def test_regions_and_alpha_are_taken(standin, look, content, style):
-    region = standin.run("GatysStyleRegion", style=style, mask=torch.ones(1, 36, 32))[0]
+    region = standin.run("GatysStyleRegion", style=style, mask=torch.ones(1, 48, 40))[0]
     whole = look(picture(3), content=content, style=region)
     opaque = torch.cat([picture(3), picture(5, channels=1)], dim=-1)
     assert read(whole) and look(opaque, content=content, style=region) == whole
@@ -112,7 +108,7 @@ def test_memory_for_the_whole_batch_is_asked_for(standin, look, content, style):
     ("image", "wired", "message"),
     [
         (picture(3), [], "content, style: expected at least one target, got none"),
-        (picture(3, 40, 44), ["content"], "image: 44 x 40 pixels, but the content target is 32 x 36; resize"),
+        (picture(3, 40, 44), ["content"], "image: 44 x 40 pixels, but the content target is 40 x 48; resize"),
         (picture(3) * torch.nan, ["style"], "image: expected finite values"),
         (picture(3, channels=2), ["style"], "image: expected an IMAGE of shape"),
     ],

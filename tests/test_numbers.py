@@ -4,6 +4,7 @@ import logging
 import math
 from functools import partial
 
+import pictures
 import pytest
 import torch
 
@@ -19,6 +20,7 @@ CONTENT = {"conv2_1": 1.0}
 STYLE = {"conv1_1": 0.5, "conv2_1": 0.5}
 OPTIMIZERS = ("lbfgs", "adam")
 SIZE = (16, 18)
+picture = partial(pictures.picture, size=SIZE)
 EVALUATE = Objective.terms
 NAN, INF = float("nan"), float("inf")
 
@@ -26,10 +28,6 @@ NAN, INF = float("nan"), float("inf")
 @pytest.fixture(scope="module")
 def net():
     return gatys.load_vgg19("untrained", pooling="average")
-
-
-def picture(seed, count=1, size=SIZE):
-    return torch.rand(count, 3, *size, generator=torch.Generator().manual_seed(seed))
 
 
 def targets(net, content=None, style=None, levels=1, normalize=True, **how):

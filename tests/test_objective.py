@@ -1,8 +1,11 @@
 """Loss and gradient against plain autograd, finite differences and numbers computed by hand."""
 
+from functools import partial
+
 import oracle
 import pytest
 import torch
+from pictures import noise
 
 import gatys
 from gatys.objective.smoothness import total_variation
@@ -10,10 +13,7 @@ from gatys.targets.gram import gram_matrix, gram_sum, gram_sum_gradient
 
 CONTENT = {"conv4_2": 1.0, "conv2_2": 0.3}
 STYLE = {"conv1_1": 0.2, "conv2_1": 0.3, "conv3_1": 0.2, "conv4_1": 0.2, "conv5_1": 0.1}
-
-
-def pictures(*shape, seed=0):
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+pictures = partial(noise, dtype=torch.float64)
 
 
 @pytest.fixture(scope="module", params=["average", "max"])

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from pictures import noise as pictures
 
 import gatys
 from gatys.descent import start
@@ -18,10 +19,6 @@ CONTENT = {"conv2_2": 1.0}
 @pytest.fixture(scope="module")
 def net():
     return gatys.load_vgg19("untrained", pooling="average")
-
-
-def pictures(*shape, seed=0):
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 def targets(net, size=(40, 48), count=1, levels=1, seed=1):

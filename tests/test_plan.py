@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import torch
+from pictures import noise as pictures
 
 import gatys
 from gatys.descent.adam import Adam
@@ -20,10 +21,6 @@ from gatys.targets import extraction as extract
 
 LAYERS = [TABLE[name] for name in ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv4_2", "conv5_1")]
 GIB = 2**30
-
-
-def pictures(*shape, seed=0):
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import logging
 import oracle
 import pytest
 import torch
+from pictures import picture
 
 import gatys
 import gatys.passes.trunk
@@ -33,8 +34,7 @@ def net(request):
 
 @pytest.fixture
 def pictures():
-    generator = torch.Generator().manual_seed(3)
-    return [torch.rand(1, 3, 32, 40, generator=generator) for _ in range(3)]
+    return [picture(seed, size=(32, 40)) for seed in (3, 4, 5)]
 
 
 def objective(net, pictures, **how):

@@ -5,6 +5,7 @@ from dataclasses import FrozenInstanceError, fields
 import pytest
 import torch
 import torch.nn.functional as F
+from pictures import noise
 
 import gatys
 from gatys.network.preprocessing import read_as
@@ -19,7 +20,7 @@ SIZES = [((48, 64), (56, 40)), ((33, 50), (70, 34))]  # of content and style
 
 def picture(size, seed):
     """In float64, but of values that float32 has, too."""
-    return torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(seed)).double()
+    return noise(1, 3, *size, seed=seed).double()
 
 
 @pytest.fixture(scope="module")

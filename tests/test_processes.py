@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 import torch.distributed as dist
-from PIL import Image
+from pictures import drawing
 from test_strips import start
 
 from gatys.cli import command as cli
@@ -38,9 +38,8 @@ QUICK += ["--weights", "untrained", "--content-layers", "conv3_2", "--depth", "1
 def folder(tmp_path, monkeypatch):
     """Where each test works: content.png (60 x 75, with alpha), style.png (50 x 41)."""
     monkeypatch.chdir(tmp_path)
-    for seed, (name, shape) in enumerate({"content": (75, 60, 4), "style": (41, 50, 3)}.items()):
-        levels = torch.randint(0, 256, shape, generator=torch.Generator().manual_seed(seed))
-        Image.fromarray(levels.to(torch.uint8).numpy()).save(f"{name}.png")
+    drawing((60, 75), 0, channels=4).save("content.png")
+    drawing((50, 41), 1).save("style.png")
     return tmp_path
 
 

@@ -1,10 +1,12 @@
 """Regions and the temporal term against plain autograd."""
 
 from dataclasses import replace
+from functools import partial
 
 import oracle
 import pytest
 import torch
+from pictures import noise
 
 import gatys
 from gatys.network.layers import LAYERS
@@ -12,10 +14,7 @@ from gatys.targets.regions import inside_guide
 
 LEFT = {"conv1_1": 0.3, "conv3_1": 0.4}
 RIGHT = {"conv1_1": 0.5, "conv4_1": 0.2}
-
-
-def pictures(*shape, seed=0):
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+pictures = partial(noise, dtype=torch.float64)
 
 
 @pytest.fixture(scope="module")

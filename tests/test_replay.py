@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from pictures import noise
 
 import gatys
 from gatys.objective import graphs as replay
@@ -51,7 +52,7 @@ def graphs(monkeypatch):
 
 def run(**how):
     net = gatys.load_vgg19("untrained", pooling="average")
-    pictures = torch.rand(2, 1, 3, 40, 32, generator=torch.Generator().manual_seed(0))
+    pictures = noise(2, 1, 3, 40, 32)
     content = gatys.extract_content(net, pictures[0], {"conv2_2": 1.0}, levels=2, normalize=False)
     style = gatys.extract_style(net, pictures[1], LAYERS, levels=2, normalize=False)
     return gatys.optimize(net, content=content, style=style, steps=[9, 6], init="noise", **how)

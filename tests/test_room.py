@@ -3,6 +3,7 @@ levels where their number is the program's to choose."""
 
 import pytest
 import torch
+from pictures import picture
 
 import gatys
 from gatys.cli import command as cli
@@ -28,18 +29,14 @@ def style(net):
     def make(levels, layers=DEEP):
         key = levels, *layers
         if key not in made:
-            made[key] = gatys.extract_style(net, picture(256, 256), layers, levels, normalize=False)
+            made[key] = gatys.extract_style(net, picture(2, size=(256, 256)), layers, levels, normalize=False)
         return made[key]
 
     return make
 
 
-def picture(height, width, count=1):
-    return torch.rand(count, 3, height, width, generator=torch.Generator().manual_seed(height))
-
-
 def scene(net, size, levels):
-    return gatys.extract_content(net, picture(*size), SHALLOW, levels, normalize=False)
+    return gatys.extract_content(net, picture(1, size=size), SHALLOW, levels, normalize=False)
 
 
 def test_levels_with_room():
@@ -90,9 +87,9 @@ def test_blended_and_regional_and_loaded_styles(net, style, tmp_path):
 
 def test_textures(net, style):
     """Smaller than the style by `size` or by `init`: with automatic levels, as many as there is room for."""
-    large = gatys.extract_style(net, picture(364, 370), DEEP, "auto", normalize=False)
+    large = gatys.extract_style(net, picture(2, size=(364, 370)), DEEP, "auto", normalize=False)
     assert large.levels == 3
-    for how in ({"size": (40, 48)}, {"init": picture(40, 48)}):
+    for how in ({"size": (40, 48)}, {"init": picture(3, size=(40, 48))}):
         result = gatys.optimize(net, style=large, steps=2, **how)
         assert result.image.shape == (1, 3, 40, 48) and [record.level for record in result.history] == [1, 0]
         with pytest.raises(ValueError, match="^result: 48 x 40 pixels are 12 x 10 at the coarsest of 3 levels"):
@@ -102,13 +99,13 @@ def test_textures(net, style):
 
 
 def test_texture_by_regions_has_the_size_of_the_first(net, style):
-    tiny = gatys.extract_style(net, picture(12, 12), SHALLOW, normalize=False)
+    tiny = gatys.extract_style(net, picture(2, size=(12, 12)), SHALLOW, normalize=False)
     with pytest.raises(ValueError, match="^result: 12 x 12 pixels, but conv5_1 of the style"):
         gatys.optimize(net, style=gatys.regional_style([(tiny, None), (style(1), torch.ones(8, 8))]), steps=1)
 
 
 def test_frames(net, style):
-    film = gatys.extract_content(net, picture(60, 60, 2), SHALLOW, 3, normalize=False)
+    film = gatys.extract_content(net, picture(1, 2, (60, 60)), SHALLOW, 3, normalize=False)
     with pytest.raises(ValueError, match="^content: 60 x 60 pixels are 15 x 15 at the coarsest of 3 levels"):
         gatys.optimize_frames(net, film, style=style(3), steps=3, later_steps=3)
 
@@ -117,12 +114,14 @@ def test_objective_is_refused_only_at_the_level_that_is_too_small(net, style):
     both = {"content": scene(net, (60, 60), 3), "style": style(3)}
     with pytest.raises(ValueError, match="^content: 60 x 60 pixels are 15 x 15 at the coarsest of 3 levels"):
         gatys.Objective(net, **both, level=2)
-    assert gatys.Objective(net, **both, level=1).evaluate(picture(30, 30))[0]["style"] > 0
+    assert gatys.Objective(net, **both, level=1).evaluate(picture(3, size=(30, 30)))[0]["style"] > 0
 
 
 def test_command_line(net, tmp_path, capsys):
     """A saved style of automatic levels in a picture that is smaller than its own."""
-    gatys.extract_style(net, picture(364, 370), DEEP, "auto", normalize=True).save(tmp_path / "style.safetensors")
+    gatys.extract_style(net, picture(2, size=(364, 370)), DEEP, "auto", normalize=True).save(
+        tmp_path / "style.safetensors"
+    )
     made = tmp_path / "made.png"
     how = ["--load-style", str(tmp_path / "style.safetensors"), "--pooling", net.pooling, "-o", str(made)]
     how += ["--weights", "untrained", "--device", "cpu"]

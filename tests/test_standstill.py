@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pictures import picture
 
 import gatys
 from gatys.objective.smoothness import total_variation
@@ -66,7 +67,7 @@ def test_the_losses_told_are_those_with_kinks(trained_net):
 @pytest.mark.parametrize("ring", [False, True])
 @pytest.mark.parametrize("rounding", [1e-3, 0.1])
 def test_rounded_smoothness_against_autograd(ring, rounding):
-    image = torch.rand(2, 3, 5, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    image = picture(1, 2, (5, 7), torch.float64)
     image[..., 2:4] = 0.5  # neighbours that are equal
     leaf = image.clone().requires_grad_()
     steps = [leaf.roll(-1, axis) - leaf for axis in (-2, -1)]
@@ -84,7 +85,7 @@ def test_rounded_smoothness_against_autograd(ring, rounding):
 
 @pytest.mark.parametrize("form", ["squared", "corner"])
 def test_squares_have_no_kinks_to_round(form):
-    image = torch.rand(1, 3, 6, 5, generator=torch.Generator().manual_seed(2))
+    image = picture(2, size=(6, 5))
     plain, rounded = (total_variation(image, form, rounding=rounding) for rounding in (0.0, 0.1))
     assert all(torch.equal(one, other) for one, other in zip(plain, rounded, strict=True))
 

@@ -1,9 +1,12 @@
 """Tiles, borders and passes by hand: the same numbers as plain autograd on the whole picture."""
 
+from functools import partial
+
 import oracle
 import pytest
 import torch
 import torch.nn.functional as F
+from pictures import noise
 
 import gatys
 import gatys.passes.bands
@@ -17,10 +20,7 @@ CONTENT = {"conv4_2": 1.0, "conv2_2": 0.3}
 STYLE = {"conv1_1": 0.2, "conv2_1": 0.3, "conv3_1": 0.2, "conv4_1": 0.2, "conv5_1": 0.1}
 USED = [LAYERS[name] for name in STYLE]
 SHALLOW = {"conv1_2": 0.5, "conv2_1": 1.0}
-
-
-def pictures(*shape, seed=0):
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+pictures = partial(noise, dtype=torch.float64)
 
 
 @pytest.fixture(scope="module", params=["average", "max"])

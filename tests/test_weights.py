@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from pictures import picture
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -48,7 +49,7 @@ def packed(state):
 
 @pytest.fixture(scope="module")
 def image():
-    return torch.rand(1, 3, 24, 20, generator=torch.Generator().manual_seed(6))
+    return picture(6, size=(24, 20))
 
 
 def keyed(filters, names):

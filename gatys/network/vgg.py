@@ -131,7 +131,9 @@ class VGG(nn.Module):
         return {name: found[canonical] for name, canonical in asked.items()}
 
     def __repr__(self) -> str:
-        return f"VGG({self.tag.architecture}, {self.tag}, {self.mean.dtype} on {self.mean.device})".replace("torch.", "")
+        return f"VGG({self.tag.architecture}, {self.tag}, {self.mean.dtype} on {self.mean.device})".replace(
+            "torch.", ""
+        )
 
     def chosen(self, names: Iterable[str], what: str = "layers") -> list[Layer]:
         """The network's layers of these canonical names, in the same order.
