@@ -55,45 +55,7 @@ class GatysOptimizeFrames(io.ComfyNode):
                     "frame is painted anew there. One for each frame, one less, or one for all. A frame that is mostly "
                     "white starts anew as a whole, with all its steps.",
                 ),
-                io.Int.Input(
-                    "steps",
-                    default=DEFAULTS["steps"],
-                    min=1,
-                    max=100000,
-                    tooltip="Evaluations of loss and gradient for the first frame, and for others that start anew, over all "
-                    "levels.",
-                ),
-                io.Int.Input(
-                    "later_steps",
-                    default=50,
-                    min=1,
-                    max=100000,
-                    tooltip="Evaluations for a frame that starts from the last result, all at full size. 20 to 50 are enough "
-                    "for a calm film; more where much moves.",
-                ),
-                io.Boolean.Input(
-                    "warm_start",
-                    default=True,
-                    tooltip="On: a frame starts from the last result, with later_steps. Off: each starts anew, with all its "
-                    "steps, and only temporal_weight holds them together: slower.",
-                ),
-                io.Float.Input(
-                    "temporal_weight",
-                    default=TEMPORAL_WEIGHT,
-                    min=0.0,
-                    max=1e12,
-                    step=0.1,
-                    tooltip="How strongly a frame is held to the last one. 0: not at all, flickers. 1: calm. 10: strokes hardly "
-                    "move, and what is missing in the first frame comes slowly. Made for normalised extraction.",
-                ),
-                io.Int.Input(
-                    "anchor_every",
-                    default=0,
-                    min=0,
-                    max=100000,
-                    tooltip="After every so many frames the film starts anew, against a slow drift of its colours; it jumps "
-                    "there. 0: never.",
-                ),
+                *_film_inputs(),
                 keep_on_cancel_input(
                     "On: Cancel ends the film where it is, and the frames made so far go on through the graph, the "
                     "last of them unfinished. Cancel once more to stop the rest of the graph. Off: Cancel stops everything."
@@ -197,3 +159,48 @@ class GatysOptimizeFrames(io.ComfyNode):
             report.keep(len(result.images), count, "frames")
         alpha = None if content.alpha is None else content.alpha[: len(result.images)]
         return io.NodeOutput(host.join_alpha(result.images, alpha), list(result.histories))
+
+
+def _film_inputs() -> list[io.Int.Input | io.Boolean.Input | io.Float.Input]:
+    """Give the widgets that say how frames hang together."""
+    return [
+        io.Int.Input(
+            "steps",
+            default=DEFAULTS["steps"],
+            min=1,
+            max=100000,
+            tooltip="Evaluations of loss and gradient for the first frame, and for others that start anew, over all "
+            "levels.",
+        ),
+        io.Int.Input(
+            "later_steps",
+            default=50,
+            min=1,
+            max=100000,
+            tooltip="Evaluations for a frame that starts from the last result, all at full size. 20 to 50 are enough "
+            "for a calm film; more where much moves.",
+        ),
+        io.Boolean.Input(
+            "warm_start",
+            default=True,
+            tooltip="On: a frame starts from the last result, with later_steps. Off: each starts anew, with all its "
+            "steps, and only temporal_weight holds them together: slower.",
+        ),
+        io.Float.Input(
+            "temporal_weight",
+            default=TEMPORAL_WEIGHT,
+            min=0.0,
+            max=1e12,
+            step=0.1,
+            tooltip="How strongly a frame is held to the last one. 0: not at all, flickers. 1: calm. 10: strokes hardly "
+            "move, and what is missing in the first frame comes slowly. Made for normalised extraction.",
+        ),
+        io.Int.Input(
+            "anchor_every",
+            default=0,
+            min=0,
+            max=100000,
+            tooltip="After every so many frames the film starts anew, against a slow drift of its colours; it jumps "
+            "there. 0: never.",
+        ),
+    ]

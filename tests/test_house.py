@@ -82,9 +82,13 @@ def test_the_first_level_is_seen_at_a_glance():
     assert (ROOT / "py.typed").is_file()
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_modules_and_functions_can_be_read(module):
-    source = MODULES[module].read_text("utf-8")
+@pytest.mark.parametrize(
+    "path",
+    [*MODULES.values(), *sorted((ROOT.parent / "nodes").glob("*.py"))],
+    ids=lambda path: str(path.relative_to(ROOT.parent)),
+)
+def test_modules_and_functions_can_be_read(path):
+    source = path.read_text("utf-8")
     assert len(source.splitlines()) <= 350
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
