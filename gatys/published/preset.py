@@ -24,7 +24,7 @@ from ..network.vgg import VGG, check_image
 from ..objective.objective import Objective
 from ..pictures.conversion import AnyPicture, to_tensor
 from ..pictures.resampling import resize
-from ..settings import OWN
+from ..settings import OWN, SETTINGS
 from ..targets.extraction import extract_content, extract_style
 
 CONTENT_LOSSES: Mapping[str, Callable[[int, int], float]] = MappingProxyType(
@@ -213,9 +213,7 @@ class Preset:
         Arguments as for `objective`; `changes` are arguments of `gatys.optimize` that are to differ.
         """
         targets, settings = self._prepare(net, content_image, style_image)
-        names = ("content_weight", "style_weight", "tv_weight", "tv_form", "init", "optimizer")
-        names += ("learning_rate", "steps", "history_size")
-        given = targets | {name: settings[name] for name in names} | changes
+        given = targets | {name: value for name, value in settings.items() if name in SETTINGS} | changes
         return optimize(given.pop("net"), **given)
 
     def _prepare(self, net: VGG, content_image: AnyPicture, style_image: AnyPicture) -> tuple[dict, dict]:
