@@ -9,7 +9,7 @@ import hashlib
 import logging
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -105,22 +105,25 @@ def fingerprint(net: VGG) -> str:
     A VGG-16 counts as the VGG-19 that has the identity for the further layers. That sees what it sees, and targets of the
     one are good for the other; styles that were saved when VGG-16 was run as such a VGG-19 stay those of this network.
     """
-    digest, state = hashlib.sha256(), net.state_dict()
-    for layer in LAYERS.values():
-        if layer.name in net.layers:
-            own = state[f"{layer.name}.weight"], state[f"{layer.name}.bias"]
-        else:
-            own = torch.zeros(layer.channels, layer.in_channels, 3, 3), torch.zeros(layer.channels)
-            own[0][:, :, 1, 1] = torch.eye(layer.channels)
-        for value in own:
-            _add(digest, value)
-    for key in ("mean", "std"):
-        _add(digest, state[key])
+    digest = hashlib.sha256()
+    for value in _hashed(net):
+        digest.update(value.float().cpu().numpy().astype("<f4").tobytes())
     return digest.hexdigest()[:16]
 
 
-def _add(digest: hashlib._Hash, value: Tensor) -> None:
-    digest.update(value.float().cpu().numpy().astype("<f4").tobytes())
+def _hashed(net: VGG) -> Iterator[Tensor]:
+    state = net.state_dict()
+    for layer in LAYERS.values():
+        if layer.name in net.layers:
+            yield state[f"{layer.name}.weight"]
+            yield state[f"{layer.name}.bias"]
+        else:
+            identity = torch.zeros(layer.channels, layer.in_channels, 3, 3)
+            identity[:, :, 1, 1] = torch.eye(layer.channels)
+            yield identity
+            yield torch.zeros(layer.channels)
+    yield state["mean"]
+    yield state["std"]
 
 
 def _untrained_seed(weights: str | os.PathLike) -> int | None:
