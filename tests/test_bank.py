@@ -471,7 +471,7 @@ def raw(header, data=b"", length=None):
 def test_a_file_with_something_appended(parts, tmp_path):
     path = tmp_path / "a.safetensors"
     path.write_bytes(parts[2] + b"PK\x03\x04")
-    refused(path, "cut off or damaged")
+    refused(path, "cut off, damaged, or no .safetensors at all")
 
 
 @pytest.mark.parametrize(
@@ -481,14 +481,19 @@ def test_a_file_with_something_appended(parts, tmp_path):
         (raw({}, length=2**64 - 1), "cut off, or no .safetensors at all"),
         (raw(b" " * ((1 << 20) + 1)), "cut off, or no .safetensors at all"),
         (raw({}), "its format is None"),
-        (raw([]), "its header is no JSON object"),
-        (raw(b"nonsense"), "its header cannot be read"),
-        (raw(b"\xff\xfe\xfd"), "its header cannot be read"),
-        (raw(b"[" * 100_000), "its header cannot be read"),
-        (raw(b'{"a":' * 100_000), "its header cannot be read"),
-        (raw({"__metadata__": []}), "its format is None"),
+        (raw([]), "damaged, or no .safetensors at all"),
+        (raw(b"nonsense"), "damaged, or no .safetensors at all"),
+        (raw(b"\xff\xfe\xfd"), "damaged, or no .safetensors at all"),
+        (raw(b"[" * 100_000), "damaged, or no .safetensors at all"),
+        (raw(b'{"a":' * 100_000), "damaged, or no .safetensors at all"),
+        (raw({"__metadata__": []}), "damaged, or no .safetensors at all"),
+        (raw({"a": {"dtype": "A\nB", "shape": [0], "data_offsets": [0, 0]}}), "damaged, or no .safetensors at all"),
         (raw({"__metadata__": {"format": FORMAT}}), "its metadata has"),
-        (raw({"__metadata__": {"format": FORMAT, "style": {}, "description": ""}}), "its metadata has"),
+        (
+            raw({"__metadata__": {"format": FORMAT, "style": {}, "description": ""}}),
+            "damaged, or no .safetensors at all",
+        ),
+        (raw({"__metadata__": {"format": FORMAT, "style": "", "description": "", "x": ""}}), "its metadata has"),
         (b"\x89PNG\r\n\x1a\n" + bytes(100), "no .safetensors at all"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0000\n", "no .safetensors at all"),
     ],
@@ -507,7 +512,7 @@ def test_offsets_that_lie(parts, tmp_path):
         changed = header | {"level0.conv1_1": header["level0.conv1_1"] | {"data_offsets": offsets}}
         path = tmp_path / "a.safetensors"
         path.write_bytes(raw(changed, body))
-        refused(path, "cut off or damaged")
+        refused(path, "cut off, damaged, or no .safetensors at all")
 
 
 class Malice:

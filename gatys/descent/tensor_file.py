@@ -1,7 +1,9 @@
 """Tensors and texts as one .safetensors file, whole and unchanged or not at all, of any size.
 
 Tensors go to the disk and come back one at a time, so that a file of gigabytes costs no memory beside them. The
-metadata holds a SHA-256 of everything else in the file.
+metadata holds a SHA-256 of everything else in the file. The header is read here and not by `safetensors.safe_open`, which
+does not tell where in the file a tensor lies, as the digest needs it, and maps the file, so that one that is cut off
+meanwhile would end the process.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 import safetensors.torch
 import torch
+from safetensors import safe_open
 from torch import Tensor
 
 from ..errors import InputError, StyleFileError
@@ -111,17 +112,16 @@ def save_style(
             f"style: a style file holds Gram matrices, got the statistic {style.statistic.name!r}; extract with 'gram'"
         )
     data = _encode(style, thumbnail, description)
-    try:
-        _decode(data)  # what is written can be read again
-    except _Unfit as problem:
-        raise InputError(f"style: it cannot be saved, because {problem}; extract it again") from None
     if path.is_dir() or not path.parent.is_dir():
         raise StyleFileError(f"{str(path)!r} is a folder or in a folder that is not there; give the path of a file")
     try:
         with replacing(path) as temporary:
             temporary.write_bytes(data)
+            _decode(temporary)  # what is written can be read again
             if not overwrite and os.path.lexists(path):
                 raise FileExistsError
+    except _Unfit as problem:
+        raise InputError(f"style: it cannot be saved, because {problem}; extract it again") from None
     except FileExistsError:
         problem = "exists already; choose another name, or allow overwriting it"
         raise StyleFileError(f"{str(path)!r} {problem}") from None
@@ -204,9 +204,10 @@ def _read(path: Path, device: torch.device | str = "cpu") -> tuple[dict[str, Any
         if status.st_size > MAX_BYTES:
             raise _Unfit(f"it has {status.st_size} bytes, more than any style ({MAX_BYTES})")
         with path.open("rb") as file:
-            data = file.read(MAX_BYTES)
+            length = int.from_bytes(file.read(8), "little")
+        _need(length <= MAX_HEADER, "it is cut off, or no .safetensors at all")
         with torch.inference_mode(False):  # ComfyUI calls nodes in inference mode, whose tensors autograd refuses
-            return _decode(data, device)
+            return _decode(path, device)
     except _Unfit as problem:
         hint = "choose a file that was saved as a style, or fetch it again"
         raise StyleFileError(f"{name!r} is no sound style file: {problem}; {hint}") from None
@@ -225,8 +226,8 @@ def _need(fits: bool, problem: str) -> None:
         raise _Unfit(problem)
 
 
-def _decode(data: bytes, device: torch.device | str = "cpu") -> tuple[dict[str, Any], StyleInfo]:
-    names, metadata = _header(data)
+def _decode(path: Path, device: torch.device | str = "cpu") -> tuple[dict[str, Any], StyleInfo]:
+    metadata, tensors = _open(path)
     record = _json(metadata["style"], "its style record")
     _need(record.keys() == _FIELDS, f"its style record has {sorted(record)[:9]} instead of {sorted(_FIELDS)}")
     network = _network(record["network"])
@@ -242,35 +243,35 @@ def _decode(data: bytes, device: torch.device | str = "cpu") -> tuple[dict[str, 
     except ValueError as problem:
         raise _Unfit(str(problem)) from None
     wanted = {f"level{level}.{name}" for level in range(levels) for name in layers}
-    strange = sorted(wanted ^ (names - {"thumbnail"}))
+    strange = sorted(wanted ^ (tensors.keys() - {"thumbnail"}))
     _need(not strange, f"{len(strange)} tensors are missing or do not belong there, first {strange[:1]}"[:300])
-    try:
-        tensors = safetensors.torch.load(data)
-    except Exception as problem:  # SafetensorError and whatever an unknown type of numbers leads to
-        raise _Unfit(f"it is cut off or damaged ({problem})"[:300]) from problem
     grams = tuple({each.name: _gram(tensors, level, each).to(device)[None] for each in used} for level in range(levels))
     fields = {"network": network, "layers": layers, "values": grams, "size": tuple(size)}
     fields |= dict(zip(("normalize", "automatic"), flags, strict=True))
     return fields, StyleInfo(network, layers, levels, tuple(size), metadata["description"], _thumbnail(tensors))
 
 
-def _header(data: bytes) -> tuple[set[str], dict[str, str]]:
-    """The names of the tensors, and the metadata: exactly the three texts of this format."""
-    length = int.from_bytes(data[:8], "little")
-    _need(8 <= len(data) and 2 <= length <= min(MAX_HEADER, len(data) - 8), "it is cut off, or no .safetensors at all")
-    header = _json(data[8 : 8 + length], "its header")
-    metadata = header.pop("__metadata__", None)
-    form = metadata.get("format") if isinstance(metadata, dict) else None
-    _need(form == FORMAT, f"its format is {form!r} instead of {FORMAT!r}"[:200])
-    texts = metadata.keys() == {"format", "style", "description"} and all(isinstance(v, str) for v in metadata.values())
-    _need(texts, f"its metadata has {sorted(metadata)[:9]}"[:200])
-    _need(
-        len(metadata["description"]) <= MAX_DESCRIPTION, f"its description is longer than {MAX_DESCRIPTION} characters"
-    )
-    return set(header), metadata
+def _open(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """The metadata, exactly the three texts of this format, and copies of the tensors."""
+    try:
+        # as numpy arrays: PyTorch cannot open a file of every name, and what it opens stays mapped
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            form = metadata.get("format")
+            _need(form == FORMAT, f"its format is {form!r} instead of {FORMAT!r}"[:200])
+            tensors = {name: torch.from_numpy(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except (_Unfit, OSError):
+        raise
+    except Exception as problem:  # SafetensorError and whatever an unknown type of numbers leads to
+        said = repr(str(problem)[:200])  # it may quote the file
+        raise _Unfit(f"it is cut off, damaged, or no .safetensors at all ({said})") from problem
+    _need(metadata.keys() == {"format", "style", "description"}, f"its metadata has {sorted(metadata)[:9]}"[:200])
+    fits = len(metadata["description"]) <= MAX_DESCRIPTION
+    _need(fits, f"its description is longer than {MAX_DESCRIPTION} characters")
+    return metadata, tensors
 
 
-def _json(text: str | bytes, what: str) -> dict[str, Any]:
+def _json(text: str, what: str) -> dict[str, Any]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):

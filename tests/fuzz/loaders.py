@@ -64,7 +64,7 @@ def load_weights(data: bytes) -> None:
 def load_style(data: bytes) -> None:
     SCRATCH.write_bytes(data)
     try:
-        style = bank.load_style(SCRATCH)
+        style = StyleTarget.load(SCRATCH)
         assert all(bool(gram.isfinite().all()) for grams in style.grams for gram in grams.values())
     except bank.StyleFileError as problem:
         return problem
