@@ -8,7 +8,6 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from raises import Raises
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -23,9 +22,10 @@ class PackIsNoTestPackage:
 
 def pytest_configure(config):
     config.pluginmanager.register(PackIsNoTestPackage())
-    raises = Raises()
-    raises.install()
-    config.pluginmanager.register(raises)
+    if os.environ.get("GATYS_RAISES") == "1":
+        from raises import Raises
+
+        config.pluginmanager.register(Raises())  # from here on, before any test imports what it watches
     config.addinivalue_line("markers", "slow: more than a few seconds each")
     config.addinivalue_line("markers", "boot: boots a ComfyUI server of its own (about ten seconds each)")
 

@@ -68,40 +68,48 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         Damaged: for any other file; nothing larger than the file is allocated for it.
         OSError: if it cannot be read.
     """
-    _need(stat.S_ISREG(path.stat().st_mode), "it is a folder or a device")  # to open a pipe would never end
+    if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe would never end
+        raise Damaged("it is a folder or a device")
     with path.open("rb") as file:
         return _read(file, os.fstat(file.fileno()).st_size)
 
 
 def _read(file: BinaryIO, size: int) -> tuple[dict[str, Tensor], dict[str, str]]:
     length = int.from_bytes(file.read(8), "little")
-    _need(2 <= length <= min(MAX_HEADER, size - 8), "it is cut off, or no .safetensors at all")
+    if not 2 <= length <= min(MAX_HEADER, size - 8):
+        raise Damaged("it is cut off, or no .safetensors at all")
     text = file.read(length)
     try:
         header = json.loads(text)
     except (ValueError, RecursionError):
         raise Damaged("its header cannot be read") from None
-    _need(isinstance(header, dict) and len(header) <= MAX_TENSORS, "its header is no list of tensors")
+    if not (isinstance(header, dict) and len(header) <= MAX_TENSORS):
+        raise Damaged("its header is no list of tensors")
     metadata = header.pop("__metadata__", None)
     sound = isinstance(metadata, dict) and all(isinstance(value, str) for value in metadata.values())
-    _need(sound and re.fullmatch("[0-9a-f]{64}", metadata.get("digest", "")) is not None, "it has no digest")
+    if not (sound and re.fullmatch("[0-9a-f]{64}", metadata.get("digest", "")) is not None):
+        raise Damaged("it has no digest")
     expected = metadata.pop("digest")
     sha = hashlib.sha256(text.replace(expected.encode(), _NO_DIGEST.encode()))
     spans = [_span(name, entry) for name, entry in header.items()]
     end = 0
     for name, dtype, shape, begin, stop in spans:
         fits = begin == end and stop - begin == math.prod(shape) * dtype.itemsize
-        _need(fits, f"its tensor {name[:99]!r} is not where its header says")
+        if not fits:
+            raise Damaged(f"its tensor {name[:99]!r} is not where its header says")
         end = stop
-    _need(end == size - 8 - length, f"it has {size} bytes instead of {8 + length + end}")
+    if end != size - 8 - length:
+        raise Damaged(f"it has {size} bytes instead of {8 + length + end}")
     tensors = {}
     for name, dtype, shape, *_ in spans:
         tensor = torch.empty(shape, dtype=dtype)
         data = _bytes(tensor)
-        _need(file.readinto(data) == len(data), "it is cut off")
+        if file.readinto(data) != len(data):
+            raise Damaged("it is cut off")
         sha.update(data)
         tensors[name] = tensor
-    _need(sha.hexdigest() == expected, "its digest is not that of its content")
+    if sha.hexdigest() != expected:
+        raise Damaged("its digest is not that of its content")
     return tensors, metadata
 
 
@@ -114,14 +122,10 @@ def _span(name: str, entry: Any) -> tuple[str, torch.dtype, list[int], int, int]
         whole = whole and math.prod(edge or 1 for edge in shape) < 2**59  # strides go on counting where an edge is 0
     except (KeyError, TypeError, ValueError):
         shape, whole = [], False
-    _need(whole and len(shape) <= 8, f"its tensor {name[:99]!r} is not described")
+    if not (whole and len(shape) <= 8):
+        raise Damaged(f"its tensor {name[:99]!r} is not described")
     return name, dtype, shape, begin, end
 
 
 def _bytes(tensor: Tensor) -> memoryview:
     return memoryview(tensor.flatten().view(torch.uint8).numpy())
-
-
-def _need(fits: bool, problem: str) -> None:
-    if not fits:
-        raise Damaged(problem)

@@ -134,8 +134,10 @@ def _look_into(file: BinaryIO, size: int, where: str) -> None:
     with zipfile.ZipFile(file) as archive:
         entries = archive.infolist()
         unpacked = sum(entry.file_size for entry in entries)
-        _need(unpacked <= size, f"would unpack to {unpacked} bytes, more than it has", where)
-        _need(len({entry.filename for entry in entries}) == len(entries), "has two parts of the same name", where)
+        if unpacked > size:
+            raise _unfit(f"would unpack to {unpacked} bytes, more than it has", where)
+        if len({entry.filename for entry in entries}) != len(entries):
+            raise _unfit("has two parts of the same name", where)
         for entry in entries:
             if entry.filename.endswith(".pkl"):
                 with archive.open(entry) as part:
@@ -146,10 +148,11 @@ def _look_through(file: IO[bytes], where: str) -> None:
     """Go over one pickle without running it."""
     for opcode, argument, position in pickletools.genops(file):
         foreign = opcode.name in ("STACK_GLOBAL", "INST") or opcode.name == "GLOBAL" and argument not in _GLOBALS
-        _need(not foreign, f"holds Python objects besides tensors ({argument!r}), which are never run here", where)
-        _need((position or 0) <= _MAX_PICKLE, f"has more than {_MAX_PICKLE} bytes besides its tensors", where)
+        if foreign:
+            raise _unfit(f"holds Python objects besides tensors ({argument!r}), which are never run here", where)
+        if (position or 0) > _MAX_PICKLE:
+            raise _unfit(f"has more than {_MAX_PICKLE} bytes besides its tensors", where)
 
 
-def _need(fits: bool, problem: str, where: str) -> None:
-    if not fits:
-        raise WeightsError(f"{where} {problem}; fetch it again, or save its state_dict() alone with torch.save")
+def _unfit(problem: str, where: str) -> WeightsError:
+    return WeightsError(f"{where} {problem}; fetch it again, or save its state_dict() alone with torch.save")

@@ -205,7 +205,8 @@ def _read(path: Path, device: torch.device | str = "cpu") -> tuple[dict[str, Any
             raise _Unfit(f"it has {status.st_size} bytes, more than any style ({MAX_BYTES})")
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-        _need(length <= MAX_HEADER, "it is cut off, or no .safetensors at all")
+        if length > MAX_HEADER:
+            raise _Unfit("it is cut off, or no .safetensors at all")
         with torch.inference_mode(False):  # ComfyUI calls nodes in inference mode, whose tensors autograd refuses
             return _decode(path, device)
     except _Unfit as problem:
@@ -221,30 +222,30 @@ class _Unfit(Exception):
     """Says what keeps a file from being a style."""
 
 
-def _need(fits: bool, problem: str) -> None:
-    if not fits:
-        raise _Unfit(problem)
-
-
 def _decode(path: Path, device: torch.device | str = "cpu") -> tuple[dict[str, Any], StyleInfo]:
     metadata, tensors = _open(path)
     record = _json(metadata["style"], "its style record")
-    _need(record.keys() == _FIELDS, f"its style record has {sorted(record)[:9]} instead of {sorted(_FIELDS)}")
+    if record.keys() != _FIELDS:
+        raise _Unfit(f"its style record has {sorted(record)[:9]} instead of {sorted(_FIELDS)}")
     network = _network(record["network"])
     layers, levels, size = _layers(record["layers"], network), record["levels"], record["size"]
     used = [network.layers[name] for name in layers]
     sound = isinstance(size, list) and len(size) == 2 and all(type(n) is int and 1 <= n <= MAX_EDGE for n in size)
-    _need(sound, f"its size is {size!r}, no height and width in pixels"[:200])
-    _need(type(levels) is int and 1 <= levels <= 64, f"its number of levels is {levels!r}"[:200])  # a bool is no number
+    if not sound:
+        raise _Unfit(f"its size is {size!r}, no height and width in pixels"[:200])
+    if not (type(levels) is int and 1 <= levels <= 64):  # a bool is no number
+        raise _Unfit(f"its number of levels is {levels!r}"[:200])
     flags = (record["normalize"], record["automatic"])
-    _need(all(isinstance(flag, bool) for flag in flags), "its flags are neither true nor false")
+    if not all(isinstance(flag, bool) for flag in flags):
+        raise _Unfit("its flags are neither true nor false")
     try:
         resolve_levels(levels, tuple(size), used, "style")
     except ValueError as problem:
         raise _Unfit(str(problem)) from None
     wanted = {f"level{level}.{name}" for level in range(levels) for name in layers}
     strange = sorted(wanted ^ (tensors.keys() - {"thumbnail"}))
-    _need(not strange, f"{len(strange)} tensors are missing or do not belong there, first {strange[:1]}"[:300])
+    if strange:
+        raise _Unfit(f"{len(strange)} tensors are missing or do not belong there, first {strange[:1]}"[:300])
     grams = tuple({each.name: _gram(tensors, level, each).to(device)[None] for each in used} for level in range(levels))
     fields = {"network": network, "layers": layers, "values": grams, "size": tuple(size)}
     fields |= dict(zip(("normalize", "automatic"), flags, strict=True))
@@ -258,16 +259,18 @@ def _open(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             form = metadata.get("format")
-            _need(form == FORMAT, f"its format is {form!r} instead of {FORMAT!r}"[:200])
+            if form != FORMAT:
+                raise _Unfit(f"its format is {form!r} instead of {FORMAT!r}"[:200])
             tensors = {name: torch.from_numpy(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except (_Unfit, OSError):
         raise
     except Exception as problem:  # SafetensorError and whatever an unknown type of numbers leads to
         said = repr(str(problem)[:200])  # it may quote the file
         raise _Unfit(f"it is cut off, damaged, or no .safetensors at all ({said})") from problem
-    _need(metadata.keys() == {"format", "style", "description"}, f"its metadata has {sorted(metadata)[:9]}"[:200])
-    fits = len(metadata["description"]) <= MAX_DESCRIPTION
-    _need(fits, f"its description is longer than {MAX_DESCRIPTION} characters")
+    if metadata.keys() != {"format", "style", "description"}:
+        raise _Unfit(f"its metadata has {sorted(metadata)[:9]}"[:200])
+    if len(metadata["description"]) > MAX_DESCRIPTION:
+        raise _Unfit(f"its description is longer than {MAX_DESCRIPTION} characters")
     return metadata, tensors
 
 
@@ -276,34 +279,35 @@ def _json(text: str, what: str) -> dict[str, Any]:
         found = json.loads(text)
     except (ValueError, RecursionError):
         raise _Unfit(f"{what} cannot be read") from None
-    _need(isinstance(found, dict), f"{what} is no JSON object")
+    if not isinstance(found, dict):
+        raise _Unfit(f"{what} is no JSON object")
     return found
 
 
 def _network(record: Any) -> NetworkTag:
     fits = isinstance(record, dict) and record.keys() - {"architecture"} == {"weights", "pooling", "fingerprint"}
-    _need(fits and all(isinstance(value, str) for value in record.values()), "its network is not named")
+    if not (fits and all(isinstance(value, str) for value in record.values())):
+        raise _Unfit("its network is not named")
     tag = NetworkTag(**record)
-    _need(
-        tag.architecture in TABLES, f"its network is a {tag.architecture!r} instead of one of {', '.join(TABLES)}"[:200]
-    )
+    if not tag.architecture in TABLES:
+        raise _Unfit(f"its network is a {tag.architecture!r} instead of one of {', '.join(TABLES)}"[:200])
     named = len(tag.weights) <= 1000 and not re.search(r"[\x00-\x1f\x7f]", tag.weights) and tag.pooling in POOLINGS
-    _need(
-        named and re.fullmatch("[0-9a-f]{16}", tag.fingerprint) is not None,
-        "its network has no sound name and fingerprint",
-    )
+    if not (named and re.fullmatch("[0-9a-f]{16}", tag.fingerprint) is not None):
+        raise _Unfit("its network has no sound name and fingerprint")
     return tag
 
 
 def _layers(record: Any, network: NetworkTag) -> dict[str, float]:
     numbers = isinstance(record, dict) and all(type(value) in (int, float) for value in record.values())
-    _need(numbers, "its layers have no weights")
+    if not numbers:
+        raise _Unfit("its layers have no weights")
     try:
         layers = check_layers(record, "layers")
         check_members(layers, network.architecture, "layers")
     except (ValueError, OverflowError) as problem:
         raise _Unfit(str(problem)[:300]) from None
-    _need(layers.keys() == record.keys(), "its layers are not named as 'conv1_1', or have a weight of 0")
+    if layers.keys() != record.keys():
+        raise _Unfit("its layers are not named as 'conv1_1', or have a weight of 0")
     return layers
 
 
@@ -311,9 +315,12 @@ def _gram(tensors: Mapping[str, Tensor], level: int, layer: Layer) -> Tensor:
     key, channels = f"level{level}.{layer.name}", layer.channels
     gram = tensors[key]
     fits = gram.dtype == torch.float32 and tuple(gram.shape) == (channels, channels)
-    _need(fits, f"{key} is {gram.dtype} {tuple(gram.shape)} instead of torch.float32 {(channels, channels)}")
-    _need(bool(torch.isfinite(gram).all()), f"{key} has NaN or infinite values")
-    _need(bool((gram - gram.T).abs().max() <= _ASYMMETRY * gram.abs().max()), f"{key} is not symmetric")
+    if not fits:
+        raise _Unfit(f"{key} is {gram.dtype} {tuple(gram.shape)} instead of torch.float32 {(channels, channels)}")
+    if not bool(torch.isfinite(gram).all()):
+        raise _Unfit(f"{key} has NaN or infinite values")
+    if not bool((gram - gram.T).abs().max() <= _ASYMMETRY * gram.abs().max()):
+        raise _Unfit(f"{key} is not symmetric")
     return gram
 
 
@@ -323,5 +330,6 @@ def _thumbnail(tensors: Mapping[str, Tensor]) -> Tensor | None:
         return None
     fits = picture.dtype == torch.uint8 and picture.ndim == 3 and picture.shape[2] == 3
     fits = fits and all(1 <= edge <= THUMBNAIL_EDGE for edge in picture.shape[:2])
-    _need(fits, f"its thumbnail is {picture.dtype} {tuple(picture.shape)}")
+    if not fits:
+        raise _Unfit(f"its thumbnail is {picture.dtype} {tuple(picture.shape)}")
     return picture.movedim(-1, 0)[None].float().div(255).contiguous()
