@@ -208,3 +208,12 @@ def test_temporal_term_is_autograds(net):
     term = (mask * (leaf - near) ** 2).mean(dim=(1, 2, 3)).sum()
     assert losses["total"] - without[0]["total"] == pytest.approx(3 * term.item(), rel=1e-9)
     torch.testing.assert_close(gradient - without[1], 3 * torch.autograd.grad(term, leaf)[0])
+
+
+def test_as_many_masks_as_pictures(net):
+    style = gatys.extract_style(net, pictures(1, 3, 20, 20, seed=1), LEFT)
+    regions = gatys.regional_style([(style, torch.ones(2, 20, 24))])
+    objective = gatys.Objective(net, style=regions)
+    objective.evaluate(pictures(2, 3, 20, 24, seed=2))
+    with pytest.raises(gatys.InputError, match="region mask: expected 1 mask or 3, one for each picture, got 2; give"):
+        objective.evaluate(pictures(3, 3, 20, 24, seed=2))

@@ -103,6 +103,7 @@ class Objective:
         self.count = None if content is None else content.image.shape[0]
         like = net.mean
         self._terms: list[Term] = [StyleTerm(each, level, like, place, style_weight) for each in every_style(style)]
+        self._masks = [each.mask.shape[0] for each in every_style(style) if each.mask is not None]
         if content is not None:
             self._terms.append(ContentTerm(content, level, like, place, content_weight))
         self._terms.append(Smoothness(tv_form, tv_rounding, tv_weight))
@@ -207,6 +208,11 @@ class Objective:
                 f"image: {image.shape[0]} pictures, but the content target has {self.count}; "
                 "give as many, or take one of them"
             )
+        for masks in self._masks:
+            if masks not in (1, image.shape[0]):
+                raise InputError(
+                    f"region mask: expected 1 mask or {image.shape[0]}, one for each picture, got {masks}; give as many"
+                )
         for term in self._terms:
             if term.statistic is not None:
                 check_whole_picture(term.statistic, tile, self.place.team.count)
