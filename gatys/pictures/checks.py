@@ -40,6 +40,11 @@ def check_picture(image: Tensor, what: str = "image") -> None:
         raise InputError(f"{what}: expected values in [0, 1], got {low:g} to {high:g}; {cure}")
 
 
+def size_of(image: Tensor) -> tuple[int, int]:
+    """The height and width of a tensor that ends in them, (..., H, W)."""
+    return image.shape[-2], image.shape[-1]
+
+
 def value_range(image: Tensor) -> tuple[float, float]:
     """The smallest and the largest value."""
     image = image.detach()

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..settings import METHODS, ROOTS
+from ..settings import METHODS, ROOTS, Method, Root, check_choice
+from .checks import size_of
 from .conversion import AnyPicture, as_picture
 from .resampling import resize
 
@@ -34,9 +35,9 @@ ones have only rounding and JPEG noise there: the 1e-5 that Gatys' own code adds
 def match_colors(
     style_image: AnyPicture,
     content_image: AnyPicture,
-    method: str = "linear",
+    method: Method = "linear",
     *,
-    root: str = "symmetric",
+    root: Root = "symmetric",
     strength: float = 1.0,
 ) -> Tensor:
     """Give the style picture the colour distribution of the content picture, before its style is extracted.
@@ -66,8 +67,8 @@ def match_colors(
         ValueError: for pictures of another shape or kind or with NaN, numbers of them that do not fit, an unknown
             method or root, or a strength outside 0 .. 1.
     """
-    _check_choice(method, METHODS, "method")
-    _check_choice(root, ROOTS, "root")
+    check_choice("method", method, METHODS)
+    check_choice("root", root, ROOTS)
     style_image, content_image = as_picture(style_image, "style image"), as_picture(content_image, "content image")
     pairs = _pairs(style_image, content_image, "style image", "content image", strength)
 
@@ -103,7 +104,7 @@ def keep_luminance(result: AnyPicture, content: AnyPicture, *, match: bool = Fal
     pairs = _pairs(result, content, "result", "content", strength)
 
     def kept(picture: Tensor, colours: Tensor) -> Tensor:
-        colours = resize(colours[None], tuple(picture.shape[-2:]))[0]
+        colours = resize(colours[None], size_of(picture))[0]
         luminance, own = _luma(picture), _luma(colours)
         if match:
             luminance = _match_spread(luminance, own)
@@ -114,11 +115,6 @@ def keep_luminance(result: AnyPicture, content: AnyPicture, *, match: bool = Fal
 
 
 # what both check
-
-
-def _check_choice(value: str, known: Iterable[str], what: str) -> None:
-    if value not in known:
-        raise InputError(f"{what}: expected one of {', '.join(known)}, got {value!r}")
 
 
 def _pairs(
@@ -143,7 +139,7 @@ def _exact(picture: Tensor) -> Tensor:
 # the linear transfer
 
 
-def _match_linear(style: Tensor, content: Tensor, root: str) -> Tensor:
+def _match_linear(style: Tensor, content: Tensor, root: Root) -> Tensor:
     style_mean, style_covariance = _moments(style)
     content_mean, content_covariance = _moments(content)
     transfer = _transfer(style_covariance, content_covariance, root)
@@ -159,7 +155,7 @@ def _moments(picture: Tensor) -> tuple[Tensor, Tensor]:
     return mean, centred @ centred.T / pixels.shape[1]
 
 
-def _transfer(style: Tensor, content: Tensor, root: str) -> Tensor:
+def _transfer(style: Tensor, content: Tensor, root: Root) -> Tensor:
     """The (3, 3) matrix A with A style A^T = content, `style` having its variances raised to the floor.
 
     Only the style's covariance is inverted, so only that one is touched: a grey content gives grey exactly, and

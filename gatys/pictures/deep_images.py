@@ -13,7 +13,7 @@ import zlib
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 from torch import Tensor
 
 from .tiff import encode_tiff
@@ -71,7 +71,7 @@ def stores_16_bits(image: Image.Image, data: bytes) -> bool:
     """Whether a PNG or TIFF file has 16 bits a channel, whatever Pillow made of them."""
     if image.format == "PNG":
         return data[24] == 16  # a fixed place of every PNG
-    return image.format == "TIFF" and 16 in image.tag_v2.get(258, ())  # bits per sample
+    return isinstance(image, TiffImagePlugin.TiffImageFile) and 16 in image.tag_v2.get(258, ())  # bits per sample
 
 
 def _lower_bytes(data: bytes) -> Image.Image | None:
@@ -80,12 +80,12 @@ def _lower_bytes(data: bytes) -> Image.Image | None:
     Told that the file has the other byte order, Pillow takes the lower byte for the upper one.
     """
     image = Image.open(io.BytesIO(data))
-    if image.format == "TIFF" and image.tag_v2.get(284, 1) != 1:  # planes one after another: the order told is ignored
-        return None
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(284, 1) != 1:
+        return None  # planes one after another: the order told is ignored
     other = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}  # N: the machine's own order
     tiles = []
     for tile in image.tile:
-        raw_mode, *rest = (tile.args,) if isinstance(tile.args, str) else tile.args
+        raw_mode, *rest = tile.args if isinstance(tile.args, tuple) else (tile.args or "",)
         if raw_mode[:-1] != f"{image.mode};16":
             return None
         raw_mode = raw_mode[:-1] + other[raw_mode[-1]]
@@ -110,7 +110,7 @@ def encode_png(levels: np.ndarray) -> bytes:
         (
             _png_chunk(b"IHDR", header),
             _png_chunk(b"sRGB", b"\0"),
-            _png_chunk(b"IDAT", zlib.compress(filtered, 6)),
+            _png_chunk(b"IDAT", zlib.compress(filtered.data, 6)),
             _png_chunk(b"IEND", b""),
         )
     )

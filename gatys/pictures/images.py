@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from ..errors import ImageError, is_out_of_memory
+from .checks import size_of
 from .deep_images import ENCODERS, DeepImageError, check_range, read_samples, stores_16_bits
 from .profiles import as_tensor, to_srgb
 from .replacing import replacing
@@ -35,8 +37,8 @@ log = logging.getLogger(__name__)
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 """Suffix of a file that `write_image` writes -> its format."""
 
-READABLE = ("AVIF", "BMP", "DDS", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "PSD", "QOI", "SGI", "TGA")
-READABLE += ("TIFF", "WEBP")
+READABLE: tuple[str, ...] = ("AVIF", "BMP", "DDS", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "PSD", "QOI")
+READABLE += ("SGI", "TGA", "TIFF", "WEBP")
 """Formats that `read_image` reads, by Pillow's names: not EPS, say, for which Pillow starts another program."""
 MAX_PIXELS = 178_956_970
 """Of a picture that is read; in Pillow this is where a decompression bomb begins. It takes 2 GB as a tensor."""
@@ -49,6 +51,7 @@ _ORIENTATION = 0x0112  # EXIF tag
 _ORIENTATION_FLIPS = {2: [-1], 3: [-2, -1], 4: [-2], 6: [-1], 7: [-2, -1], 8: [-2]}  # after 5 .. 8's transposition
 _GREY_MODES = {"1", "L", "LA"}
 _COLOUR_MODES = {"P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV"}
+_DAMAGE: tuple[type[Exception], ...]
 _DAMAGE = (OSError, ValueError, SyntaxError, RuntimeError, EOFError, LookupError, TypeError, ArithmeticError)
 _DAMAGE += (struct.error, zlib.error)  # all that decoders raise on damaged files
 
@@ -101,7 +104,7 @@ def read_image(path: str | os.PathLike, size: int | Callable[[tuple[int, int]], 
     with _damage_told(name):
         planes = _planes_in(data, name)
     if callable(size):
-        size = size(tuple(planes.shape[-2:]))
+        size = size(size_of(planes))
     if size is not None:
         width, height = fit(planes.shape[-1], planes.shape[-2], size)
         planes = resize(planes, (height, width))
@@ -310,7 +313,7 @@ def _encode(levels: np.ndarray, form: str, quality: int) -> bytes:
     """The file of uint8 levels (H, W, 3 or 4)."""
     srgb = PngInfo()
     srgb.add(b"sRGB", b"\0")
-    options = {
+    options: dict[str, dict[str, Any]] = {
         "JPEG": {"quality": quality, "subsampling": 0},
         "WEBP": {"quality": quality, "exact": True},  # exact: colour under transparent pixels is kept too
         "PNG": {"pnginfo": srgb},

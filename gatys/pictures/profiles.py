@@ -22,7 +22,7 @@ def as_tensor(image: Image.Image) -> Tensor:
 def to_srgb(colour: Image.Image | Tensor, profile: bytes, name: str) -> Image.Image | None:
     """`colour` converted from its profile at 8 bits; None where it is to be taken as sRGB as it stands."""
     deep = isinstance(colour, Tensor)
-    if deep:  # ImageCms knows 8 bits only
+    if isinstance(colour, Tensor):  # ImageCms knows 8 bits only
         levels = (colour * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
         colour = Image.fromarray(levels[..., 0] if levels.shape[-1] == 1 else levels)
     try:
@@ -41,9 +41,9 @@ def to_srgb(colour: Image.Image | Tensor, profile: bytes, name: str) -> Image.Im
         ramp = np.arange(0, 256, 15, dtype=np.uint8)
         grid = np.stack(np.meshgrid(ramp, ramp, ramp), -1).reshape(len(ramp), -1, 3)
         probe = Image.fromarray(grid if colour.mode == "RGB" else ramp[None])
-        moved = as_tensor(ImageCms.applyTransform(probe, transform)) - as_tensor(probe.convert("RGB"))
+        moved = as_tensor(transform.apply(probe)) - as_tensor(probe.convert("RGB"))
         if moved.abs().max() < 1.5 / 255:
             return None
     if deep:
         log.warning("%s is read at 8 bits a channel to convert its colour profile; save it as sRGB to keep all", name)
-    return ImageCms.applyTransform(colour, transform)
+    return transform.apply(colour)

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import InputError
+from .checks import size_of
 
 
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
@@ -14,7 +15,7 @@ def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
 
     Done in main memory, since some devices lack antialiased resampling; the result is on the device of `image`.
     """
-    if tuple(image.shape[-2:]) == tuple(size):
+    if size_of(image) == tuple(size):
         return image
     small = F.interpolate(image.cpu(), size=tuple(size), mode="bicubic", antialias=True, align_corners=False)
     return small.clamp_(0, 1).to(image.device)
@@ -79,6 +80,6 @@ def scale_picture(image: Tensor, factor: float, reference: tuple[int, int] | Non
     """
     if not 0 < factor < float("inf"):
         raise InputError(f"style_scale: expected a finite factor above 0, got {factor!r}")
-    edges = tuple(image.shape[-2:])
-    scale = factor if reference is None else factor * max(reference) / max(edges)
-    return resize(image, tuple(max(1, round(edge * scale)) for edge in edges))
+    height, width = size_of(image)
+    scale = factor if reference is None else factor * max(reference) / max(height, width)
+    return resize(image, (max(1, round(height * scale)), max(1, round(width * scale))))
