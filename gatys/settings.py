@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from .errors import InputError
 
@@ -31,7 +31,7 @@ FileLayout = Literal["auto", "torchvision", "caffe"]
 LAYOUTS: tuple[FileLayout, ...] = get_args(FileLayout)
 """Preprocessing of the filters in a file."""
 
-OWN = "own"
+OWN: Final = "own"
 Preprocessing = Literal["own", "imagenet", "caffe", "caffe-256", "imagenet-255"]
 PREPROCESSINGS: tuple[Preprocessing, ...] = tuple(name for name in get_args(Preprocessing) if name != OWN)
 """What the network is given, whatever its filters; see `preprocessing.PREPROCESSINGS`. Or their own."""
@@ -69,6 +69,9 @@ LEARNING_RATES: Mapping[str, float] = {"lbfgs": 1.0, "adam": 0.02}
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 """Of the convolutions."""
+
+TileSize = int | Literal["auto"] | None
+"""Edge in pixels of the tiles of a picture; None for whole pictures."""
 
 PresetName = Literal[
     "gatys2016", "udacity", "leongatys-pytorch", "neural-style", "neural-style-pt", "pytorch-tutorial", "gordicaleksa"
@@ -122,7 +125,7 @@ class Settings:
     """Weight of staying near the temporal target."""
     seed: int = 0
     """Seed of the noise."""
-    tile: int | str | None = "auto"
+    tile: TileSize = "auto"
     """Edge in pixels of the tiles that each evaluation is cut into, None for whole pictures. "auto" takes what is cheapest
     in the memory there is; see `plan.make_plan`. Loss and gradient are the same but for rounding, which over many steps
     leads to another, equally good picture."""

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -28,6 +28,8 @@ from .accepted_files import MAX_BYTES
 
 Report = Callable[[int, int], None]
 """Called with (bytes done, bytes in all or 0)."""
+Make = Callable[[Path, Path, str], None]
+"""Called with the path of what came, a path to write to, and the SHA-256 of what came."""
 _SCRATCH = ".vgg19-"  # how the names of folders begin that a download works in
 _PATIENCE = 20  # seconds without a byte
 _log = logging.getLogger(__name__)
@@ -82,13 +84,13 @@ def paper_source() -> Source:
     )
 
 
-def fetch(what: str, source: Source, kept: Path, make: Callable[[Path, Path, str], None], progress: Report | None):
+def fetch(what: str, source: Source, kept: Path, make: Make, progress: Report | None) -> None:
     """Make the file `kept` of what the first address gives that has the right SHA-256; nothing else stays.
 
     Args:
         what: the weights' name, for messages.
         kept: in the folder of which all is done; that is made if needed.
-        make: called with the checked file as it came, the path to write to, and the SHA-256 of what came.
+        make: given the checked file as it came, it writes the one that is kept.
         progress: what it raises cancels the download.
 
     Raises:
@@ -136,7 +138,7 @@ def _tried(failures: list[tuple[str, str]]) -> str:
     return ", nor from ".join(f"{url} ({said})" for url, said in failures)
 
 
-def _pieces(url: str, sha256: str, kept: Path, make: Callable[[Path, Path, str], None]) -> Iterator[tuple[int, int]]:
+def _pieces(url: str, sha256: str, kept: Path, make: Make) -> Generator[tuple[int, int], None, None]:
     """Make `kept`; yields (bytes done, bytes in all or 0) after every piece."""
     folder, digest, done = kept.parent, hashlib.sha256(), 0
     _log.info("downloading %s", url)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError, WeightsError
+from ..settings import FileLayout
 from .accepted_files import ACCEPTED_FILES
 from .known_files import known_file
 from .layers import LAYERS, TABLES, title
@@ -51,7 +52,7 @@ class Filters:
     architecture: str = "vgg19"
 
 
-def detect_layout(state: Mapping[str, Any], name: str, layout: str = "auto") -> Layout:
+def detect_layout(state: Mapping[str, Any], name: str, layout: FileLayout = "auto") -> Layout:
     """The layout of a state dict, from its keys and shapes and, where these are ambiguous, the file's `name`.
 
     Raises WeightsError if it is not VGG's, ValueError if `layout` is given for a file with its own preprocessing.
@@ -94,7 +95,7 @@ def _what_is_wrong(state: Mapping[str, Any], absent: list[str], prefixes: Mappin
     return f"{len(absent)} of {network}'s convolutions are missing, first {first} ({prefixes[first]}.weight)"
 
 
-def read_filters(path: Path, layout: str = "auto") -> Filters:
+def read_filters(path: Path, layout: FileLayout = "auto") -> Filters:
     """The filters of a checkpoint file, every tensor checked.
 
     Args:

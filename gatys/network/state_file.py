@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import torch
 from safetensors.torch import load, load_file
@@ -59,7 +59,8 @@ def read_state(path: Path) -> Stored:
         raise WeightsError(
             f"weights: {problem}; expected 'auto', 'paper', 'imagenet', 'untrained', or {ACCEPTED_FILES}"
         )
-    name, where, source = path.name, str(path), path
+    name, where = path.name, str(path)
+    source: Path | bytes = path
     start = b""
     try:
         size = path.stat().st_size
@@ -124,9 +125,9 @@ def _unpickle(source: Path | bytes, where: str) -> Any:
         else:
             for _ in range(5):  # magic number, version, system, the state, names of its storages
                 _look_through(file, where)
-    packed = isinstance(source, bytes)
-    whole = io.BytesIO(source) if packed else source
-    return torch.load(whole, map_location="cpu", weights_only=True, mmap=zipped and not packed)
+    if isinstance(source, bytes):
+        return torch.load(io.BytesIO(source), map_location="cpu", weights_only=True, mmap=False)
+    return torch.load(source, map_location="cpu", weights_only=True, mmap=zipped)
 
 
 def _look_into(file: BinaryIO, size: int, where: str) -> None:
@@ -141,12 +142,12 @@ def _look_into(file: BinaryIO, size: int, where: str) -> None:
                     _look_through(part, where)
 
 
-def _look_through(file: BinaryIO, where: str) -> None:
+def _look_through(file: IO[bytes], where: str) -> None:
     """Go over one pickle without running it."""
     for opcode, argument, position in pickletools.genops(file):
         foreign = opcode.name in ("STACK_GLOBAL", "INST") or opcode.name == "GLOBAL" and argument not in _GLOBALS
         _need(not foreign, f"holds Python objects besides tensors ({argument!r}), which are never run here", where)
-        _need(position <= _MAX_PICKLE, f"has more than {_MAX_PICKLE} bytes besides its tensors", where)
+        _need((position or 0) <= _MAX_PICKLE, f"has more than {_MAX_PICKLE} bytes besides its tensors", where)
 
 
 def _need(fits: bool, problem: str, where: str) -> None:

@@ -9,21 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..pictures.checks import check_picture
-from ..settings import POOLINGS, RESPONSES
+from ..pictures.checks import check_picture, size_of
+from ..settings import POOLINGS, RESPONSES, Pooling, Responses
 from .layers import TABLES, Layer, check_members, layer_name, layers_down_to, minimum_size
 
 
 def check_image(image: Tensor, layers: Iterable[Layer] = (), what: str = "image") -> None:
     """Raise InputError unless `image` is a non-empty, finite (N, 3, H, W) float batch, large enough for `layers`."""
     check_picture(image, what)
-    check_size((image.shape[-2], image.shape[-1]), layers, what)
+    check_size(size_of(image), layers, what)
 
 
 def check_size(size: tuple[int, int], layers: Iterable[Layer], what: str = "image") -> None:
@@ -84,13 +85,16 @@ class VGG(nn.Module):
         ValueError: for another pooling or architecture.
     """
 
-    def __init__(self, pooling: str = POOLINGS[0], weights: str = "unnamed", architecture: str = "vgg19"):
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, pooling: Pooling = POOLINGS[0], weights: str = "unnamed", architecture: str = "vgg19"):
         super().__init__()
         for what, value, known in (("pooling", pooling, POOLINGS), ("architecture", architecture, TABLES)):
             if value not in known:
                 raise InputError(f"{what}: expected one of {', '.join(known)}, got {value!r}")
-        self.pooling = pooling
-        self.responses = RESPONSES[0]  # another of them, or another preprocessing: `preprocessing.read_as`
+        self.pooling: Pooling = pooling
+        self.responses: Responses = RESPONSES[0]  # another of them, or another preprocessing: `preprocessing.read_as`
         self.tag = NetworkTag(weights, pooling, "", architecture)
         self.remark: str | None = None
         """What whoever gets a picture of this network should be told, such as that its filters are not trained."""
@@ -105,6 +109,10 @@ class VGG(nn.Module):
     def layers(self) -> Mapping[str, Layer]:
         """The network's layers by name, shallowest first, such as `net.layers["conv4_2"].stride`."""
         return self.tag.layers
+
+    def convolution(self, name: str) -> nn.Conv2d:
+        """The convolution of a layer, by its canonical name."""
+        return cast(nn.Conv2d, getattr(self, name))
 
     def forward(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """Responses after the ReLU, or before it where `self.responses` is "conv".
@@ -154,7 +162,7 @@ class VGG(nn.Module):
                 break
             if layer.stride != stride:
                 x, stride = pool(x, 2), layer.stride
-            x = getattr(self, layer.name)(x)
+            x = self.convolution(layer.name)(x)
             if self.responses == "conv" and layer.name in wanted:
                 found[layer.name] = x
                 x = F.relu(x)

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..errors import DownloadError, FolderError, InputError, InputTypeError, UntrainedWarning, WeightsError
-from ..settings import LAYOUTS, POOLINGS
+from ..settings import LAYOUTS, POOLINGS, FileLayout, Pooling
 from .download import Report, Source, fetch, imagenet_source, paper_source
 from .filters import IMAGENET_MEAN, IMAGENET_STD, Filters, read_filters
 from .found_files import IMAGENET_FILE, PAPER_FILE, hub_folder, trained_files
@@ -36,9 +36,9 @@ _log = logging.getLogger(__name__)
 
 def load_vgg(
     weights: str | os.PathLike = "auto",
-    pooling: str = POOLINGS[0],
+    pooling: Pooling = POOLINGS[0],
     *,
-    layout: str = "auto",
+    layout: FileLayout = "auto",
     folder: str | os.PathLike | Sequence[str | os.PathLike] | None = None,
     progress: Report | None = None,
 ) -> VGG:
