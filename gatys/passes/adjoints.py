@@ -24,7 +24,7 @@ _AT_A_TIME = 2**19
 
 
 def prepare(net: VGG, window: Tensor) -> Tensor:
-    weight = getattr(net, FIRST).weight
+    weight = net.convolution(FIRST).weight
     x = ((window - net.mean.view(1, 3, 1, 1)) / net.std.view(1, 3, 1, 1)).to(weight.dtype)
     if weight.shape[1] > x.shape[1]:
         x = F.pad(x, (0, 0, 0, 0, 0, weight.shape[1] - x.shape[1]))
@@ -35,7 +35,7 @@ def prepare(net: VGG, window: Tensor) -> Tensor:
 
 
 def respond(net: VGG, name: str, x: Tensor, part: Tile, *, linear: bool = False) -> Tensor:
-    convolution, padded, zeros = getattr(net, name), _pad(x, part), _zeros(part)
+    convolution, padded, zeros = net.convolution(name), _pad(x, part), _zeros(part)
     weight, bias = convolution.weight, convolution.bias
     if not linear and torch.backends.cudnn.enabled and _fuses(x.device, x.dtype):
         return torch.cudnn_convolution_relu(padded, weight, bias, (1, 1), zeros, (1, 1), 1)
@@ -88,7 +88,7 @@ def portions(*maps: Tensor, most: int | None = None) -> Iterable[tuple[Tensor, .
 
 
 def pull_convolution(net: VGG, name: str, gradient: Tensor, part: Tile) -> Tensor:
-    pulled = F.conv_transpose2d(gradient, getattr(net, name).weight, padding=_zeros(part))
+    pulled = F.conv_transpose2d(gradient, net.convolution(name).weight, padding=_zeros(part))
     for dim, span in enumerate((part.rows, part.columns), start=2):
         pulled = _fold(pulled, dim, span.padding)
     return pulled

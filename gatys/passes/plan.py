@@ -17,6 +17,7 @@ import torch.nn.functional as F
 
 from ..errors import InputError, OutOfMemory, is_out_of_memory
 from ..network.layers import Layer, layers_down_to, minimum_size
+from ..settings import TileSize
 from .memory import PICTURES, evaluation_bytes, free_memory, kept_bytes, picture_bytes, release, setup_bytes
 from .precision import dtype_name
 from .tiles import cut, tiles
@@ -71,8 +72,11 @@ class Plan:
     @property
     def grid(self) -> tuple[int, int]:
         """Rows and columns of tiles."""
-        edges = self.tile or (None, None)
-        return tuple(len(cut(n, edge, self.layers, self.padding)) for n, edge in zip(self.size, edges, strict=True))
+        rows, columns = (
+            len(cut(length, edge, self.layers, self.padding))
+            for length, edge in zip(self.size, self.tile or (None, None), strict=True)
+        )
+        return rows, columns
 
     @property
     def surplus(self) -> float:
@@ -107,14 +111,14 @@ class Plan:
                 f"out of memory for a picture of {self.size[1]} x {self.size[0]} pixels even in tiles of {least} pixels; "
                 "make the picture smaller, use adam, which remembers nothing, or free memory"
             )
-        tile = tuple(min(edge, max(least, -(-max(edges) // 2))) for edge in edges)
-        return replace(self, tile=tile, keep=False)
+        most = max(least, -(-max(edges) // 2))
+        return replace(self, tile=(min(edges[0], most), min(edges[1], most)), keep=False)
 
     @property
     def how(self) -> str:
         """In words: "one piece", or what tiles."""
         rows, columns = self.grid
-        if rows * columns == 1:
+        if self.tile is None or rows * columns == 1:
             return "one piece"
         halo = f"{100 * (self.surplus - 1):.0f} % halo"
         passes = "one pass" if self.keep else "two passes"
@@ -143,7 +147,7 @@ def make_plan(
     bytes_per_value: int = 4,
     dtype: torch.dtype | None = None,
     padding: str = "zero",
-    tile: int | tuple[int, int] | str | None = "auto",
+    tile: TileSize | tuple[int, int] = "auto",
     memory: int | None = None,
     whole: bool = False,
 ) -> Plan:
@@ -185,7 +189,7 @@ def make_plan(
     way, keep, peak, _ = next((way for way in ways if way[2] <= room), min(ways, key=lambda way: way[2]))
     peak += pictures + history
     return Plan(
-        tuple(size),
+        (size[0], size[1]),
         layers,
         padding,
         way,
@@ -223,9 +227,9 @@ def within_memory(
         shrunk(plan)
 
 
-def wanted_bytes(size: tuple[int, int], layers: Iterable[Layer], optimizer: str | None = "lbfgs", **how) -> int:
+def wanted_bytes(size: tuple[int, int], layers: Iterable[Layer], optimizer: str | None = "lbfgs") -> int:
     """Bytes on the device that the cheapest way takes, for hosts that make room where they are asked to."""
-    return make_plan(size, layers, optimizer=optimizer, memory=2**62, **how).bytes
+    return make_plan(size, layers, optimizer=optimizer, memory=2**62).bytes
 
 
 def _half(size: tuple[int, int]) -> bool:
@@ -245,7 +249,7 @@ def _ways(
     size: tuple[int, int],
     layers: tuple[Layer, ...],
     padding: str,
-    tile: int | tuple[int, int] | str | None,
+    tile: TileSize | tuple[int, int],
     gradient: bool,
     batch: int,
     bytes_per_value: int,
@@ -254,7 +258,7 @@ def _ways(
     how = {"batch": batch, "bytes_per_value": bytes_per_value}
     one_pass = evaluation_bytes((1024, 1024), layers, gradient=gradient, **how) / 2**20
     kept = kept_bytes((1024, 1024), layers, **how) / 2**20
-    by_edge = []
+    by_edge: list[list[tuple[int, int, int, int]]] = []
     for length in size:
         if tile == "auto":
             least = max(SMALLEST_TILE, minimum_size(layers))

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..network.vgg import VGG
-from ..settings import PRECISIONS
+from ..settings import PRECISIONS, Precision
 
 _FEWEST = 16
 """Channels of a map; of fewer, convolutions in bfloat16 on graphics cards take nearly twice as long."""
 
 
-def choose(precision: str, net: VGG) -> torch.dtype:
+def choose(precision: Precision, net: VGG) -> torch.dtype:
     """The dtype of the convolutions of `net` on its device.
 
     "auto" is bfloat16 where the device multiplies matrices in it: NVIDIA from compute capability 8.0, CPUs with AMX
@@ -60,7 +60,7 @@ def lowered(net: VGG, dtype: torch.dtype) -> VGG:
     if dtype == net.mean.dtype:
         return net
     other = copy(net)
-    other._modules = {name: _cast(convolution, dtype) for name, convolution in net._modules.items()}
+    other._modules = {name: _cast(net.convolution(name), dtype) for name in net.layers}
     return other
 
 
@@ -68,7 +68,7 @@ def _cast(convolution: nn.Conv2d, dtype: torch.dtype) -> nn.Conv2d:
     other = copy(convolution)
     other._parameters = {
         name: nn.Parameter(value.detach().to(dtype), requires_grad=False)
-        for name, value in convolution._parameters.items()
+        for name, value in convolution.named_parameters()
     }
     weight = other.weight
     if weight.is_cuda and dtype == torch.bfloat16 and weight.shape[1] < _FEWEST:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from ..network.layers import Layer, layers_down_to
 from ..network.vgg import VGG
+from ..pictures.checks import size_of
 from .adjoints import FIRST, gate, pack, pool, prepare, pull_convolution, pull_pooling, respond, shut, unpack
 from .bands import Band, bands
 from .tiles import Tile
@@ -67,20 +69,21 @@ class Tape:
         self._gates = {name: pack(mask) for name, mask in self._gates.items()}
         self._packed = True
 
-    def pop_features(self, net: VGG, name: str) -> Tensor:
-        """The tile's own part of a layer's features."""
+    def pop_features(self, net: VGG, name: str) -> tuple[Tensor, Tensor]:
+        """The tile's own part of a layer's features, and what `shut` reads."""
         if name == FIRST:
             features = respond(net, name, prepare(net, self.window), self.part, linear=self.linear)
         else:
             features = self._features.pop(name)
             if self._packed:
-                return features
-        self._gates[name] = gate(features, linear=self.linear)
+                return features, unpack(self._gates.pop(name))
+        mask = gate(features, linear=self.linear)
         # a part in one piece, so that no one needs to copy it while the whole is still there
-        return features[(..., *self.part.core(self.layers[name]))].contiguous(memory_format=torch.channels_last)
+        own = features[(..., *self.part.core(self.layers[name]))].contiguous(memory_format=torch.channels_last)
+        return own, mask
 
     def pop_gate(self, name: str) -> Tensor | None:
-        """What `shut` reads; None where the pooling after it says so, too."""
+        """What `shut` reads of a layer that is not asked for; None where the pooling after it says so, too."""
         mask = self._gates.pop(name, None)
         return unpack(mask) if mask is not None and mask.dtype == torch.uint8 else mask
 
@@ -134,7 +137,7 @@ def backward(net: VGG, tape: Tape, cotangent: Cotangent) -> Tensor:
     The tape is used up on the way.
     """
     first, rest = _steps(tape.layers.values())
-    whole = _up(net, None, rest, tape, cotangent)
+    whole = _up(net, None, rest, tape, cotangent) if rest else None
     gradient = torch.zeros_like(tape.window)
     alone = len(tape.bands) == 1
     while tape.bands:
@@ -162,7 +165,8 @@ def _first_block(
 ) -> list[Tensor]:
     """The map behind the first pooling, if there is one: in a list, so that whoever takes it has it alone."""
     pooled = steps[-1][1] is not None
-    cut, whole = bands(tape.part, image.device, batch=image.shape[0], pooled=pooled, most=None if banded else 1), []
+    cut = bands(tape.part, image.device, batch=image.shape[0], pooled=pooled, most=None if banded else 1)
+    whole: list[Tensor] = []
     for band in cut:
         if not (pooled or band.has_core):
             continue
@@ -190,47 +194,50 @@ def _down(net: VGG, x: Tensor, steps: Steps, tape: Tape, see: See | None, *, kee
         asked = name in tape.layers
         linear = tape.linear and asked
         x = respond(net, name, x, part, linear=linear)
-        pooling = after is not None and after.stride != layer.stride
-        if keep and (asked or not pooling or net.pooling != "max"):
+        pooled = after if after is not None and after.stride != layer.stride else None
+        if keep and (asked or pooled is None or net.pooling != "max"):
             tape.keep(name, x)
         if asked and see is not None:
             see(name, x[(..., *part.core(layer))], part)
         if linear:
             x = F.relu(x)
-        if pooling:
-            size = tuple(x.shape[-2:])
+        if pooled is not None:
+            size = size_of(x)
             x, taken = pool(net, x, keep=keep)
             if keep:
-                tape.keep_pooling(after.name, size, taken)
+                tape.keep_pooling(pooled.name, size, taken)
     return x
 
 
-def _up(net: VGG, gradient: Tensor | None, steps: Steps, tape: Tape, cotangent: Cotangent) -> Tensor | None:
+def _up(net: VGG, gradient: Tensor | None, steps: Steps, tape: Tape, cotangent: Cotangent) -> Tensor:
     """The adjoint of `_down`, from the derivative in what that returned, or None where nothing comes after."""
     for layer, after in reversed(steps):
-        name, part = layer.name, tape.part
-        if after is not None and after.stride != layer.stride:
+        if gradient is not None and after is not None and after.stride != layer.stride:
             gradient = pull_pooling(gradient, *tape.pop_pooling(after.name))
-        if name not in tape.layers:
-            mask = tape.pop_gate(name)
-            if mask is not None:
-                shut(gradient, mask)
-        else:
-            features, core = tape.pop_features(net, name), part.core(layer)
-            mask = tape.pop_gate(name)
-            if gradient is None:
-                own = gradient = cotangent(name, features, None, part)
-                if own.shape != mask.shape:
-                    gradient = torch.zeros_like(mask, dtype=own.dtype)
-                    gradient[(..., *core)] = own
-                del own
-            else:
-                if tape.linear:
-                    shut(gradient, mask)  # what is read before the rectifier has not passed it
-                cotangent(name, features, gradient[(..., *core)], part)
-            del features
-            if not tape.linear:
-                shut(gradient, mask)
-        del mask
-        gradient = pull_convolution(net, name, gradient, part)
+        if gradient is None or layer.name in tape.layers:
+            gradient = _join(net, gradient, layer, tape, cotangent)
+        elif (mask := tape.pop_gate(layer.name)) is not None:
+            shut(gradient, mask)
+            del mask
+        gradient = pull_convolution(net, layer.name, gradient, tape.part)
+    return cast(Tensor, gradient)  # there is at least one step
+
+
+def _join(net: VGG, gradient: Tensor | None, layer: Layer, tape: Tape, cotangent: Cotangent) -> Tensor:
+    """The derivative before the rectifier of a layer that is asked for, from that behind it, with the layer's own."""
+    features, mask = tape.pop_features(net, layer.name)
+    core = (..., *tape.part.core(layer))
+    if gradient is None:
+        gradient = own = cotangent(layer.name, features, None, tape.part)
+        if own.shape != mask.shape:
+            gradient = torch.zeros_like(mask, dtype=own.dtype)
+            gradient[core] = own
+        del own
+    else:
+        if tape.linear:
+            shut(gradient, mask)  # what is read before the rectifier has not passed it
+        cotangent(layer.name, features, gradient[core], tape.part)
+    del features
+    if not tape.linear:
+        shut(gradient, mask)
     return gradient

@@ -10,6 +10,8 @@ import io
 import struct
 import sys
 import zlib
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,7 +40,7 @@ def read_samples(image: Image.Image, data: bytes | None) -> tuple[Tensor, Tensor
         values = torch.from_numpy(np.array(image).astype(np.float32))[None]
         top = 1.0 if image.mode == "F" else top
         check_range(values, top)
-        if image.format == "TIFF" and image.tag_v2.get(262) == 0:  # white is 0, which Pillow heeds up to 8 bits only
+        if _tags(image).get(262) == 0:  # white is 0, which Pillow heeds up to 8 bits only
             values = top - values
     elif image.mode in ("RGB", "RGBA") and data and stores_16_bits(image, data) and (lower := _lower_bytes(data)):
         levels = np.array(image).astype(np.float32) * 256 + np.array(lower)
@@ -61,9 +63,14 @@ def check_range(values: Tensor, top: float = 1.0) -> None:
         raise DeepImageError(f"holds values from {came}, expected 0 to {top:g}; save it with 8 or 16 bits")
 
 
+def _tags(image: Image.Image) -> Mapping[int, Any]:
+    """The tags of a TIFF by their numbers; none of another file."""
+    return image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else {}
+
+
 def _planes_are_lost(image: Image.Image) -> bool:
     """Whether this is a TIFF of 16 bits whose planes lie one after another, unpacked, where Pillow takes them for stripes."""
-    tags = image.tag_v2 if image.format == "TIFF" else {}
+    tags = _tags(image)
     return 16 in tags.get(258, ()) and tags.get(284, 1) != 1 and tags.get(277, 1) > 1 and tags.get(259, 1) == 1
 
 
@@ -71,7 +78,7 @@ def stores_16_bits(image: Image.Image, data: bytes) -> bool:
     """Whether a PNG or TIFF file has 16 bits a channel, whatever Pillow made of them."""
     if image.format == "PNG":
         return data[24] == 16  # a fixed place of every PNG
-    return isinstance(image, TiffImagePlugin.TiffImageFile) and 16 in image.tag_v2.get(258, ())  # bits per sample
+    return 16 in _tags(image).get(258, ())  # bits per sample
 
 
 def _lower_bytes(data: bytes) -> Image.Image | None:
@@ -80,8 +87,8 @@ def _lower_bytes(data: bytes) -> Image.Image | None:
     Told that the file has the other byte order, Pillow takes the lower byte for the upper one.
     """
     image = Image.open(io.BytesIO(data))
-    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(284, 1) != 1:
-        return None  # planes one after another: the order told is ignored
+    if _tags(image).get(284, 1) != 1:  # planes one after another: the order told is ignored
+        return None
     other = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}  # N: the machine's own order
     tiles = []
     for tile in image.tile:
@@ -120,5 +127,5 @@ def _png_chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(content, zlib.crc32(kind)))
 
 
-ENCODERS = {"PNG": encode_png, "TIFF": encode_tiff}
+ENCODERS: Mapping[str, Callable[[np.ndarray], bytes | memoryview]] = {"PNG": encode_png, "TIFF": encode_tiff}
 """Format -> the function that makes its 16-bit file."""
