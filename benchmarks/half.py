@@ -9,12 +9,12 @@ runs come apart in the end.
 """
 
 import argparse
-import importlib
 from pathlib import Path
 
 import torch
 
 import gatys
+from gatys.descent import course
 from gatys.objective.objective import Objective
 from gatys.passes import plan
 from gatys.pictures.images import read_image
@@ -41,7 +41,7 @@ def main():
             ("convolutions in float16", None, plan.HALF_ABOVE, {"precision": "float16"}),
             ("float32 in tiles", None, plan.HALF_ABOVE, {"tile": options.size // 2}),
         ):
-            importlib.import_module("gatys.descent.optimize").HALF_ABOVE = above
+            course.HALF_ABOVE = above
             content = gatys.extract_content(net, photo, normalize=True, dtype=dtype)
             run = {"content": content, "style": style, "steps": options.steps, "precision": "float32"} | how
             results[name] = gatys.optimize(net, **run)

@@ -10,7 +10,6 @@ program itself is run from its folder as well (it needs VGG-16's filters with to
 """
 
 import argparse
-import importlib
 import re
 import subprocess
 import sys
@@ -20,14 +19,13 @@ from pathlib import Path
 import torch
 
 import gatys
+from gatys.descent import course
 from gatys.descent.start import noise
 from gatys.network.preprocessing import PREPROCESSINGS
 from gatys.passes.precision import choose
 from gatys.pictures.images import read_image
 from gatys.pictures.resampling import resize
 from gatys.settings import OWN
-
-importlib.import_module("gatys.descent.optimize")  # the module: `gatys.optimize` is the function
 
 
 class Done(Exception):
@@ -139,7 +137,7 @@ def main():
     parser.add_argument("--rounding", type=float, help="of absolute smoothness, in levels of 8 bits, instead of ours")
     options = parser.parse_args()
     if options.rounding is not None:
-        sys.modules["gatys.descent.optimize"].TV_ROUNDING = options.rounding / 255
+        course.TV_ROUNDING = options.rounding / 255
     marks = sorted(map(int, options.marks.split(",")))
     for name in options.presets.split(","):
         preset = gatys.presets[name]

@@ -61,7 +61,7 @@ def test_a_docstring_s_parts_become_markdown(generate):
 
 def test_a_signature_shows_what_a_reader_would_type(generate):
     block = generate.call("gatys.optimize", gatys.optimize, importlib.import_module("gatys.descent.optimize"))
-    assert '    init: str | Tensor = "auto",\n' in block and "\n) -> Result\n" in block
+    assert '    init: Init | str | Tensor = "auto",\n' in block and "\n) -> Result\n" in block
     assert "<" not in block  # as in the repr of an object
 
 

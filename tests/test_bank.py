@@ -346,7 +346,7 @@ def test_what_a_file_cannot_hold_is_refused(style, tmp_path, change, message):
     ("change", "message"),
     [
         (
-            lambda s: {"grams": ({n: g * math.inf for n, g in s.grams[0].items()},)},
+            lambda s: {"values": ({n: g * math.inf for n, g in s.grams[0].items()},)},
             "level0.conv1_1 has NaN or infinite",
         ),
         (lambda s: {"network": replace(s.network, fingerprint="")}, "no sound name and fingerprint"),

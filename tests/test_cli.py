@@ -344,7 +344,7 @@ def test_device(monkeypatch, cards, mps, name, expected):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
     if expected is None:
         with pytest.raises(ValueError, match=f"--device: '{name}' is not on this machine"):
-            cli.find_device(name)
+            cli.find_device(name, "--device")
     else:
         assert cli.find_device(name) == torch.device(expected)
 

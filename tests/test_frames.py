@@ -331,12 +331,12 @@ def test_frames_of_several_sizes_are_refused(extract, make):
 
 @pytest.mark.parametrize("contents", [[], iter(())])
 def test_no_frames_are_refused(make, contents):
-    with pytest.raises(ValueError, match="contents: expected at least one frame, got none"):
+    with pytest.raises(ValueError, match="content: expected at least one frame, got none"):
         make(contents)
 
 
 def test_contents_of_another_kind_are_refused(make):
-    with pytest.raises(TypeError, match="contents: expected a ContentTarget for each frame, got Tensor"):
+    with pytest.raises(TypeError, match="content: expected a ContentTarget for each frame, got Tensor"):
         make(noisy(2))
 
 

@@ -1,7 +1,5 @@
 """Descents that would stand still: kinks of absolute smoothness at a flat start, and what is said where nothing moved."""
 
-import importlib
-import sys
 from pathlib import Path
 
 import pytest
@@ -9,12 +7,11 @@ import torch
 from pictures import picture
 
 import gatys
+from gatys.descent import course
 from gatys.objective.smoothness import total_variation
 from gatys.pictures.images import read_image
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-importlib.import_module("gatys.descent.optimize")
-OPTIMIZE = sys.modules["gatys.descent.optimize"]  # `gatys.optimize` is the function
 
 
 def small(name, edge=96):
@@ -37,7 +34,7 @@ def test_a_flat_start_under_absolute_smoothness_is_left(trained_net):
 
 
 def test_with_its_kinks_it_is_not_left_and_that_is_told(trained_net, monkeypatch):
-    monkeypatch.setattr(OPTIMIZE, "TV_ROUNDING", 0.0)
+    monkeypatch.setattr(course, "TV_ROUNDING", 0.0)
     result = neural_style_pt(trained_net)
     totals = [record.total for record in result.history]
     assert min(totals) > 0.999 * totals[0]
@@ -47,7 +44,7 @@ def test_with_its_kinks_it_is_not_left_and_that_is_told(trained_net, monkeypatch
 
 def test_rounded_smoothness_ends_lower_from_the_content_too(trained_net, monkeypatch):
     def lowest(rounding):
-        monkeypatch.setattr(OPTIMIZE, "TV_ROUNDING", rounding)
+        monkeypatch.setattr(course, "TV_ROUNDING", rounding)
         return min(record.total for record in neural_style_pt(trained_net, init="content").history)
 
     assert lowest(1 / 255) < lowest(0.0)

@@ -92,7 +92,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 DEFAULTS: Mapping[str, Any] = MappingProxyType(
-    {name: value for name, value in SETTINGS_DEFAULTS.items() if value is not None}
+    {name: value for name, value in SETTINGS_DEFAULTS.items() if value is not None and name != "temporal_weight"}
     | {
         "preprocessing": OWN,
         "quality": 95,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
+from types import MappingProxyType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ..errors import InputTypeError
@@ -50,14 +51,12 @@ class Arguments(Settings):
     rows of `content` and `init`, and get its rows of the result, and the same history."""
 
 
-def collect(arguments: Callable[..., A], unnamed: Sequence[object], given: dict[str, Any], caller: str) -> A:
+def collect(arguments: Callable[..., A], given: dict[str, Any], caller: str) -> A:
     """Put what a function was given into one checked value; of `settings`, what is not given beside them.
 
     Raises:
-        InputTypeError: for a name that is no argument, and for unnamed ones; `caller` is the function's name.
+        InputTypeError: for a name that is no argument; `caller` is the function's name.
     """
-    if unnamed:
-        raise InputTypeError(f"{caller}: got {len(unnamed)} arguments too many without names; give each by its name")
     known = list(inspect.signature(arguments).parameters)
     for name in given:
         if name not in known:
@@ -82,32 +81,57 @@ def takes(arguments: Callable[P, A]) -> Callable[[Callable[[X, A], R]], Callable
 
     def decorate(function: Callable[[X, A], R]) -> Callable[Concatenate[X, P], R]:
         @wraps(function)
-        def call(first: X, *args: P.args, **given: P.kwargs) -> R:
-            return function(first, collect(arguments, args, given, function.__name__))
+        def call(*args: Any, **given: Any) -> R:
+            (first,), given = _split(function, args, given)
+            return function(first, collect(arguments, given, function.__name__))
 
         return _signed(call, function, arguments)
 
     return decorate
 
 
-def takes_two(arguments: Callable[P, A]) -> Callable[[Callable[[X, Y, A], R]], Callable[Concatenate[X, Y, P], R]]:
-    """Do as `takes` for a function of two things and a value."""
+def takes_two(
+    arguments: Callable[P, A], also: Mapping[str, str] = MappingProxyType({})
+) -> Callable[[Callable[[X, Y, A], R]], Callable[Concatenate[X, Y, P], R]]:
+    """Do as `takes` for a function of two things and a value; `also` are further names of arguments, and what they mean."""
 
     def decorate(function: Callable[[X, Y, A], R]) -> Callable[Concatenate[X, Y, P], R]:
         @wraps(function)
-        def call(first: X, second: Y, *args: P.args, **given: P.kwargs) -> R:
-            return function(first, second, collect(arguments, args, given, function.__name__))
+        def call(*args: Any, **given: Any) -> R:
+            given = {also.get(name, name): value for name, value in given.items()}
+            (first, second), given = _split(function, args, given)
+            return function(first, second, collect(arguments, given, function.__name__))
 
         return _signed(call, function, arguments)
 
     return decorate
+
+
+def _split(
+    function: Callable[..., Any], unnamed: Sequence[Any], given: dict[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """Take a function's own first arguments, named or not, from the others.
+
+    Raises:
+        InputTypeError: where one of them is missing, and for others without a name.
+    """
+    own = list(inspect.signature(function).parameters)[:-1]
+    if len(unnamed) > len(own):
+        many = len(unnamed) - len(own)
+        raise InputTypeError(f"{function.__name__}: got {many} arguments too many without names; give each by its name")
+    found, rest = list(unnamed), dict(given)
+    for name in own[len(unnamed) :]:
+        if name not in rest:
+            raise InputTypeError(f"{function.__name__}: expected the argument {name!r}, got none; give it")
+        found.append(rest.pop(name))
+    return found, rest
 
 
 def _signed(call: C, function: Callable[..., Any], arguments: Callable[..., Any]) -> C:
     """Give the signature that people are shown: the function's own first arguments, then the fields."""
-    own = list(inspect.signature(function).parameters.values())[:-1]
-    own = [parameter.replace(kind=inspect.Parameter.POSITIONAL_ONLY) for parameter in own]
-    call.__signature__ = inspect.Signature([*own, *inspect.signature(arguments).parameters.values()])  # type: ignore[attr-defined]
+    signature = inspect.signature(function)
+    shown = [*list(signature.parameters.values())[:-1], *inspect.signature(arguments).parameters.values()]
+    call.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]
     return call
 
 

@@ -71,7 +71,8 @@ class History:
     def pop(self) -> None:
         """Forget the last pair."""
         if self._matrix is not None:
-            self._matrix[self._rows[-2:]] = 0  # its numbers may be such that would spoil the sums, even times 0
+            row = self._rows[-2]
+            self._matrix[row : row + 2].zero_()  # its numbers may be such that would spoil the sums, even times 0
         self._count -= 1
         self._products = self._products[:, :-1, :-1]
         if self._along is not None:

@@ -108,8 +108,8 @@ class FilmArguments(Settings):
             raise InputError(f"checkpoint: expected a folder, with a file for each frame, got {str(folder)!r}; make it")
 
 
-@takes_two(FilmArguments)
-def optimize_frames(net: VGG, contents: ContentTarget | Iterable[ContentTarget], told: FilmArguments) -> FramesResult:
+@takes_two(FilmArguments, also={"contents": "content"})  # as it was called in 0.1
+def optimize_frames(net: VGG, content: ContentTarget | Iterable[ContentTarget], told: FilmArguments) -> FramesResult:
     """Descend to one picture for each frame of a film, in order.
 
     A frame's past is its picture in `warped`, or else the last frame's result. The temporal term holds the frame to
@@ -119,11 +119,11 @@ def optimize_frames(net: VGG, contents: ContentTarget | Iterable[ContentTarget],
     the frame and it starts from its own content. A frame with less than half of its area to trust starts like one without a past, as `optimize` makes any
     picture, with `steps` over all levels.
 
-    Memory is that of one frame beside the results: `contents` may be a generator that extracts as it goes.
+    Memory is that of one frame beside the results: `content` may be a generator that extracts as it goes.
 
     Args:
         net: the network that the targets were extracted with, on the device and in the dtype to work in.
-        contents: a target for each frame, or one for a batch; all of one size.
+        content: a target for each frame, or one for a batch; all of one size.
         told: the fields of `Settings` and of `FilmArguments`, given by their names: `style`, `steps`, `warped`, ...
 
     Raises:
@@ -136,7 +136,7 @@ def optimize_frames(net: VGG, contents: ContentTarget | Iterable[ContentTarget],
         >>> film.images
     """
     later = _later_steps(told.steps, told.later_steps)
-    count = contents.image.shape[0] if isinstance(contents, ContentTarget) else None
+    count = content.image.shape[0] if isinstance(content, ContentTarget) else None
     warped = to_tensor(told.warped, "warped") if isinstance(told.warped, KINDS) else told.warped
     warp, hide = _by_index(warped, count, "warped"), _by_index(told.occlusion, count, "occlusion")
     images: list[Tensor] = []
@@ -155,18 +155,18 @@ def optimize_frames(net: VGG, contents: ContentTarget | Iterable[ContentTarget],
             stopped = True
             raise
 
-    for index, content in enumerate(_each(contents)):
-        if last is not None and content.image.shape != last.content.shape:
+    for index, frame in enumerate(_each(content)):
+        if last is not None and frame.image.shape != last.content.shape:
             raise InputError(
-                f"contents: frame {index} is {content.size[1]} x {content.size[0]} pixels, but those before are "
+                f"content: frame {index} is {frame.size[1]} x {frame.size[0]} pixels, but those before are "
                 f"{last.content.shape[-1]} x {last.content.shape[-2]}; resize them to one size"
             )
         anchor = index > 0 and told.anchor_every > 0 and index % told.anchor_every == 0
-        past = None if anchor else _past(index, content, last, warp, hide)
-        how = _start(told, index, content, past, last, later)
+        past = None if anchor else _past(index, frame, last, warp, hide)
+        how = _start(told, index, frame, past, last, later)
         given = settings_of(told) | {"terms": told.terms, "callback": report} | how
-        result = optimize(net, content=content, style=told.style, **given)
-        last = _Frame(content.image, result.image.to(content.image.device))
+        result = optimize(net, content=frame, style=told.style, **given)
+        last = _Frame(frame.image, result.image.to(frame.image.device))
         images.append(last.result)
         histories.append(result.history)
         states += [] if result.state is None else [result.state]
@@ -174,7 +174,7 @@ def optimize_frames(net: VGG, contents: ContentTarget | Iterable[ContentTarget],
         if stopped:
             break
     if not images:
-        raise InputError("contents: expected at least one frame, got none; give a ContentTarget for each frame")
+        raise InputError("content: expected at least one frame, got none; give a ContentTarget for each frame")
     return FramesResult(torch.cat(images), tuple(histories), tuple(notes), stopped, tuple(states))
 
 
@@ -263,7 +263,7 @@ def _past(index: int, content: ContentTarget, last: _Frame | None, warp: Callabl
 def _each(contents: ContentTarget | Iterable[ContentTarget]) -> Iterator[ContentTarget]:
     for target in [contents] if isinstance(contents, ContentTarget) else contents:
         if not isinstance(target, ContentTarget):
-            raise InputTypeError(f"contents: expected a ContentTarget for each frame, got {type(target).__name__}")
+            raise InputTypeError(f"content: expected a ContentTarget for each frame, got {type(target).__name__}")
         yield from target.pictures()
 
 
