@@ -103,7 +103,9 @@ def test_other_mistakes_are_named(net, pair):
         gatys.InputTypeError, match="optimize: got 1 arguments too many without names; give each by its"
     ):
         gatys.optimize(net, None)
-    with pytest.raises(gatys.InputTypeError, match="optimize_frames: expected the argument 'content', got none; give it"):
+    with pytest.raises(
+        gatys.InputTypeError, match="optimize_frames: expected the argument 'content', got none; give it"
+    ):
         gatys.optimize_frames(net, steps=3)
     with pytest.raises(gatys.InputTypeError, match="did you mean later_steps"):
         gatys.optimize_frames(net, [], later_step=3)

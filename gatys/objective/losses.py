@@ -54,10 +54,30 @@ class Terms:
         wide = torch.promote_types(total.dtype, torch.float32)
         return cls(torch.stack([row.to(wide) for row in rows]), tuple(layers))
 
-    total, content, style, tv = (property(lambda self, row=row: self._values[row]) for row in range(4))
-    """Of each picture, (N,)."""
-    smooth = property(lambda self: self._values[5])
-    """(N,): the total with rounded kinks, of which the gradient is; the total where nothing is rounded."""
+    @property
+    def total(self) -> Tensor:
+        """The weighted total of each picture, (N,)."""
+        return self._values[0]
+
+    @property
+    def content(self) -> Tensor:
+        """The content term of each picture, (N,)."""
+        return self._values[1]
+
+    @property
+    def style(self) -> Tensor:
+        """The style term of each picture, (N,)."""
+        return self._values[2]
+
+    @property
+    def tv(self) -> Tensor:
+        """The smoothness of each picture, (N,)."""
+        return self._values[3]
+
+    @property
+    def smooth(self) -> Tensor:
+        """(N,): the total with rounded kinks, of which the gradient is; the total where nothing is rounded."""
+        return self._values[5]
 
     @property
     def layers(self) -> dict[str, Tensor]:

@@ -29,12 +29,21 @@ from ..passes.layout import WHOLE, Layout
 from ..passes.precision import choose, derivative_scale, lowered
 from ..passes.tiles import Tile, check_padding
 from ..passes.trunk import Tape, backward, forward
-from ..settings import CONTENT_WEIGHT, STYLE_WEIGHT, TEMPORAL_WEIGHT, TV_WEIGHT, check_weight
+from ..settings import (
+    CONTENT_WEIGHT,
+    STYLE_WEIGHT,
+    TEMPORAL_WEIGHT,
+    TV_WEIGHT,
+    Padding,
+    Precision,
+    TvForm,
+    check_weight,
+)
 from ..targets.gram import accumulation_dtype
 from ..targets.levels import level_size
-from ..targets.regions import RegionalStyle, every_style
+from ..targets.regions import AnyStyle, every_style
 from ..targets.statistics import check_whole_picture
-from ..targets.targets import ContentTarget, StyleTarget, check_network, check_room, common_levels
+from ..targets.targets import ContentTarget, check_network, check_room, common_levels
 from .content_term import ContentTerm
 from .losses import SMOOTH, Terms, Values, add_up
 from .smoothness import Smoothness, check_tv_form
@@ -74,7 +83,7 @@ class Objective:
         net: VGG,
         *,
         content: ContentTarget | None = None,
-        style: StyleTarget | RegionalStyle | None = None,
+        style: AnyStyle | None = None,
         temporal: TemporalTarget | None = None,
         content_weight: float = CONTENT_WEIGHT,
         style_weight: float = STYLE_WEIGHT,
@@ -82,10 +91,10 @@ class Objective:
         temporal_weight: float = TEMPORAL_WEIGHT,
         terms: Sequence[Term] = (),
         level: int = 0,
-        padding: str | None = None,
-        tv_form: str = "squared",
+        padding: Padding | None = None,
+        tv_form: TvForm = "squared",
         tv_rounding: float = 0.0,
-        precision: str | None = None,
+        precision: Precision | None = None,
         place: Layout = WHOLE,
     ):
         levels = common_levels(content, style)
@@ -312,6 +321,7 @@ class Objective:
                     value, onto = term.pull_onto(name, core, part, own, term.weight * scale, onto)
                     if value is not None:
                         values[index, name] = values[index, name] + value
+            assert onto is not None  # noqa: S101 (each layer is one of a term's)
             return onto
 
         pulled = backward(self._trunk, tape, cotangent)
@@ -331,7 +341,7 @@ def _weights(given: Mapping[str, float], terms: Sequence[Term]) -> dict[str, flo
     return found
 
 
-def _padding(content: ContentTarget | None, padding: str | None) -> str:
+def _padding(content: ContentTarget | None, padding: Padding | None) -> Padding:
     if padding is not None:
         check_padding(padding)
     if content is None:
@@ -342,7 +352,3 @@ def _padding(content: ContentTarget | None, padding: str | None) -> str:
             "or leave padding out"
         )
     return content.padding
-
-
-def _add(sums: dict[str, Tensor], name: str, value: Tensor) -> None:
-    sums[name] = sums[name] + value if name in sums else value

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..network.vgg import check_image
 from ..passes.plan import make_plan
+from ..pictures.checks import size_of
 from ..pictures.conversion import AnyPicture, to_tensor
 from .evaluation import Bounded
 from .losses import Terms
@@ -55,7 +56,7 @@ def gradient_shares(objective: Objective, image: AnyPicture) -> dict[str, float]
 def _terms(objective: Objective, image: Tensor) -> tuple[Terms, Tensor]:
     """`Objective.terms` within the memory there is."""
     plan = make_plan(
-        tuple(image.shape[-2:]),
+        size_of(image),
         objective.used,
         device=image.device,
         optimizer="adam",  # as one without a history

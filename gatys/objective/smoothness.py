@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..passes.layout import Strip
-from ..settings import TV_FORMS
+from ..settings import TV_FORMS, TvForm
 from .term import PixelLoss, Term, View
 
 
@@ -18,7 +18,7 @@ def check_tv_form(form: str) -> None:
 
 
 def total_variation(
-    image: Tensor, form: str = "squared", *, ring: bool = False, strip: Strip | None = None, rounding: float = 0.0
+    image: Tensor, form: TvForm = "squared", *, ring: bool = False, strip: Strip | None = None, rounding: float = 0.0
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Smoothness of pictures: squared differences of neighbours, summed and divided by the number of values.
 
@@ -84,12 +84,13 @@ class Smoothness(Term):
     name = "tv"
     neighbours = True
 
-    def __init__(self, form: str = "squared", rounding: float = 0.0, weight: float = 1.0):
+    def __init__(self, form: TvForm = "squared", rounding: float = 0.0, weight: float = 1.0):
         super().__init__(weight)
         self._form, self._rounding = form, rounding
 
     def pixels(self, view: View) -> PixelLoss:
         """Give the value of the rows here, and its gradient in them and those around."""
-        how = {"ring": view.ring, "strip": view.strip, "rounding": self._rounding}
-        value, smooth, gradient = total_variation(view.around, self._form, **how)
+        value, smooth, gradient = total_variation(
+            view.around, self._form, ring=view.ring, strip=view.strip, rounding=self._rounding
+        )
         return PixelLoss(value, gradient, smooth)

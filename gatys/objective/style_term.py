@@ -10,6 +10,7 @@ from ..passes.layout import WHOLE, Layout
 from ..passes.tiles import Tile
 from ..targets.gram import accumulation_dtype
 from ..targets.regions import Region, region_weights
+from ..targets.statistics import Statistic
 from .term import Term
 
 _TINY = 1e-12
@@ -24,6 +25,7 @@ class StyleTerm(Term):
 
     name = "style"
     gathers = True
+    statistic: Statistic
 
     def __init__(self, region: Region, level: int, like: Tensor, place: Layout = WHOLE, weight: float = 1.0):
         super().__init__(weight)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
-from typing import cast
+from typing import Literal, overload
 
 import torch
 import torch.nn.functional as F
@@ -90,6 +90,32 @@ class Tape:
     def pop_pooling(self, name: str) -> tuple[tuple[int, int], Tensor | None]:
         """Of the pooling before a layer: the size that it was given, and for max pooling what was taken."""
         return self._sizes.pop(name), self._taken.pop(name, None)
+
+
+@overload
+def forward(
+    net: VGG,
+    image: Tensor,
+    part: Tile,
+    layers: Iterable[str],
+    see: See | None = None,
+    *,
+    tape: Literal[True],
+    banded: bool = True,
+) -> Tape: ...
+
+
+@overload
+def forward(
+    net: VGG,
+    image: Tensor,
+    part: Tile,
+    layers: Iterable[str],
+    see: See | None = None,
+    *,
+    tape: bool = False,
+    banded: bool = True,
+) -> Tape | None: ...
 
 
 @torch.no_grad()
@@ -220,7 +246,8 @@ def _up(net: VGG, gradient: Tensor | None, steps: Steps, tape: Tape, cotangent: 
             shut(gradient, mask)
             del mask
         gradient = pull_convolution(net, layer.name, gradient, tape.part)
-    return cast(Tensor, gradient)  # there is at least one step
+    assert gradient is not None  # noqa: S101 (there is a step at least)
+    return gradient
 
 
 def _join(net: VGG, gradient: Tensor | None, layer: Layer, tape: Tape, cotangent: Cotangent) -> Tensor:

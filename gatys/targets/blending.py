@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..errors import InputError, InputTypeError
@@ -50,8 +51,8 @@ def blend_styles(styles: Iterable[tuple[StyleTarget, float]]) -> StyleTarget:
         got = ", ".join(f"{weight:g}" for weight in weights) or "no styles"
         raise InputError(f"weights: expected them to sum to more than 0, got {got}; raise one of them")
     if min(weights) < 0:
-        shares = ", ".join(f"{weight / math.fsum(weights):g}" for weight in weights)
-        _log.info("blend_styles: shares of %s extrapolate beyond the styles", shares)
+        said = ", ".join(f"{weight / math.fsum(weights):g}" for weight in weights)
+        _log.info("blend_styles: shares of %s extrapolate beyond the styles", said)
     pairs = [(style, weight) for style, weight in pairs if weight]
     first = pairs[0][0]
     for style, _ in pairs:
@@ -106,7 +107,7 @@ def _sum_to_more_than_zero(values: list[float]) -> bool:
 
 def _average(grams: list[tuple[Tensor, float]], like: StyleTarget) -> Tensor:
     device = next(iter(like.grams[0].values())).device
-    return sum(gram.to(device) * share for gram, share in grams)
+    return sum((gram.to(device) * share for gram, share in grams), start=torch.zeros((), device=device))
 
 
 def _check_alike(first: StyleTarget, other: StyleTarget) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,10 +17,21 @@ from ..passes.plan import HALF_ABOVE, Plan, make_plan, within_memory
 from ..passes.tiles import Tile, check_padding, check_tile
 from ..passes.trunk import See, forward
 from ..pictures.conversion import AnyPicture, to_tensor, to_tensors
+from ..settings import Padding, TileSize
 from .levels import Levels, level_size, resolve_levels
 from .masks import check_mask, guide_at
-from .statistics import Statistic, check_whole_picture, find_statistic
+from .statistics import Statistic, StatisticName, check_whole_picture, find_statistic
 from .targets import ContentTarget, StyleTarget
+
+
+class _Way(NamedTuple):
+    """How an extraction goes over pictures; see `extract_content`."""
+
+    padding: Padding
+    tile: TileSize
+    memory: int | None
+    place: Layout
+    callback: Callable[[], None] | None
 
 
 @torch.no_grad()
@@ -30,10 +43,10 @@ def extract_content(
     *,
     normalize: bool = True,
     mask: Tensor | None = None,
-    padding: str = "zero",
-    tile: int | str | None = "auto",
+    padding: Padding = "zero",
+    tile: TileSize = "auto",
     memory: int | None = None,
-    dtype: torch.dtype | str | None = None,
+    dtype: torch.dtype | Literal["auto"] | None = None,
     device: torch.device | str | None = None,
     place: Layout = WHOLE,
     callback: Callable[[], None] | None = None,
@@ -78,7 +91,7 @@ def extract_content(
         mask = check_mask(mask, image, "content mask", lambda mask: place.stretch(mask, size))
         masks = _pyramid(mask, size, count, place)
         guides = tuple({name: guide_at(m, net.layers[name].stride).to(device) for name in layers} for m in masks)
-    how = {"padding": padding, "tile": tile, "memory": memory, "place": place, "callback": callback}
+    way = _Way(padding, tile, memory, place, callback)
     features = []
     for picture in _pyramid(image.detach(), size, count, place):
         kept = _kept_dtype(dtype, net, place.size(picture))
@@ -88,7 +101,7 @@ def extract_content(
             def see(name: str, core: Tensor, part: Tile, level=level, index=index) -> None:
                 level[name][(index, ..., *part.owned(net.layers[name]))] = core[0].to(level[name].dtype).to(device)
 
-            _sweep(net, picture[index : index + 1], layers, see, **how)
+            _sweep(net, picture[index : index + 1], layers, see, way)
         features.append(level)
     return ContentTarget(
         network=net.tag,
@@ -112,9 +125,9 @@ def extract_style(
     mask: Tensor | None = None,
     *,
     normalize: bool = True,
-    statistic: str | Statistic = "gram",
-    padding: str = "zero",
-    tile: int | str | None = "auto",
+    statistic: StatisticName | Statistic = "gram",
+    padding: Padding = "zero",
+    tile: TileSize = "auto",
     memory: int | None = None,
     device: torch.device | str | None = None,
     place: Layout = WHOLE,
@@ -164,18 +177,17 @@ def extract_style(
             f"style image: {how_compared.name!r} looks at all positions of one picture at once, got {total} pictures to "
             "average; give one"
         )
-    how = {"padding": padding, "tile": tile, "memory": memory, "place": place, "callback": callback}
-    how["statistic"] = how_compared
+    way = _Way(padding, tile, memory, place, callback)
     values: list[dict[str, Tensor]] = [{} for _ in range(count)]
     for image, size in zip(batches, sizes, strict=True):
         masks = None
         if mask is not None:
-            here = check_mask(mask, image, "style mask", lambda mask, size=size: place.stretch(mask, size))
+            here = check_mask(mask, image, "style mask", partial(place.stretch, to=size))
             masks = list(_pyramid(here, size, count, place))
         for level, picture in enumerate(_pyramid(image.detach(), size, count, place)):
             for index in range(picture.shape[0]):
                 guide = None if masks is None else masks[level][index % masks[level].shape[0]][None]
-                for name, value in _values(net, picture[index : index + 1], layers, guide, **how).items():
+                for name, value in _values(net, picture[index : index + 1], layers, guide, how_compared, way).items():
                     value = value.to(device or value.device) / total
                     values[level][name] = values[level][name] + value if name in values[level] else value
     return StyleTarget(
@@ -199,12 +211,11 @@ def _values(
     picture: Tensor,
     layers: Iterable[str],
     mask: Tensor | None,
-    *,
     statistic: Statistic,
-    place: Layout,
-    **how,
+    way: _Way,
 ) -> dict[str, Tensor]:
     """Sums of a statistic over all positions, divided by their number; with a guide t, by the sum of its squares."""
+    place = way.place
     weights = None
     if mask is not None:
         weights = {}
@@ -222,7 +233,7 @@ def _values(
         found = statistic.sums(core, weight)
         sums[name] = sums[name].add_(found) if name in sums else found
 
-    _sweep(net, picture, layers, see, sums.clear, place=place, banded=statistic.additive, **how)
+    _sweep(net, picture, layers, see, way, sums.clear, banded=statistic.additive)
     height, width = place.size(picture)
     for name in layers:
         if name not in sums:  # no tile lay here
@@ -242,17 +253,14 @@ def _sweep(
     picture: Tensor,
     layers: Iterable[str],
     see: See,
+    way: _Way,
     again: Callable[[], None] = lambda: None,
     *,
-    padding: str,
-    tile: int | str | None,
-    memory: int | None,
-    place: Layout,
-    callback: Callable[[], None] | None,
     banded: bool = True,
 ) -> None:
     """Show `see` the features of every tile of a picture; where memory runs out, all of them again in smaller tiles."""
     device, dtype = net.mean.device, net.mean.dtype
+    place, padding = way.place, way.padding
     image = picture.detach().to(device=device, dtype=dtype)
     layers = tuple(layers)
     used = net.chosen(layers)
@@ -265,21 +273,21 @@ def _sweep(
         optimizer=None,
         bytes_per_value=dtype.itemsize,
         padding=padding,
-        tile=tile,
-        memory=memory,
+        tile=way.tile,
+        memory=way.memory,
         whole=not banded,
     )
 
     def show(plan: Plan) -> None:
         for part in place.parts(size, plan.tile, used, padding):
             forward(net, field, part, layers, see, banded=banded)
-            if callback is not None:
-                callback()
+            if way.callback is not None:
+                way.callback()
 
     within_memory(plan, lambda plan: place.team.together(lambda: show(plan)), device, lambda _: again())
 
 
-def _check_tile(tile: int | str | None, layers: Iterable[Layer]) -> None:
+def _check_tile(tile: TileSize, layers: Iterable[Layer]) -> None:
     if tile != "auto":
         check_tile(tile, layers)
 
@@ -294,7 +302,7 @@ def _no_positions(net: VGG, name: str) -> Tensor:
     return net.mean.new_zeros(1, net.layers[name].channels, 0, 1)
 
 
-def _kept_dtype(dtype: torch.dtype | str | None, net: VGG, size: tuple[int, int]) -> torch.dtype:
+def _kept_dtype(dtype: torch.dtype | Literal["auto"] | None, net: VGG, size: tuple[int, int]) -> torch.dtype:
     if dtype == "auto":
         return torch.bfloat16 if size[0] * size[1] > HALF_ABOVE else net.mean.dtype
     return net.mean.dtype if dtype is None else dtype

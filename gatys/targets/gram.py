@@ -48,10 +48,10 @@ def gram_sum(features: Tensor, weight: Tensor | None = None) -> Tensor:
     """
     if weight is None and _multiplies_wide(features):
         return torch.stack([_sum_of_pieces(f) for f in _positions(features)])
-    total = None
-    for f, w in _wide(features, weight):
-        gram = (f if w is None else f * w).transpose(1, 2) @ f
-        total = gram if total is None else total.add_(gram)
+    grams = ((f if w is None else f * w).transpose(1, 2) @ f for f, w in _wide(features, weight))
+    total = next(grams)
+    for gram in grams:
+        total.add_(gram)
     return total
 
 
@@ -66,12 +66,17 @@ def _multiplies_wide(features: Tensor) -> bool:
 
 def _sum_of_pieces(f: Tensor) -> Tensor:
     """Gram sum of (positions, C)."""
-    out = {} if f.dtype == torch.float32 else {"out_dtype": torch.float32}
     whole = f.shape[0] // _PIECE * _PIECE
     pieces = [f[:whole].view(-1, _PIECE, f.shape[1])] if whole else []
     pieces += [f[None, whole:]] if whole < f.shape[0] or not whole else []
-    sums = [torch.bmm(some.transpose(1, 2), some, **out).sum(dim=0) for some in pieces]
+    sums = [_wide_product(some).sum(dim=0) for some in pieces]
     return sums[0] if len(sums) == 1 else sums[0].add_(sums[1])
+
+
+def _wide_product(some: Tensor) -> Tensor:
+    """The Gram sums of (pieces, positions, C) in float32."""
+    turned = some.transpose(1, 2)
+    return torch.bmm(turned, some) if some.dtype == torch.float32 else torch.bmm(turned, some, out_dtype=torch.float32)
 
 
 def _wide(features: Tensor, weight: Tensor | None) -> Iterator[tuple[Tensor, Tensor | None]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Literal
 
 from ..errors import InputError
 from ..network.layers import Layer, minimum_size
@@ -12,12 +13,13 @@ AUTOMATIC_EDGE = 128
 """`levels="auto"` goes down to the level whose short edge is nearest to this many pixels, between 91 and 181."""
 
 
-Levels = int | str
+Levels = int | Literal["auto"]
 
 
 def level_size(size: tuple[int, int], level: int) -> tuple[int, int]:
     """(height, width) of a level, for a full `size` of (height, width)."""
-    return tuple(max(1, round(edge / 2**level)) for edge in size)
+    height, width = (max(1, round(edge / 2**level)) for edge in size)
+    return height, width
 
 
 def resolve_levels(levels: Levels, size: tuple[int, int], layers: Iterable[Layer], what: str = "image") -> int:

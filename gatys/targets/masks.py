@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import InputError
+from ..pictures.checks import size_of
 from ..pictures.resampling import resize
 
 
@@ -33,8 +34,8 @@ def mask_planes(mask: Tensor, what: str) -> Tensor:
         raise InputError(f"{what}: expected a tensor of shape (H, W), (N, H, W) or (N, 1, H, W), got {got}")
     mask = mask.detach().reshape(-1, 1, *mask.shape[-2:])
     if mask.numel() == 0 or not torch.isfinite(mask).all():
-        got = "an empty mask" if mask.numel() == 0 else "NaN or infinity"
-        raise InputError(f"{what}: expected finite values in [0, 1], got {got}; paint it again")
+        came = "an empty mask" if mask.numel() == 0 else "NaN or infinity"
+        raise InputError(f"{what}: expected finite values in [0, 1], got {came}; paint it again")
     if not (mask.amax(dim=(1, 2, 3)) > 0).all():
         raise InputError(
             f"{what}: expected some area above 0, got a mask that is 0 everywhere; paint a region that should count"
@@ -42,7 +43,9 @@ def mask_planes(mask: Tensor, what: str) -> Tensor:
     return mask.clamp(0, 1)
 
 
-def check_mask(mask: Tensor, image: Tensor, what: str = "mask", stretch: Callable | None = None) -> Tensor:
+def check_mask(
+    mask: Tensor, image: Tensor, what: str = "mask", stretch: Callable[[Tensor], Tensor] | None = None
+) -> Tensor:
     """A mask of any size as (1 or N, 1, H, W) in [0, 1] on the grid of `image`, to which `stretch` brings it.
 
     Raises:
@@ -54,4 +57,4 @@ def check_mask(mask: Tensor, image: Tensor, what: str = "mask", stretch: Callabl
             f"{what}: expected 1 or {image.shape[0]} masks for {image.shape[0]} pictures, got {mask.shape[0]}"
         )
     mask = mask.to(image)
-    return resize(mask, tuple(image.shape[-2:])) if stretch is None else stretch(mask)
+    return resize(mask, size_of(image)) if stretch is None else stretch(mask)

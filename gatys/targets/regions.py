@@ -20,7 +20,7 @@ from ..network.vgg import NetworkTag
 from ..passes.layout import WHOLE, Layout
 from ..passes.tiles import halo
 from ..pictures.checks import shape_of
-from ..settings import PROPAGATIONS
+from ..settings import PROPAGATIONS, Propagation
 from .levels import fewest_levels
 from .masks import guide_at, mask_planes
 from .targets import StyleTarget
@@ -31,7 +31,7 @@ class Region:
     style: StyleTarget
     mask: Tensor | None
     """(1 or N, 1, H, W) in [0, 1], of any size, over the picture being made; None is all of it."""
-    propagation: str
+    propagation: Propagation
 
     def __repr__(self) -> str:
         return f"Region({self.style!r}, {'everywhere' if self.mask is None else f'mask of {shape_of(self.mask)}'})"
@@ -89,8 +89,12 @@ class RegionalStyle:
         return all(style.automatic for style in self.styles)
 
 
+AnyStyle = StyleTarget | RegionalStyle
+"""What is taken wherever a style is."""
+
+
 def regional_style(
-    regions: Sequence[tuple[StyleTarget | RegionalStyle, Tensor | None]], *, propagation: str = "average"
+    regions: Sequence[tuple[AnyStyle, Tensor | None]], *, propagation: Propagation = "average"
 ) -> RegionalStyle:
     """Styles for parts of the picture being made.
 
@@ -159,7 +163,9 @@ def region_weights(
     return {layer.name: _weight(mask, layer, region.propagation, size, margin, place) for layer in layers}
 
 
-def _weight(mask: Tensor, layer: Layer, propagation: str, size: tuple[int, int], margin: int, place: Layout) -> Tensor:
+def _weight(
+    mask: Tensor, layer: Layer, propagation: Propagation, size: tuple[int, int], margin: int, place: Layout
+) -> Tensor:
     guide = guide_at(mask, layer.stride) if propagation == "average" else inside_guide(mask, layer)
     first, last = place.rows(size)
     before = min(first, margin) // layer.stride
@@ -188,7 +194,7 @@ def inside_guide(mask: Tensor, layer: Layer) -> Tensor:
     return -holes
 
 
-def every_style(style: StyleTarget | RegionalStyle | None) -> Iterable[Region]:
+def every_style(style: AnyStyle | None) -> Iterable[Region]:
     """The regions of a style; a plain one is a single region that is the whole picture."""
     if style is None:
         return ()

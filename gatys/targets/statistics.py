@@ -156,7 +156,7 @@ STATISTICS = tuple(_BY_NAME)
 """Names of the statistics that are here, which style files can hold."""
 
 
-def find_statistic(statistic: str | Statistic) -> Statistic:
+def find_statistic(statistic: StatisticName | Statistic) -> Statistic:
     """Give the statistic of a name, or the given one.
 
     Raises:

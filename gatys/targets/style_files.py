@@ -15,7 +15,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 import safetensors.torch
 import torch
@@ -50,10 +50,28 @@ _DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"} | {
 class Style(Protocol):
     """What a file holds of a style; a `StyleTarget` has it."""
 
+    @property
+    def network(self) -> NetworkTag: ...
+    @property
+    def layers(self) -> Mapping[str, float]: ...
+    @property
+    def values(self) -> tuple[Mapping[str, Tensor], ...]: ...
+    @property
+    def statistic(self) -> Statistic: ...
+    @property
+    def size(self) -> tuple[int, int]: ...
+    @property
+    def normalize(self) -> bool: ...
+    @property
+    def automatic(self) -> bool: ...
+
+
+class StyleFields(TypedDict):
+    """The fields of a `StyleTarget` that a file holds."""
+
     network: NetworkTag
     layers: Mapping[str, float]
     values: tuple[Mapping[str, Tensor], ...]
-    statistic: Statistic
     size: tuple[int, int]
     normalize: bool
     automatic: bool
@@ -123,14 +141,14 @@ def save_style(
     except _Unfit as problem:
         raise InputError(f"style: it cannot be saved, because {problem}; extract it again") from None
     except FileExistsError:
-        problem = "exists already; choose another name, or allow overwriting it"
-        raise StyleFileError(f"{str(path)!r} {problem}") from None
+        taken = "exists already; choose another name, or allow overwriting it"
+        raise StyleFileError(f"{str(path)!r} {taken}") from None
     except OSError as problem:
         raise StyleFileError(f"{str(path)!r} cannot be written ({problem}); change the path or free space") from problem
     return path
 
 
-def read_style(path: str | os.PathLike, *, device: torch.device | str = "cpu") -> dict[str, Any]:
+def read_style(path: str | os.PathLike, *, device: torch.device | str = "cpu") -> StyleFields:
     """Read the fields of a `StyleTarget` from a file that `save_style` wrote, its Grams float32 on `device`.
 
     Raises:
@@ -193,7 +211,7 @@ def _encode(style: Style, thumbnail: Tensor | None, description: str) -> bytes:
     return safetensors.torch.save(tensors, {"format": FORMAT, "style": json.dumps(record), "description": description})
 
 
-def _read(path: Path, device: torch.device | str = "cpu") -> tuple[dict[str, Any], StyleInfo]:
+def _read(path: Path, device: torch.device | str = "cpu") -> tuple[StyleFields, StyleInfo]:
     name = str(path)
     try:
         if not os.path.exists(path):  # unlike Path.exists, for names that no file can have, too
@@ -222,7 +240,7 @@ class _Unfit(Exception):
     """Says what keeps a file from being a style."""
 
 
-def _decode(path: Path, device: torch.device | str = "cpu") -> tuple[dict[str, Any], StyleInfo]:
+def _decode(path: Path, device: torch.device | str = "cpu") -> tuple[StyleFields, StyleInfo]:
     metadata, tensors = _open(path)
     record = _json(metadata["style"], "its style record")
     if record.keys() != _FIELDS:
@@ -238,8 +256,9 @@ def _decode(path: Path, device: torch.device | str = "cpu") -> tuple[dict[str, A
     flags = (record["normalize"], record["automatic"])
     if not all(isinstance(flag, bool) for flag in flags):
         raise _Unfit("its flags are neither true nor false")
+    whole = (size[0], size[1])
     try:
-        resolve_levels(levels, tuple(size), used, "style")
+        resolve_levels(levels, whole, used, "style")
     except ValueError as problem:
         raise _Unfit(str(problem)) from None
     wanted = {f"level{level}.{name}" for level in range(levels) for name in layers}
@@ -247,9 +266,10 @@ def _decode(path: Path, device: torch.device | str = "cpu") -> tuple[dict[str, A
     if strange:
         raise _Unfit(f"{len(strange)} tensors are missing or do not belong there, first {strange[:1]}"[:300])
     grams = tuple({each.name: _gram(tensors, level, each).to(device)[None] for each in used} for level in range(levels))
-    fields = {"network": network, "layers": layers, "values": grams, "size": tuple(size)}
-    fields |= dict(zip(("normalize", "automatic"), flags, strict=True))
-    return fields, StyleInfo(network, layers, levels, tuple(size), metadata["description"], _thumbnail(tensors))
+    fields = StyleFields(
+        network=network, layers=layers, values=grams, size=whole, normalize=flags[0], automatic=flags[1]
+    )
+    return fields, StyleInfo(network, layers, levels, whole, metadata["description"], _thumbnail(tensors))
 
 
 def _open(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -12,8 +13,9 @@ from torch import Tensor
 from ..errors import InputError
 from ..network.layers import Layer
 from ..network.vgg import VGG, NetworkTag
-from ..pictures.checks import shape_of
+from ..pictures.checks import shape_of, size_of
 from ..pictures.conversion import AnyPicture
+from ..settings import Padding
 from .levels import fewest_levels, level_size, levels_with_room
 from .statistics import GRAM, Statistic
 from .style_files import read_style, save_style
@@ -35,7 +37,7 @@ class ContentTarget:
     normalize: bool
     automatic: bool
     """Whether the number of levels was left to the picture's size."""
-    padding: str = "zero"
+    padding: Padding = "zero"
     """What the network saw beyond the picture's border, one of `tiles.PADDINGS`."""
     whole: tuple[int, int] | None = None
     """(height, width) of the whole picture where `image` is a strip."""
@@ -53,7 +55,7 @@ class ContentTarget:
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) at level 0."""
-        return self.whole or tuple(self.image.shape[-2:])
+        return self.whole or size_of(self.image)
 
     def __repr__(self) -> str:
         names = ", ".join(self.layers)
@@ -144,12 +146,27 @@ def _moved(level: Mapping[str, Tensor], device: torch.device | str) -> dict[str,
     return {name: tensor.to(device) for name, tensor in level.items()}
 
 
+class Target(Protocol):
+    """What content and styles of all kinds have in common."""
+
+    @property
+    def network(self) -> NetworkTag: ...
+    @property
+    def layers(self) -> Mapping[str, float]: ...
+    @property
+    def used(self) -> list[Layer]: ...
+    @property
+    def levels(self) -> int: ...
+    @property
+    def automatic(self) -> bool: ...
+
+
 def used_layers(target: ContentTarget | StyleTarget) -> list[Layer]:
     """The layers that have a coefficient in a target, as those of its network."""
     return [target.network.layers[name] for name in target.layers]
 
 
-def common_levels(content: ContentTarget | None, style: StyleTarget | None) -> int:
+def common_levels(content: Target | None, style: Target | None) -> int:
     """The number of levels that both targets give.
 
     Raises:
@@ -158,7 +175,7 @@ def common_levels(content: ContentTarget | None, style: StyleTarget | None) -> i
     if content is None and style is None:
         raise InputError("content, style: expected at least one target, got none; extract content or style first")
     if content is None or style is None:
-        return (content or style).levels
+        return next(target.levels for target in (content, style) if target is not None)
     fewest, misfit = fewest_levels((target.levels, target.automatic) for target in (content, style))
     if misfit is not None:
         raise InputError(
@@ -168,7 +185,7 @@ def common_levels(content: ContentTarget | None, style: StyleTarget | None) -> i
     return fewest
 
 
-def fit_levels(content: ContentTarget | None, style: StyleTarget | None, size: tuple[int, int]) -> int:
+def fit_levels(content: Target | None, style: Target | None, size: tuple[int, int]) -> int:
     """The number of levels that both targets give and that a result of `size` (height, width) has room for.
 
     Where it was left to the pictures' sizes, it is lowered until each layer of both has a unit at the coarsest level.
@@ -184,7 +201,7 @@ def fit_levels(content: ContentTarget | None, style: StyleTarget | None, size: t
     return levels
 
 
-def check_room(content: ContentTarget | None, style: StyleTarget | None, size: tuple[int, int], level: int) -> None:
+def check_room(content: Target | None, style: Target | None, size: tuple[int, int], level: int) -> None:
     """Raise ValueError unless each layer of both targets has a unit at `level` of a result of `size` (height, width).
 
     A target fits its own picture; the style's may be larger than the content, and its layers deeper.
@@ -205,7 +222,7 @@ def check_room(content: ContentTarget | None, style: StyleTarget | None, size: t
     )
 
 
-def check_network(net: VGG, target: ContentTarget | StyleTarget, what: str) -> None:
+def check_network(net: VGG, target: Target, what: str) -> None:
     """Raise ValueError unless `target` was made with the filters and pooling of `net`, and `net` has all its layers."""
     if not target.network.fits(net.tag):
         raise InputError(
