@@ -1,4 +1,4 @@
-"""Every error that leaves the package. All are a `GatysError`, and each is also the built-in error that fits it.
+"""The errors that leave the package: each is a `GatysError`, and also the built-in error that fits it.
 
 The text of an error is one sentence: which input, what was expected, what came, and what to do.
 """
@@ -9,7 +9,7 @@ import re
 
 
 class GatysError(Exception):
-    """Base of all errors of this package: `except gatys.GatysError` catches each of them and nothing else."""
+    """The base of all errors of this package: `except gatys.GatysError` catches each of them and nothing else."""
 
 
 class InputError(GatysError, ValueError):
@@ -33,7 +33,7 @@ class CheckpointError(GatysError, ValueError, OSError):
 
 
 class WeightsError(GatysError, RuntimeError, OSError):
-    """Filters cannot be had, or are not those of a network that is known here."""
+    """Filters cannot be found or read, or are not those of a network that is known here."""
 
 
 class DownloadError(WeightsError):
@@ -56,7 +56,7 @@ class UnknownPreset(GatysError, KeyError, ValueError):
 
 
 class OutOfMemory(GatysError, MemoryError):
-    """There is less memory than the smallest way of doing it needs."""
+    """The memory is too small even for the way that needs least of it."""
 
 
 class MissingPackage(GatysError, ImportError):
@@ -64,7 +64,7 @@ class MissingPackage(GatysError, ImportError):
 
 
 class UntrainedWarning(UserWarning):
-    """Filters that nobody trained are used because no others are to be had; the text says why, and what to do."""
+    """A network has filters that nobody trained, because no others were found; the text says why, and what to do."""
 
 
 # the last is what oneDNN says where it cannot allocate (seen under a limit of the process)

@@ -1,4 +1,6 @@
-"""What can be set, and its defaults, each said once. Without PyTorch, so that the command line can tell before that is there.
+"""The settings of a run and the names of all choices, with their defaults, each said once.
+
+This module does without PyTorch, so that the command line can explain itself before that is imported.
 
 Each group of names is a `Literal` for type checkers and a tuple of the same for programs.
 """
@@ -20,8 +22,9 @@ if TYPE_CHECKING:
 
 Pooling = Literal["max", "average"]
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
-"""Between the blocks, the default first: as VGG was trained, or as the paper has it; with trained filters max is better
-at everything that was measured (benchmarks/RESULTS.md, "Defaults")."""
+"""How a network pools between its blocks, the default first: by the maximum, as VGG was trained, or by the average, as
+in the paper. With trained filters the maximum is better at everything that was measured (benchmarks/RESULTS.md,
+"Defaults")."""
 
 Responses = Literal["relu", "conv"]
 RESPONSES: tuple[Responses, ...] = get_args(Responses)
@@ -29,12 +32,12 @@ RESPONSES: tuple[Responses, ...] = get_args(Responses)
 
 FileLayout = Literal["auto", "torchvision", "caffe"]
 LAYOUTS: tuple[FileLayout, ...] = get_args(FileLayout)
-"""Preprocessing of the filters in a file."""
+"""Which layout a file of filters has, and so which preprocessing its filters expect; "auto" finds out."""
 
 OWN: Final = "own"
 Preprocessing = Literal["own", "imagenet", "caffe", "caffe-256", "imagenet-255"]
 PREPROCESSINGS: tuple[Preprocessing, ...] = tuple(name for name in get_args(Preprocessing) if name != OWN)
-"""What the network is given, whatever its filters; see `preprocessing.PREPROCESSINGS`. Or their own."""
+"""What the network is given in place of its filters' own preprocessing; see `preprocessing.PREPROCESSINGS`."""
 
 Padding = Literal["zero", "replicate", "circular"]
 PADDINGS: tuple[Padding, ...] = get_args(Padding)
@@ -42,12 +45,12 @@ PADDINGS: tuple[Padding, ...] = get_args(Padding)
 
 TvForm = Literal["squared", "absolute", "corner"]
 TV_FORMS: tuple[TvForm, ...] = get_args(TvForm)
-"""Of the differences between neighbours: their squares; their absolute values; the squares, at those pixels only that
-have a neighbour on both sides (jcjohnson/neural-style), which in a ring all have."""
+"""What smoothness adds up: the squares of the differences between neighbours; their absolute values; or the squares at
+those pixels only that have a neighbour on both sides (jcjohnson/neural-style), which in a ring all have."""
 
 Propagation = Literal["average", "inside"]
 PROPAGATIONS: tuple[Propagation, ...] = get_args(Propagation)
-"""How a region's mask comes to the grid of a layer."""
+"""How a region's mask is brought to the grid of a layer."""
 
 Method = Literal["linear", "histogram"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -59,37 +62,38 @@ ROOTS: tuple[Root, ...] = get_args(Root)
 
 Init = Literal["auto", "content", "noise", "mean"]
 INITS: tuple[Init, ...] = get_args(Init)
-"""Where a descent starts."""
+"""What a descent starts from."""
 
 Optimizer = Literal["lbfgs", "adam"]
 OPTIMIZERS: tuple[Optimizer, ...] = get_args(Optimizer)
 LEARNING_RATES: Mapping[str, float] = {"lbfgs": 1.0, "adam": 0.02}
-"""Default of each optimiser: of L-BFGS a factor on its step, of Adam a change of pixels in the [0, 1] range."""
+"""The default of each optimiser: for L-BFGS a factor on its step, for Adam a change of pixels in the [0, 1] range."""
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
-"""Of the convolutions."""
+"""What numbers the convolutions work in."""
 
 TileSize = int | Literal["auto"] | None
-"""Edge in pixels of the tiles of a picture; None for whole pictures."""
+"""The edge of the tiles of a picture in pixels; None for whole pictures."""
 
 PresetName = Literal[
     "gatys2016", "udacity", "leongatys-pytorch", "neural-style", "neural-style-pt", "pytorch-tutorial", "gordicaleksa"
 ]
 PRESETS: tuple[PresetName, ...] = get_args(PresetName)
-"""Names of published settings; see `published.presets`."""
+"""The names of published settings; see `published.presets`."""
 
 STYLE_SUFFIX = ".safetensors"
-"""Of style files."""
+"""The ending of the names of style files."""
 
 CONTENT_WEIGHT, STYLE_WEIGHT, TV_WEIGHT = 0.002, 1.0, 0.0
 TEMPORAL_WEIGHT = 1.0
-"""Defaults, chosen through trained filters (benchmarks/look.py), for normalised targets. `Objective` has them, too."""
+"""The default weights, chosen with trained filters (benchmarks/look.py) for normalised targets; `Objective` has the
+same."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How a picture is made of its targets: what `optimize` may be told beside them, and its defaults.
+    """The settings of a descent: how `optimize` makes a picture of its targets.
 
     The command line's options, the nodes' widgets and the presets go by these fields.
 
@@ -102,53 +106,53 @@ class Settings:
     """
 
     init: Init | str | Tensor = "auto"
-    """Where to start: "content", "noise" (white noise, uniform in [0, 1]), "mean" (the network's mean colour with noise of a
-    thousandth, as jcjohnson/neural-style does), or a picture (1 or N, 3, H, W), which is resized where needed. "auto" is
-    the content where there is one, and noise otherwise."""
+    """What to start from: "content", "noise" (white noise, uniform in [0, 1]), "mean" (the network's mean colour with
+    noise of a thousandth, as jcjohnson/neural-style does), or a picture (1 or N, 3, H, W), which is resized where
+    needed. "auto" is the content where there is one, and noise otherwise."""
     steps: int | Sequence[int] = 120
     """Number of evaluations of loss and gradient over all levels, or of each level, full size first; see
     `schedule.split_steps`."""
     optimizer: Optimizer | Callable[[Tensor], Any] = "lbfgs"
     """"lbfgs", "adam", or a function that gives a `Descent` from its starting picture, (1, 3, H, W) in [0, 1]."""
     learning_rate: float | None = None
-    """Above 0. Default 1 for L-BFGS, where it scales the first step of each level, and 0.02 for Adam, where it is about the
-    change of a pixel in a step."""
+    """The optimiser's rate, above 0. The default is 1 for L-BFGS, where it scales the first step of each level, and
+    0.02 for Adam, where it is about the change of a pixel in a step."""
     content_weight: float = CONTENT_WEIGHT
-    """Alpha, factor of the content term. The default is made for normalised targets."""
+    """Alpha, the factor of the content term. The default is made for normalised targets."""
     style_weight: float = STYLE_WEIGHT
-    """Beta, factor of the style term."""
+    """Beta, the factor of the style term."""
     tv_weight: float = TV_WEIGHT
-    """Weight of smoothness; 0 for none."""
+    """The weight of smoothness; 0 leaves it out."""
     tv_form: TvForm = "squared"
-    """What is smooth, one of `TV_FORMS`."""
+    """Which smoothness is meant, one of `TV_FORMS`."""
     temporal_weight: float = TEMPORAL_WEIGHT
-    """Weight of staying near the temporal target."""
+    """The weight of staying near the temporal target."""
     seed: int = 0
-    """Seed of the noise."""
+    """The seed of the noise."""
     tile: TileSize = "auto"
-    """Edge in pixels of the tiles that each evaluation is cut into, None for whole pictures. "auto" takes what is cheapest
-    in the memory there is; see `plan.make_plan`. Loss and gradient are the same but for rounding, which over many steps
-    leads to another, equally good picture."""
+    """The edge in pixels of the tiles that each evaluation is cut into; None for whole pictures. "auto" takes what is
+    cheapest in the memory there is; see `plan.make_plan`. Loss and gradient are the same but for rounding, which over
+    many steps leads to another, equally good picture."""
     history_size: int = 10
-    """Pairs that L-BFGS remembers, each two pictures of memory; fewer where memory is short."""
+    """The number of pairs that L-BFGS remembers, each two pictures of memory; fewer where memory is short."""
     padding: Padding | None = None
-    """What the network sees beyond the picture's border, one of `PADDINGS`; default that of the content, or "zero".
-    "circular" makes textures without seams, to be laid side by side."""
+    """What the network sees beyond the picture's border, one of `PADDINGS`; the default is that of the content, or
+    "zero". "circular" makes textures without seams, to be laid side by side."""
     memory: int | None = None
-    """Bytes that may be used on the device beside filters and targets; default what is free there."""
+    """Bytes that may be used on the device beside filters and targets; the default is what is free there."""
     precision: Precision = "auto"
-    """Of the convolutions, one of `PRECISIONS`; where numbers leave the range of a lower one, the run goes on in float32.
-    Pictures, sums, losses and gradients are float32 whatever it is."""
+    """What numbers the convolutions work in, one of `PRECISIONS`. Where numbers leave the range of a lower precision,
+    the run goes on in float32. Pictures, sums, losses and gradients are float32 in every case."""
     graphs: bool = True
     """Whether evaluations of whole pictures on NVIDIA cards are replayed from CUDA graphs, which holds the memory of one for
     all of a level."""
     checkpoint: Path | str | None = None
-    """A file for the run's state, from which the same call goes on after a crash, or a folder, where the file is called by
-    what the run is. The result is then, to the last bit, that of a run without a crash, with the same device and number
-    of threads. The last state stays there, until whoever has kept the result deletes it (`Result.state`). It holds as
-    much as L-BFGS remembers."""
+    """A file for the run's state, from which the same call goes on after a crash; or a folder, where the file gets its
+    name from what the run is. The result is then, to the last bit, that of a run without a crash, with the same device
+    and number of threads. The last state stays there until someone who has kept the result deletes it (`Result.state`).
+    It holds as much as L-BFGS remembers."""
     checkpoint_every: float = 60.0
-    """Seconds between two states at least; one is also written when the run ends early, however."""
+    """The least time between two states in seconds; a run that ends early writes one all the same."""
 
     def __post_init__(self) -> None:
         if not callable(self.optimizer):
@@ -172,15 +176,15 @@ class Settings:
 
     @property
     def rate(self) -> float:
-        """The learning rate, the optimiser's own where none was given."""
+        """Give the learning rate: the optimiser's own where none was given."""
         own = 1.0 if callable(self.optimizer) else LEARNING_RATES[self.optimizer]
         return own if self.learning_rate is None else self.learning_rate
 
 
 SETTINGS = tuple(field.name for field in fields(Settings))
-"""Names of all settings."""
+"""The names of all settings."""
 DEFAULTS: Mapping[str, Any] = {field.name: field.default for field in fields(Settings)}
-"""Default of each setting by its name."""
+"""The default of each setting by its name."""
 
 
 def check_choice(what: str, value: object, known: Iterable[str]) -> None:

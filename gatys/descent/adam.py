@@ -1,4 +1,4 @@
-"""Adam in the box [0, 1]."""
+"""The Adam optimiser in the box [0, 1]."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROUGHLY_RISING = 10.0
 
 
 class Adam:
-    """Adam (Kingma and Ba, 2015), its picture clipped to [0, 1] after each step, the best one kept.
+    """Adam (Kingma and Ba, 2015), with its picture clipped to [0, 1] after each step and the best one kept.
 
     Args:
         image: (1, 3, H, W) in [0, 1], where to start.

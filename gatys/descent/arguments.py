@@ -1,4 +1,4 @@
-"""What `optimize` is told: targets, settings, and who watches, as one checked value whose fields are its arguments."""
+"""The arguments of `optimize`: targets, settings, and a callback, as one checked value with a field for each."""
 
 from __future__ import annotations
 
@@ -32,30 +32,31 @@ class Arguments(Settings):
     """The arguments of `optimize` beside the network."""
 
     content: ContentTarget | None = None
-    """What should be seen; None for a texture."""
+    """What should be seen; None makes a texture."""
     style: StyleTarget | RegionalStyle | None = None
-    """One style for all of the picture or one for each region; None for a reconstruction of the content."""
+    """One style for all of the picture or one for each region; None makes a reconstruction of the content."""
     temporal: TemporalTarget | None = None
     """A picture to stay near, such as the last frame's result; None for none."""
     terms: Sequence[Term] = ()
     """Further terms of the loss."""
     size: tuple[int, int] | None = None
-    """(height, width) of the result when there is no content; default that of `init` or of the style picture."""
+    """The (height, width) of the result when there is no content; the default is that of `init` or of the style
+    picture."""
     settings: Settings | None = None
-    """Settings, where they come as one value; what is given beside them takes their place."""
+    """Settings as one value; arguments given beside them take their place."""
     callback: Callable[[Progress], None] | None = None
-    """Called after each evaluation. An exception from it ends the run and is passed on; StopIteration ends it early, and
-    the best picture so far is returned."""
+    """A function that is called after each evaluation. An exception from it ends the run and is passed on;
+    StopIteration ends it early, and the best picture so far is returned."""
     place: Layout = WHOLE
     """Where the pictures lie. In strips, all processes call this at the same time with the same arguments, each with its
     rows of `content` and `init`, and get its rows of the result, and the same history."""
 
 
 def collect(arguments: Callable[..., A], given: dict[str, Any], caller: str) -> A:
-    """Put what a function was given into one checked value; of `settings`, what is not given beside them.
+    """Put what a function was given into one checked value; arguments given beside `settings` take their place.
 
     Raises:
-        InputTypeError: for a name that is no argument; `caller` is the function's name.
+        InputTypeError: for a name that is no argument, and for unnamed ones; `caller` is the function's name.
     """
     known = list(inspect.signature(arguments).parameters)
     for name in given:
@@ -93,7 +94,7 @@ def takes(arguments: Callable[P, A]) -> Callable[[Callable[[X, A], R]], Callable
 def takes_two(
     arguments: Callable[P, A], also: Mapping[str, str] = MappingProxyType({})
 ) -> Callable[[Callable[[X, Y, A], R]], Callable[Concatenate[X, Y, P], R]]:
-    """Do as `takes` for a function of two things and a value; `also` are further names of arguments, and what they mean."""
+    """Make a function of two things and a value take the value's fields, as `takes` does."""
 
     def decorate(function: Callable[[X, Y, A], R]) -> Callable[Concatenate[X, Y, P], R]:
         @wraps(function)

@@ -12,11 +12,11 @@ from .state import State
 
 
 class Batch:
-    """Descents of one picture each, as one `Descent`.
+    """Descents of one picture each, together as one `Descent`.
 
     Args:
         images: (N, 3, H, W) in [0, 1], where to start.
-        make: the descent of a picture, (1, 3, H, W).
+        make: gives the descent of a picture, (1, 3, H, W).
     """
 
     def __init__(self, images: Tensor, make: Callable[[Tensor], Descent]):

@@ -49,29 +49,31 @@ class Way:
         return cls(plan.tile, plan.keep, plan.bytes, plan.dtype and dtype_name(plan.dtype))
 
     def again(self, now: Plan) -> Plan:
-        """The plan to go on with: as before, so that no rounding differs, unless what is planned now needs less."""
+        """Give the plan to go on with: the last one, so that no rounding differs, unless what is planned now needs
+        less.
+        """
         now = replace(now, dtype=self.dtype and getattr(torch, self.dtype))
         return replace(now, tile=self.tile, keep=self.keep) if self.bytes <= now.bytes else now
 
 
 @dataclass(frozen=True, eq=False)
 class Moment:
-    """A run between two steps."""
+    """The state of a run between two steps."""
 
     level: int
     history: Sequence[Record]
     notes: Sequence[str]
     tensors: State
-    """Of the descent; or the `picture` of a run that is finished."""
+    """The state of the descent; or the `picture` of a run that is finished."""
     way: Way | None
-    """None for a finished one."""
+    """How evaluations were cut; None for a finished run."""
 
 
 class Checkpoint:
     """The file of one run.
 
     Args:
-        path: of the file; or a folder, where it is called by what the run is.
+        path: the file; or a folder, where the file gets its name from what the run is.
         every: seconds between two states at least; 0 for one after each step.
         run: what the run is, from `identity.identify`.
         schedule: steps of each level.
@@ -98,7 +100,9 @@ class Checkpoint:
         return time.monotonic() - self._last >= self._every
 
     def keep(self, moment: Moment) -> list[str]:
-        """Write a moment, for a run that goes on without, too; a sentence for its notes when that fails at first."""
+        """Write a moment for a run that goes on without the file, too; give a sentence for its notes when writing fails
+        at first.
+        """
         try:
             self.write(moment)
         except CheckpointError as problem:
@@ -131,7 +135,7 @@ class Checkpoint:
             self._last = time.monotonic()
 
     def read(self) -> Moment | None:
-        """What the file tells; None without a file.
+        """Read the moment that the file holds; give None without a file.
 
         Raises:
             CheckpointError: for the state of another run, and for anything that is none.
@@ -162,7 +166,7 @@ class Checkpoint:
 
     @contextmanager
     def trusted(self) -> Iterator[None]:
-        """While what was read is used: where it does not fit, the file is to blame."""
+        """Blame the file for what does not fit while what was read from it is used."""
         try:
             yield
         except (Damaged, ValueError) as problem:

@@ -1,4 +1,4 @@
-"""The descent that the settings choose, and what becomes of it where memory runs out."""
+"""How the settings choose a descent, and what becomes of it where memory runs out."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def choose_descent(
 
 
 def _own(factory: Callable[[Tensor], Descent], picture: Tensor) -> Descent:
-    """Give what the user's function makes, once it is sure that it can be asked and told."""
+    """Give what the user's function makes, once it is known that it can be asked and told."""
     made = factory(picture)
     missing = [
         name for name in ("best", "setbacks", "ask", "tell", "lighter", "state", "restore") if not hasattr(made, name)

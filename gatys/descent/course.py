@@ -27,40 +27,41 @@ from .start import begin, full_size, name_or_picture, starting_picture
 log = logging.getLogger(__name__)
 
 TV_ROUNDING = 1 / 255
-"""Differences of neighbours, one level of an 8-bit picture, below which the descent rounds absolute smoothness off. Its
-kinks lie where neighbours are equal, as in a flat start, where every direction leads up first (benchmarks/published.py)."""
+"""Differences of neighbours below which the descent rounds absolute smoothness off: one level of an 8-bit picture. Its
+kinks lie where neighbours are equal, as in a flat start, where every direction leads up first
+(benchmarks/published.py)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Course:
-    """What a run will do."""
+    """The plan of a whole run."""
 
     net: VGG
     told: Arguments
     sizes: list[tuple[int, int]]
-    """(height, width) of each level, full size first."""
+    """The (height, width) of each level, full size first."""
     schedule: list[int]
-    """Steps of each level, full size first."""
+    """The steps of each level, full size first."""
     start: Tensor
-    """(N, 3, H, W) at full size, of which the rows here."""
+    """The rows here of the starting picture, (N, 3, H, W) at full size."""
     from_noise: bool
     """Whether the start shows nothing yet."""
     dtype: torch.dtype
-    """Of the convolutions."""
+    """The dtype of the convolutions."""
 
     @property
     def steps(self) -> int:
-        """Steps over all levels."""
+        """Give the number of steps over all levels."""
         return sum(self.schedule)
 
     @property
     def rounded(self) -> bool:
-        """Whether the descent goes by a loss with rounded kinks, and keeps pictures by the one with kinks."""
+        """Tell whether the descent goes by a loss with rounded kinks, and keeps pictures by the loss with kinks."""
         return self.told.tv_form == "absolute" and self.told.tv_weight > 0
 
     @property
     def optimizer(self) -> str:
-        """The name of the optimiser."""
+        """Give the name of the optimiser."""
         chosen = self.told.optimizer
         return getattr(chosen, "__qualname__", type(chosen).__qualname__) if callable(chosen) else chosen
 
@@ -85,7 +86,7 @@ class Course:
         )
 
     def plan(self, level: int, objective: Objective, dtype: torch.dtype) -> Plan:
-        """Plan the evaluations of one level, in convolutions of a dtype."""
+        """Plan the evaluations of one level, with convolutions in `dtype`."""
         told = self.told
         return make_plan(
             told.place.extent(self.sizes[level], objective.used, objective.padding),

@@ -1,4 +1,4 @@
-"""What L-BFGS remembers: the last steps s and the changes y of the gradient over them.
+"""The memory of L-BFGS: the last steps s and the changes y of the gradient over them.
 
 The two-loop recursion (Nocedal and Wright, *Numerical Optimization*, algorithm 7.4) gives a sum of these and of the
 gradient, whose coefficients follow from inner products alone (Chen, Wang and Zhou, *Large-scale L-BFGS using MapReduce*,
@@ -20,14 +20,14 @@ from .state import State, count, read_count, read_finite
 
 
 class History:
-    """Pairs of one picture, as rows of a matrix, and their inner products, in float64.
+    """The pairs of one picture, as rows of a matrix, and their inner products, in float64.
 
     Args:
-        size: pairs that are kept; each is two pictures of memory.
+        size: number of pairs that are kept; each is two pictures of memory.
         like: a picture, (1, 3, H, W).
         device: where pairs are kept; from elsewhere than the picture they come one tensor at a time.
-        dtype: what they are kept in; in another than the picture's each is scaled, so that float16 is enough.
-        add: where processes share the picture out.
+        dtype: the type they are kept in; in another than the picture's each is scaled, so that float16 is enough.
+        add: the sum over processes that share the picture out.
     """
 
     def __init__(self, size: int, like: Tensor, device: torch.device, dtype: torch.dtype, add: Add):
@@ -37,7 +37,7 @@ class History:
         self._matrix: Tensor | None = None
         """(2 * size, values of a picture): s and y of one slot after the other; the oldest is `_first`, and so on around."""
         self._scales: dict[int, Tensor] = {}
-        """Of each row, where it is kept in another dtype."""
+        """The scale of each row, where it is kept in another dtype."""
         self.clear()
 
     def __len__(self) -> int:
@@ -99,7 +99,7 @@ class History:
 
     @property
     def _rows(self) -> list[int]:
-        """Rows of the matrix that are in use, s and y in turn, oldest first."""
+        """Give the rows of the matrix that are in use, s and y in turn, oldest first."""
         slots = [(self._first + index) % self._size for index in range(self._count)]
         return [2 * slot + which for slot in slots for which in (0, 1)]
 
@@ -113,13 +113,13 @@ class History:
         self._matrix[row].copy_(tensor.flatten())
 
     def _get(self, row: int) -> Tensor:
-        """Give a row as a picture, up to rounding; not to be written to."""
+        """Give a row as a picture, up to rounding, which is not to be written to."""
         assert self._matrix is not None  # noqa: S101 (a row is there)
         tensor = self._matrix[row].view(self._like.shape).to(self._like)
         return tensor.mul_(self._scales[row]) if self._dtype != self._like.dtype else tensor
 
     def _inner(self, vectors: Sequence[Tensor]) -> np.ndarray:
-        """Give the products of all s (0) and y (1), oldest first, with some vectors, for which the device is waited for."""
+        """Give the products of all s (0) and y (1), oldest first, with some vectors; the device is waited for."""
         rows = self._rows
         if self._near:
             used = self._matrix[: max(rows) + 1]  # type: ignore[index]
@@ -144,7 +144,7 @@ class History:
     # for checkpoints
 
     def pairs(self) -> list[tuple[Tensor, Tensor]]:
-        """Give s and y, oldest first; not to be written to."""
+        """Give s and y, oldest first, which are not to be written to."""
         pictures = [self._get(row) for row in self._rows]
         return list(zip(pictures[::2], pictures[1::2], strict=True))
 

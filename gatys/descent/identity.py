@@ -1,6 +1,6 @@
-"""What makes a run what it is, in short texts: two runs in which they agree come to the same picture.
+"""The identity of a run, in short texts: two runs in which they agree come to the same picture.
 
-Not among them is how a run is computed: on which device, in which tiles.
+How a run is computed, on which device and in which tiles, is not among them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def identify(
     place: Layout = WHOLE,
     **options: Any,
 ) -> dict[str, str]:
-    """Of a run: a digest each of its network, content, style, temporal target and starting picture; and its options.
+    """Give a digest each of a run's network, content, style, temporal target and starting picture; and its options.
 
     The content's features are not looked at, since network and picture give them. Where processes have the rows of
     content and starting picture, `place`, all of them call this at the same time.
@@ -48,7 +48,9 @@ def identify(
 
 
 def digest(*parts: Any) -> str:
-    """The first 32 hexadecimal digits of a SHA-256 of tensors, by dtype, shape and bytes, and other values, by `repr`."""
+    """Give the first 32 hexadecimal digits of a SHA-256 of tensors, by dtype, shape and bytes, and other values, by
+    `repr`.
+    """
     sha = hashlib.sha256()
     for part in parts:
         if isinstance(part, Tensor):
@@ -65,9 +67,9 @@ def _content(content: ContentTarget, place: Layout) -> list[Any]:
 
 
 def _seen(picture: Tensor, place: Layout) -> object:
-    """What a picture counts by: itself, or in strips three roughly rounded sums, whatever the number of processes.
+    """Give what a picture counts by: itself, or in strips three roughly rounded sums.
 
-    That number changes how resizing rounds.
+    These do not depend on the number of processes, which changes how resizing rounds.
     """
     if place.whole:
         return picture
@@ -89,5 +91,5 @@ def _bins(gram: Tensor) -> tuple[int, ...]:
 
 
 def differences(own: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
-    """The names of what another run has not as this one; "form" where it only has more, since nobody knows its names."""
+    """Give the names of what another run has differently; "form" where it only has more, under unknown names."""
     return [name for name in own if own[name] != other.get(name)] or ["form"]

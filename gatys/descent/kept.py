@@ -13,11 +13,12 @@ from .state import State, number, read_number, read_picture
 
 
 class Kept:
-    """The descent of one picture on a loss whose kinks are rounded off; `best` is the picture lowest by that with kinks.
+    """The descent of one picture on a loss whose kinks are rounded off; `best` is the picture lowest by the loss with
+    kinks.
 
     Args:
         image: (1, 3, H, W) in [0, 1], where to start.
-        make: the descent of a picture.
+        make: gives the descent of a picture.
     """
 
     def __init__(self, image: Tensor, make: Callable[[Tensor], Descent]):
@@ -32,7 +33,9 @@ class Kept:
         return self._descent.ask()
 
     def tell(self, loss: Tensor, gradient: Tensor) -> None:
-        """As `Descent.tell`; `loss` is (1, 2): the one to go by, whose gradient this is, and the one to keep by."""
+        """Tell the loss as `Descent.tell` does; it is (1, 2): the one to go by, whose gradient this is, and the one to
+        keep by.
+        """
         asked = self._descent.ask()
         by, value = loss[:, 0], float(loss[0, 1])
         if value < self._lowest and bool(torch.isfinite(by)):  # NaN is not

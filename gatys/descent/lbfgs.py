@@ -1,4 +1,4 @@
-"""L-BFGS in the box [0, 1]."""
+"""The L-BFGS optimiser in the box [0, 1]."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .state import State, count, number, read_count, read_finite, read_number, r
 
 
 class LBFGS:
-    """Limited-memory BFGS (Nocedal and Wright, *Numerical Optimization*, algorithm 7.4) in the box [0, 1].
+    """The limited-memory BFGS method (Nocedal and Wright, *Numerical Optimization*, algorithm 7.4) in the box [0, 1].
 
     Components at a bound whose gradient points outside are held; the step of the others is clipped to the box
     (two-metric projection, Bertsekas 1982). A full step is tried first; where the loss rises, the step is shortened
@@ -25,8 +25,9 @@ class LBFGS:
         history_size: number of (step, change of gradient) pairs kept; each is two pictures of memory.
         first_step: root mean square of the first change of the pixels; more than 1, all of the range, counts as 1.
         history_device: where the pairs are kept; default with the pictures. From elsewhere they come one at a time.
-        history_dtype: what they are kept in; default that of the pictures. Each is scaled, so that float16 is enough.
-        add: where processes share the pictures out.
+        history_dtype: the type they are kept in; default that of the pictures. Each is scaled, so that float16 is
+            enough.
+        add: the sum over processes that share the pictures out.
     """
 
     ACCIDENT = 1e3
@@ -121,7 +122,7 @@ class LBFGS:
         self._history.restore(state)
 
     def _steepest(self) -> float:
-        """The scale that makes a steepest descent step change the pixels by `first_step`."""
+        """Give the scale that makes a steepest descent step change the pixels by `first_step`."""
         return self._first_step / max(math.sqrt(self._squares / self._values), self._tiny)
 
     def _remember(self, step: Tensor, change: Tensor, gradient: Tensor) -> None:
@@ -140,7 +141,7 @@ class LBFGS:
         self._failures += 1
 
     def _forget(self) -> None:
-        """Drop the history, and go down the gradient, the shorter the more often that failed."""
+        """Drop the history, and go down the gradient, by a shorter step the more often that failed."""
         self._history.clear()
         self._gamma = self._steepest() * 0.1 ** max(self._failures - self.PATIENCE, 0)
         self._length = 1.0
@@ -163,9 +164,9 @@ class LBFGS:
 
 
 def _free(image: Tensor, gradient: Tensor) -> Tensor:
-    """0 for components at a bound whose gradient points outside, 1 for all others.
+    """Give 0 for components at a bound whose gradient points outside, and 1 for all others.
 
-    In small integers, which the CPU has fast loops for, as it has not for comparisons.
+    The result is of small integers, which the CPU has fast loops for, as it has not for comparisons.
     """
     inward = gradient.sign().mul_(image - 0.5)  # -0.5 for those at a bound; others are above
     return inward.add_(0.5).bool().view(torch.int8)

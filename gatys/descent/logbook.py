@@ -1,4 +1,4 @@
-"""What a run has done so far: its losses and notes, and the file from which it can go on."""
+"""The logbook of a run: its losses and notes so far, and the file from which it can go on."""
 
 from __future__ import annotations
 
@@ -46,17 +46,17 @@ class Logbook:
 
     @property
     def done(self) -> int:
-        """Steps that are done."""
+        """Give the number of steps that are done."""
         return len(self.history)
 
     @property
     def levels(self) -> range:
-        """The levels that are left, in their order, down to 0."""
+        """Give the levels that are left, in their order, down to 0."""
         first = len(self.course.sizes) - 1 if self._before is None else self._before.level
         return range(first, -1, -1)
 
     def left(self, level: int) -> int:
-        """Count the steps that are left at a level."""
+        """Give the number of steps that are left at a level."""
         return sum(self.course.schedule[level:]) - self.done
 
     def finished(self) -> Result | None:
@@ -68,7 +68,7 @@ class Logbook:
         return Result(picture, tuple(self.history), tuple(self.notes), self._file.path)
 
     def restore(self, evaluate: Bounded, descent: Descent) -> None:
-        """Bring a level to where the file left it; nothing where there is no file, or for later levels."""
+        """Bring a level to where the file left it; do nothing where there is no file, or for later levels."""
         if self._file is not None and self._before is not None and self._before.way is not None:
             evaluate.plan = self._before.way.again(evaluate.plan)
             with self._file.trusted():
@@ -80,7 +80,7 @@ class Logbook:
         """Record the losses of an evaluation, of which the descent has not been told yet.
 
         Raises:
-            InputError: where those of the starting picture are not finite.
+            InputError: where losses or gradient of the starting picture are not finite.
         """
         if not self.history:
             terms.check(gradient)
@@ -102,7 +102,7 @@ class Logbook:
                 self._note(self._file.keep(self._moment()))
 
     def asks_to_stop(self, record: Record, descent: Descent) -> bool:
-        """Tell who watches, and whether it wants the run to end here."""
+        """Call the callback, and tell whether it wants the run to end here."""
         course = self.course
         progress = Progress(
             record.step, course.steps, record.level, record, tuple(course.schedule), lambda: descent.best
@@ -153,7 +153,7 @@ def _open(course: Course) -> SharedCheckpoint | None:
 
 
 def _asks(callback: Callable[[Progress], None] | None, progress: Progress) -> bool:
-    """Call who watches, and tell whether StopIteration came back."""
+    """Call the callback, and tell whether StopIteration came back."""
     try:
         if callback is not None:
             callback(progress)

@@ -1,4 +1,4 @@
-"""Sentences about what a run came to, for `Result.notes`."""
+"""Notes on what a finished run came to: sentences for `Result.notes`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .records import Record
 STEPS_TO_JUDGE, PROGRESS = 10, 1e-3
 """A level of at least so many steps whose loss falls by less than this share has made no progress."""
 ADAM_REACH = 0.02
-"""Change of a pixel, of its range of 1, below which a picture hardly differs from its start."""
+"""The change of a pixel, of its range of 1, below which a picture hardly differs from its start."""
 SETBACK = (
     "the loss was not finite or far above the best; went back to the best picture with a shorter step, "
     "here and wherever it happened again"
@@ -18,7 +18,7 @@ SETBACK = (
 
 
 def judge(history: Sequence[Record], optimizer: object, rate: float, steps: int) -> list[str]:
-    """Say what kept a finished run from getting far, if anything did."""
+    """Give sentences about what kept a finished run from getting far, if anything did."""
     return _too_short(optimizer, rate, steps) or _standstill(history)
 
 

@@ -32,7 +32,7 @@ def optimize(net: VGG, told: Arguments) -> Result:
         InputError: for targets that do not fit the network or each other, for settings that are not as `Settings` says,
             and where loss or gradient of the starting picture are not finite. Later on, the run goes back to its best
             picture.
-        CheckpointError: for a state of another run, and a file that is none or cannot be written (a ValueError, too).
+        CheckpointError: for a state of another run, and a file that is none or cannot be written.
         OutOfMemory: if not even the smallest tiles fit. Where memory only runs out for the plan, the run goes on from
             the same picture with a smaller one, which `Result.notes` tell.
 

@@ -14,7 +14,7 @@ from .records import Record
 TERMS = {"total": "black", "content": "tab:blue", "style": "tab:red", "tv": "tab:green"}
 """The terms of a `Record` and their colours."""
 DASHES = ((0, (1, 1)), (0, (3, 1)), (0, (5, 2)), (0, (8, 2)), (0, (3, 1, 1, 1)), (0, (8, 2, 1, 2)))
-"""Lines of the layers, in turn; their colour is the term's."""
+"""The dash patterns of the layers' lines, in turn; their colour is the term's."""
 DPI = 100
 
 
@@ -26,13 +26,13 @@ def plot_history(
     log_scale: bool = True,
     layers: bool = False,
 ) -> Tensor:
-    """Losses against steps, as a picture: the weighted total, and the terms before weighting.
+    """Draw losses against steps, as a picture: the weighted total, and the terms before weighting.
 
     Bands in the background are levels, coarse to fine; a dashed line is where the next picture of a batch begins.
 
     Args:
         histories: `Result.history`, or one for each picture, which are drawn one after the other.
-        width, height: of the plot in pixels, at least 320 x 240.
+        width, height: size of the plot in pixels, at least 320 x 240.
         log_scale: whether the axis of the losses is logarithmic; terms that are 0 throughout are not drawn.
         layers: whether to draw what each layer adds to its term, too, in thin lines.
 
@@ -40,8 +40,12 @@ def plot_history(
         (1, 3, height, width) in [0, 1].
 
     Raises:
-        ImportError: without matplotlib; the message says how to install it.
-        ValueError: for an empty history, or a plot that is too small.
+        MissingPackage: without matplotlib; the message says how to install it.
+        InputError: for an empty history, or a plot that is too small.
+
+    Example:
+        >>> result = gatys.optimize(net, content=content, style=style)
+        >>> gatys.save_image(gatys.plot_history(result.history), "losses.png")
     """
     histories = [histories] if histories and isinstance(histories[0], Record) else list(histories)
     if not any(len(history) for history in histories):
@@ -107,7 +111,7 @@ def _draw(figure, axes, histories: list[list[Record]], layers: bool) -> None:
 
 
 def _curves(history: list[Record], layers: bool) -> Iterator[tuple[str, list[float], dict]]:
-    """Name, values (NaN where not above 0) and look of each line that has something to show."""
+    """Give name, values (NaN where not above 0) and look of each line that has something to show."""
     lines = [(term, [record[term] for record in history], {"color": TERMS[term]}) for term in TERMS]
     for _, _, look in lines:
         look["linewidth"] = 1.8 if look["color"] == TERMS["total"] else 1.2
@@ -120,7 +124,7 @@ def _curves(history: list[Record], layers: bool) -> Iterator[tuple[str, list[flo
 
 
 def _bands(history: list[Record]) -> list[tuple[int, int, int]]:
-    """(level, first step, last step) of each run of one level, counted within this history."""
+    """Give (level, first step, last step) of each run of one level, counted within this history."""
     bands: list[tuple[int, int, int]] = []
     for step, record in enumerate(history, 1):
         if bands and bands[-1][0] == record.level:

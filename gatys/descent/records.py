@@ -1,4 +1,4 @@
-"""What a run tells: the losses of each step, its progress, its result."""
+"""Records of a run: the losses of each step, its progress, its result."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ from ..pictures.checks import shape_of
 
 @dataclass(frozen=True)
 class Record:
-    """One evaluation. Terms are before weighting, the total after it, each summed over the batch.
+    """The losses of one evaluation: terms before weighting, the total after it, each summed over the batch.
 
     Fields can be read by attribute or by name: `record.total`, `record["total"]`.
+
+    Example:
+        >>> last = result.history[-1]
+        >>> print(last.step, last.total, last.layers["content conv4_2"])
     """
 
     step: int
-    """1 for the first evaluation, counted over all levels."""
+    """The number of the evaluation, 1 for the first, counted over all levels."""
     level: int
     total: float
     content: float
@@ -32,20 +36,26 @@ class Record:
         return self.asdict()[name]
 
     def asdict(self) -> dict[str, float]:
-        """Step, level and the terms by name."""
+        """Give step, level and the terms by name."""
         return {name: getattr(self, name) for name in ("step", "level", "total", "content", "style", "tv")}
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What a callback is given after each evaluation."""
+    """The progress of a run, which a callback is given after each evaluation.
+
+    Example:
+        >>> def watch(progress):
+        ...     print(progress.step, progress.losses.total)
+        >>> gatys.optimize(net, content=content, style=style, callback=watch)
+    """
 
     step: int
     steps: int
     level: int
     losses: Record
     schedule: tuple[int, ...]
-    """Steps of each level, level 0 first."""
+    """The steps of each level, level 0 first."""
     _image: Callable[[], Tensor]
 
     def __repr__(self) -> str:
@@ -59,12 +69,18 @@ class Progress:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What `optimize` returns."""
+    """The result of `optimize`: the picture, the losses of every step, and notes.
+
+    Example:
+        >>> result = gatys.optimize(net, content=content, style=style)
+        >>> gatys.save_image(result, "result.png")
+        >>> print(result.history[-1].total, *result.notes)
+    """
 
     image: Tensor
-    """(N, 3, H, W), sRGB in [0, 1], on the network's device: the best pictures seen at level 0."""
+    """The best pictures seen at level 0, (N, 3, H, W), sRGB in [0, 1], on the network's device."""
     history: tuple[Record, ...]
-    """One record an evaluation, over all levels."""
+    """One record for each evaluation, over all levels."""
     notes: tuple[str, ...]
     """What went wrong on the way and was mended, in sentences; empty for an ordinary run."""
     state: Path | None = None

@@ -1,4 +1,4 @@
-"""How many steps each level of a descent gets."""
+"""The schedule: how many steps each level of a descent gets."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from ..errors import InputError
 
 FROM_NOISE = 2.0
-"""How many times the steps of a level the next coarser one gets where the start is noise."""
+"""The factor from a level's steps to those of the next coarser level where the start is noise."""
 
 
 def split_steps(steps: int | Sequence[int], levels: int, *, ratio: float = 1.0) -> list[int]:
-    """Steps of each level, level 0 first.
+    """Give the steps of each level, level 0 first.
 
     A whole number is divided so that each level gets `ratio` times the steps of the one above it, and at least one.
     `optimize` takes 2 from noise, where the coarse levels have all the large forms to find, and 1 from a picture that
@@ -20,7 +20,7 @@ def split_steps(steps: int | Sequence[int], levels: int, *, ratio: float = 1.0) 
     A sequence gives the steps of each level itself, level 0 first.
 
     Raises:
-        ValueError: for anything that does not give every level at least one step.
+        InputError: for anything that does not give every level at least one step.
     """
     if isinstance(steps, int) and not isinstance(steps, bool):
         if steps < levels:
@@ -39,10 +39,10 @@ def split_steps(steps: int | Sequence[int], levels: int, *, ratio: float = 1.0) 
 
 
 def parse_steps(text: str, what: str = "") -> int | list[int]:
-    """`"200"` as 200, and `"20, 40, 80"` as the steps of each level, full size first; `what` names the input.
+    """Read `"200"` as 200, and `"20, 40, 80"` as the steps of each level, full size first; `what` names the input.
 
     Raises:
-        ValueError: for what is neither.
+        InputError: for any other text.
     """
     try:
         steps = [int(part) for part in text.split(",")]

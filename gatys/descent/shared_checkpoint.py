@@ -38,12 +38,12 @@ class SharedCheckpoint:
 
     @property
     def path(self) -> Path | None:
-        """The path of the file; None on other processes than 0."""
+        """Give the path of the file; None on other processes than 0."""
         return None if self._file is None else self._file.path
 
     @property
     def due(self) -> bool:
-        """Whether it is time to write the state again."""
+        """Tell whether it is time to write the state again."""
         return self._place.team.any(self._file is not None and self._file.due)
 
     def keep(self, moment: Moment) -> list[str]:
@@ -56,7 +56,7 @@ class SharedCheckpoint:
         return [] if self._file is None else self._file.keep(replace(moment, tensors=tensors))
 
     def read(self) -> Moment | None:
-        """Return what the file tells, with the rows here of its pictures; None without a file.
+        """Read what the file holds, with the rows here of its pictures; give None without a file.
 
         Raises:
             CheckpointError: on process 0, as `Checkpoint.read` does.
@@ -80,7 +80,7 @@ class SharedCheckpoint:
         return nullcontext() if self._file is None else self._file.trusted()
 
     def _without_rows(self, found: Moment) -> tuple[Moment, dict[str, tuple[tuple[int, ...], torch.dtype]]]:
-        """Return what all processes are told, and the shape and dtype of each picture that is then dealt to them."""
+        """Give what all processes are told, and the shape and dtype of each picture that is then dealt to them."""
         size = self._sizes[found.level]
         pictures: dict[str, tuple[tuple[int, ...], torch.dtype]] = {}
         others: dict[str, Tensor] = {}

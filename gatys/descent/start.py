@@ -1,4 +1,4 @@
-"""Where a descent starts: its first picture, and that of each finer level."""
+"""The start of a descent: its first picture, and the first picture of each finer level."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..targets.regions import RegionalStyle
 from ..targets.targets import ContentTarget, StyleTarget
 
 _PIECE = 2**20
-"""Values of noise that are drawn at a time; not all of them need to be kept."""
+"""The number of values of noise that are drawn at a time; not all of them need to be kept."""
 
 
 def noise(
@@ -27,9 +27,9 @@ def noise(
     draw: Callable[..., Tensor] = torch.rand,
     rows: tuple[int, int] | None = None,
 ) -> Tensor:
-    """White noise, (count, 3, *size), uniform in [0, 1] or as `draw` draws it; picture i has the seed `seed + i`.
+    """Give white noise, (count, 3, *size), uniform in [0, 1] or as `draw` draws it; picture i has the seed `seed + i`.
 
-    Of `rows`, [first, last), only those are kept, and never all held.
+    With `rows`, [first, last), only those rows are kept, and the whole is never held.
     """
     height, width = size
     first, last = rows or (0, height)
@@ -59,7 +59,7 @@ def begin(
     *,
     detail: bool,
 ) -> Tensor:
-    """Where a level starts: at the picture of the coarser level, enlarged.
+    """Give the picture that a level starts at: the picture of the coarser level, enlarged.
 
     With `detail`, what the coarser level changed is enlarged and added to the starting picture of this size, so that
     details too small for the coarser level are still there to be painted.
@@ -88,7 +88,7 @@ def full_size(
     size: tuple[int, int] | None,
     place: Layout,
 ) -> tuple[int, int]:
-    """(height, width) of the result: the content's; or else what is asked for, the starting picture's, or the style's."""
+    """Give the (height, width) of the result: the content's; or else what is asked for, the start's, or the style's."""
     if content is not None:
         if size is not None and tuple(size) != content.size:
             raise InputError(
@@ -108,7 +108,7 @@ def starting_picture(
     seed: int,
     place: Layout,
 ) -> Tensor:
-    """(N, 3, H, W) at full size, of which the rows here, on the network's device."""
+    """Give the rows here of the starting picture, (N, 3, H, W) at full size, on the network's device."""
     count = 1 if content is None else content.image.shape[0]
     if isinstance(init, Tensor):
         place.check(init, (), "init")

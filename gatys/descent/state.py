@@ -1,4 +1,4 @@
-"""Reading a descent's state: nothing of it is believed before it is known to fit."""
+"""The state of a descent, read with care: nothing of it is believed before it is known to fit."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ State = Mapping[str, Tensor]
 
 
 def count(value: int) -> Tensor:
-    """A whole number as a state holds it."""
+    """Give a whole number as a state holds it."""
     return torch.tensor(value, dtype=torch.long)
 
 
 def number(value: float) -> Tensor:
-    """Any other, to the last bit."""
+    """Give any other number as a state holds it, to the last bit."""
     return torch.tensor(value, dtype=torch.float64)
 
 
 def read_tensor(state: State, name: str, shape: tuple[int, ...], dtype: torch.dtype | None = None) -> Tensor:
-    """A tensor of a state; without a dtype it may have any of floating point.
+    """Give a tensor of a state; without a dtype it may have any of floating point.
 
     Raises:
-        ValueError: where it is not there, or has another shape or dtype.
+        InputError: where it is not there, or has another shape or dtype.
     """
     found = state.get(name)
     if found is None:
@@ -39,7 +39,7 @@ def read_tensor(state: State, name: str, shape: tuple[int, ...], dtype: torch.dt
 
 
 def read_finite(state: State, name: str, shape: tuple[int, ...], dtype: torch.dtype | None = None) -> Tensor:
-    """As `read_tensor`; NaN and infinite values are refused, too."""
+    """Give a tensor as `read_tensor` does; NaN and infinite values are refused, too."""
     found = read_tensor(state, name, shape, dtype)
     if not torch.isfinite(found).all():
         raise InputError(f"state: expected finite values in {name!r}, got NaN or infinite ones")
@@ -47,7 +47,7 @@ def read_finite(state: State, name: str, shape: tuple[int, ...], dtype: torch.dt
 
 
 def read_picture(state: State, name: str, like: Tensor) -> Tensor:
-    """Pictures in [0, 1] with the shape, dtype and device of `like`."""
+    """Give pictures in [0, 1] with the shape, dtype and device of `like`."""
     found = read_finite(state, name, like.shape, like.dtype).to(like.device)
     if found.numel() and (found.amin() < 0 or found.amax() > 1):
         raise InputError(f"state: expected {name!r} to lie in [0, 1], got {found.amin():g} to {found.amax():g}")
@@ -55,7 +55,7 @@ def read_picture(state: State, name: str, like: Tensor) -> Tensor:
 
 
 def read_count(state: State, name: str, least: int = 0) -> int:
-    """A whole number of at least `least`."""
+    """Give a whole number of at least `least`."""
     found = int(read_tensor(state, name, (), torch.long))
     if found < least:
         raise InputError(f"state: expected {name!r} to be at least {least}, got {found}")
@@ -63,5 +63,5 @@ def read_count(state: State, name: str, least: int = 0) -> int:
 
 
 def read_number(state: State, name: str) -> float:
-    """A finite one."""
+    """Give a finite number."""
     return float(read_finite(state, name, (), torch.float64))

@@ -1,4 +1,4 @@
-"""The whole thing in one call: from a photograph and a painting to a picture."""
+"""Stylizing in one call: from a photograph and a painting to a picture."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .optimize import optimize
 from .records import Progress, Result
 
 SIZE = 512
-"""Longer edge of a result in pixels, unless told otherwise."""
+"""The longer edge of a result in pixels, unless another is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,35 +30,35 @@ class StylizeArguments(Settings):
     """The arguments of `stylize` beside the two pictures; they are called like the command line's options."""
 
     size: int | None = SIZE
-    """Longer edge of the result in pixels; None keeps the photograph's own."""
+    """The longer edge of the result in pixels; None keeps the photograph's own."""
     style_scale: float = 1.0
-    """Longer edge of each painting as a factor of the result's; below 1 makes finer strokes, above coarser ones."""
+    """The longer edge of each painting as a factor of the result's; below 1 makes finer strokes, above coarser ones."""
     weights: str = "auto"
-    """Filters of the network, as `load_vgg` takes them."""
+    """The filters of the network, as `load_vgg` takes them."""
     pooling: Pooling = POOLINGS[0]
-    """Of the network, as `load_vgg` takes it."""
+    """The pooling of the network, as `load_vgg` takes it."""
     net: VGG | None = None
     """A network that is there already, on the device to work on; it takes the place of `weights`, `pooling`, `device`."""
     device: str = "auto"
-    """What computes: "cpu", "mps", "cuda", "cuda:N"; "auto" is CUDA, else MPS, else the CPU."""
+    """The device that computes: "cpu", "mps", "cuda", "cuda:N"; "auto" is CUDA, else MPS, else the CPU."""
     content_layers: Mapping[str, float] | Iterable[str] = field(default_factory=lambda: CONTENT_LAYERS)
     """Where the content is matched, as `extract_content` takes it."""
     style_layers: Mapping[str, float] | Iterable[str] = field(default_factory=lambda: STYLE_LAYERS)
     """Where the style is matched, as `extract_style` takes it."""
     levels: Levels = "auto"
-    """Number of sizes to descend at, the smallest first."""
+    """The number of sizes to descend at, the smallest first."""
     normalize: bool = True
     """Whether each layer's term is divided by the size of its target."""
     statistic: str | Statistic = "gram"
     """What is compared of the style, as `extract_style` takes it."""
     match_colors: Method | Root | None = None
-    """Give each painting the colours of the photograph first, by this method."""
+    """The method by which each painting is given the colours of the photograph first; None leaves it as it is."""
     keep_luminance: bool = False
-    """Give the result the colours of the photograph at last, so that only its luminance is painted."""
+    """Whether the result is given the colours of the photograph at last, so that only its luminance is painted."""
     settings: Settings | None = None
-    """Settings, where they come as one value; what is given beside them takes their place."""
+    """Settings as one value; arguments given beside them take their place."""
     callback: Callable[[Progress], None] | None = None
-    """As for `optimize`."""
+    """A function that is called after each evaluation, as for `optimize`."""
 
 
 @takes_two(StylizeArguments)

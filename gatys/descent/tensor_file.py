@@ -37,11 +37,15 @@ _NO_DIGEST = "0" * 64
 
 
 class Damaged(Exception):
-    """Says what keeps a file from being what `write_tensors` wrote."""
+    """The reason why a file is not what `write_tensors` wrote."""
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write a file in one step; nobody else may write the same one. Raises OSError where the disk refuses."""
+    """Write a file in one step; nobody else may write the same one.
+
+    Raises:
+        OSError: where the disk refuses.
+    """
     header: dict[str, Any] = {"__metadata__": {"digest": _NO_DIGEST, **metadata}}
     end = 0
     for name, tensor in tensors.items():
@@ -62,7 +66,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors, in main memory, and the metadata of a file that `write_tensors` wrote.
+    """Read the tensors, into main memory, and the metadata of a file that `write_tensors` wrote.
 
     Raises:
         Damaged: for any other file; nothing larger than the file is allocated for it.

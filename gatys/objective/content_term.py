@@ -1,4 +1,4 @@
-"""The content term: the features of a picture against those of the content (Gatys et al., CVPR 2016, equation 1)."""
+"""The content term: it compares a picture's features with the content's (Gatys et al., CVPR 2016, equation 1)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from ..targets.targets import ContentTarget
 from .term import Term
 
 _AT_A_TIME = 2**22
-"""Values of a map of which wider copies are made at a time."""
+"""The number of values of a map of which wider copies are made at a time."""
 _TINY = 1e-12
-"""Floor of a normaliser, for targets that are constant or zero."""
+"""The floor of a normaliser, for targets that are constant or zero."""
 
 
 class ContentTerm(Term):
-    """sum_l c_l mean(t_l (F_l - P_l)^2), t_l = 1 without a mask.
+    """The content term sum_l c_l mean(t_l (F_l - P_l)^2), with t_l = 1 without a mask.
 
     With `normalize`, each layer's part is divided by the spatial variance of P_l.
     """
@@ -65,7 +65,7 @@ class ContentTerm(Term):
         return value, pull
 
     def _owned(self, name: str, core: Tensor, part: Tile) -> tuple[Tensor, Tensor | None]:
-        """Give a tile's part of target and guides in the form of `core`; only a whole picture's is kept there."""
+        """Give a tile's part of target and guides in the form of `core`; only that of a whole picture is kept there."""
         target, owned = self._features[name], (..., *part.owned(self._table[name]))
         whole, found = core.shape[-2:] == target.shape[-2:], self._here.pop(name, None)
         if not whole or found is None or found[0].dtype != core.dtype:

@@ -1,4 +1,7 @@
-"""An objective evaluated by plan, and again where the plan was too bold: in smaller tiles, or in full precision."""
+"""Evaluation within memory: an objective is evaluated by plan, and again where the plan was too bold.
+
+The second time is in smaller tiles, or in full precision.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class Bounded:
-    """Calls `objective.terms` as `plan` says; when memory runs out, with a smaller plan from then on.
+    """An objective that is evaluated as `plan` says, and with a smaller plan from then on when memory runs out.
 
     When convolutions of a lower precision leave its range, they are of the network's own from then on. Nothing is lost
     by either: an evaluation changes nothing until it is done. With `graphs`, evaluations are replayed from a CUDA graph
@@ -31,7 +34,7 @@ class Bounded:
         self._notes: list[str] = []
 
     def __call__(self, image: Tensor) -> tuple[Terms, Tensor]:
-        """As `Objective.terms`.
+        """Evaluate pictures as `Objective.terms` does.
 
         Raises:
             OutOfMemory: if even the smallest tiles do not fit.
@@ -65,6 +68,6 @@ class Bounded:
         log.warning("out of memory; going on with %s", plan)
 
     def take_notes(self) -> list[str]:
-        """What was mended since the last call, in sentences."""
+        """Give what was mended since the last call, in sentences."""
         notes, self._notes = self._notes, []
         return notes

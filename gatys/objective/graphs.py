@@ -19,17 +19,18 @@ from .objective import Objective
 log = logging.getLogger(__name__)
 
 WARM_UP = 2
-"""Evaluations before those that are captured: libraries choose their algorithms, targets come from main memory."""
+"""The number of evaluations before the captured one: libraries choose their algorithms, targets come from main
+memory."""
 
 
 def replayable(objective: Objective, plan: Plan, image: Tensor) -> bool:
-    """Whether evaluations are all alike, on an NVIDIA card."""
+    """Tell whether evaluations are all alike, on an NVIDIA card."""
     nvidia = image.device.type == "cuda" and torch.version.hip is None
     return nvidia and plan.tile is None and objective.place.whole
 
 
 class Replay:
-    """Calls `evaluate` for some pictures and then replays what that did for others of their shape."""
+    """A replay of `evaluate`: it calls it for some pictures and then repeats the same for others of their shape."""
 
     def __init__(self, evaluate: Callable[[Tensor], tuple[Terms, Tensor]]):
         self._evaluate, self._calls = evaluate, 0

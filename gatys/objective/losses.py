@@ -1,4 +1,4 @@
-"""The terms of the loss as numbers: of each picture on the device, and read from there."""
+"""The terms of the loss as numbers: they are kept for each picture on the device, and read from there."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ..targets.gram import accumulation_dtype
 from .term import Term
 
 Values = dict[tuple[int, str], Tensor]
-"""By the index of a term and the name of a layer ("" for its pixels): sums, or values of each picture, (N,)."""
+"""Sums, or values of each picture, (N,), by the index of a term and the name of a layer ("" for its pixels)."""
 SMOOTH = "rounded"
-"""In the place of a layer's name: the value of a term's pixels with its kinks rounded off."""
+"""The key, in the place of a layer's name, of the value of a term's pixels with its kinks rounded off."""
 
 
 class Terms:
@@ -44,9 +44,9 @@ class Terms:
         gradient: Tensor,
         smooth: Tensor | None = None,
     ) -> Terms:
-        """From `_TERMS`, layers and the total with rounded kinks, (N,) each, and the gradient of the latter.
+        """Make it from `_TERMS`, layers and the total with rounded kinks, (N,) each, and the gradient of the latter.
 
-        Without the latter, nothing is rounded.
+        Without a total with rounded kinks, nothing is rounded.
         """
         total = terms["total"]
         smooth = total if smooth is None else smooth
@@ -81,7 +81,7 @@ class Terms:
 
     @property
     def layers(self) -> dict[str, Tensor]:
-        """Of each picture, (N,), what each layer adds to its term."""
+        """Give what each layer adds to its term, for each picture, (N,)."""
         return dict(zip(self._names, self._values[self._FIRST_LAYER :], strict=True))
 
     def clone(self) -> Terms:
@@ -92,24 +92,24 @@ class Terms:
 
     @cached_property
     def _read(self) -> list[float]:
-        """Each row, summed over the batch, for which the device is waited for once."""
+        """Give each row, summed over the batch; the device is waited for once."""
         return [sum(row) for row in self._values.tolist()]
 
     @property
     def finite(self) -> bool:
-        """Whether the total and its gradient are, of all pictures."""
+        """Tell whether the total and its gradient are finite for all pictures."""
         return math.isfinite(self._read[0]) and math.isfinite(self._read[len(self._TERMS)])
 
     def sums(self) -> dict[str, float]:
-        """Each term summed over the batch."""
+        """Give each term summed over the batch."""
         return dict(zip(self._TERMS, self._read, strict=False))
 
     def layer_sums(self) -> dict[str, float]:
-        """Each layer's part summed over the batch."""
+        """Give each layer's part summed over the batch."""
         return dict(zip(self._names, self._read[self._FIRST_LAYER :], strict=True))
 
     def check(self, gradient: Tensor) -> None:
-        """Raise ValueError where a picture's total or `gradient` is not finite; it says where that begins."""
+        """Raise InputError where a picture's total or `gradient` is not finite; it says where that begins."""
         layers = {f"the term {name}": value for name, value in self.layers.items()}
         parts = layers | {
             "tv": self.tv,
@@ -127,7 +127,7 @@ class Terms:
 
 
 def largest(values: Tensor) -> Tensor:
-    """The largest absolute value, 0 of none. Of several processes the sum of theirs does as well for a scale."""
+    """Give the largest absolute value, 0 without any; the sum over several processes does as well for a scale."""
     return values.abs().amax() if values.numel() else values.new_zeros(())
 
 
@@ -135,10 +135,10 @@ def add_up(terms: Sequence[Term], weights: Mapping[str, float], values: Values, 
     """Add up the values of terms.
 
     Args:
-        terms: of the objective.
+        terms: the terms of the objective.
         weights: the factor of each in the total, by its name.
-        values: of each term and layer.
-        gradient: of the total, with kinks rounded off.
+        values: the values of each term and layer.
+        gradient: the gradient of the total, with kinks rounded off.
     """
     zero = torch.zeros(gradient.shape[0], device=gradient.device, dtype=accumulation_dtype(gradient.dtype))
     merged: dict[tuple[str, str], Tensor] = {}  # of several regions, each layer's values count as one

@@ -1,16 +1,15 @@
-"""Loss and gradient of a picture against its targets.
+"""The objective: loss and gradient of a picture against its targets.
 
     total = content_weight * sum_l c_l mean((F_l - P_l)^2)
           + style_weight   * sum_l s_l sum((G_l / M_l - A_l / M'_l)^2) / (4 N_l^2)
           + tv_weight      * tv
 
-It is a sum of terms (`term.Term`), each with a weight; further ones may be given.
+It is a sum of terms (`term.Term`), each with a weight; further ones may be given. With pictures of equal size the style
+term is the paper's E_l (Gatys et al., CVPR 2016, equation 4); the content term is its equation 1 as a mean instead of
+half a sum, so that the balance does not change with the resolution.
 
-With pictures of equal size the style term is the paper's E_l (Gatys et al., CVPR 2016, equation 4); the content
-term is its equation 1 as a mean instead of half a sum, so that the balance does not change with the resolution.
-
-Everything is a function of sums over positions, which add up over tiles: pass 1 adds the sums of the style's
-statistic, the penalty's derivative in them is small, one for each layer, and pass 2 pulls it back tile by tile. The gradient is
+Everything is a function of sums over positions, which add up over tiles: pass 1 adds the sums of the style's statistic,
+the penalty's derivative in them is small, one for each layer, and pass 2 pulls it back tile by tile. The gradient is
 exact, whatever the tiles. Where memory allows, pass 1 keeps what pass 2 needs; else pass 2 runs the network again.
 """
 
@@ -66,16 +65,19 @@ class Objective:
         temporal_weight: factor of the temporal term.
         terms: further terms, which are part of the total only.
         level: which level of the targets to work on; 0 is full size.
-        padding: what convolutions see beyond the border, one of `tiles.PADDINGS`; default that of the content, or "zero".
-        tv_form: what is smooth, one of `settings.TV_FORMS`.
-        tv_rounding: e of `smoothness.total_variation`, for a descent, which kinks would stop; 0 leaves the loss as it is.
-        precision: of the convolutions, one of `settings.PRECISIONS`; default that of the network.
+        padding: what convolutions see beyond the border, of `settings.PADDINGS`; default the content's, or "zero".
+        tv_form: which smoothness is meant, one of `settings.TV_FORMS`.
+        tv_rounding: e of `smoothness.total_variation`, for a descent, which kinks would stop; 0 keeps the loss.
+        precision: what the convolutions work in, one of `settings.PRECISIONS`; default that of the network.
         place: where the pictures lie; in strips, each process evaluates its rows, all at the same time.
 
     Raises:
-        ValueError: with no target, with targets of another network or of different numbers of levels, for weights
-            that are negative or not finite, for a padding that is unknown or not that of the content, and for a
-            content that is too small, at this level, for the style's layers.
+        InputError: for no target, for targets of another network or of different numbers of levels, for weights that
+            are negative or not finite, for a padding that is unknown or not that of the content, and for a content
+            that is too small, at this level, for the style's layers.
+
+    Example:
+        >>> losses, gradient = gatys.Objective(net, content=content, style=style).evaluate(photo)
     """
 
     def __init__(
@@ -124,16 +126,16 @@ class Objective:
         """The factor of each term in the total, by its name."""
         wanted = {layer.name for term in self._terms for layer in net.chosen(term.layers, f"layers of {term.name}")}
         self.layers = [name for name in net.layers if name in wanted]
-        """All that terms look at, shallowest first."""
+        """The names of all layers that terms look at, shallowest first."""
 
     @property
     def used(self) -> list[Layer]:
-        """`layers` as those of the network."""
+        """Give `layers` as those of the network."""
         return [self.net.layers[name] for name in self.layers]
 
     @property
     def additive(self) -> bool:
-        """Whether the sums of all terms add up over tiles, so that a picture may be cut into some."""
+        """Tell whether the sums of all terms add up over tiles, so that a picture may be cut into some."""
         return all(term.additive for term in self._terms)
 
     def compute_in(self, dtype: torch.dtype | None) -> None:
@@ -156,7 +158,7 @@ class Objective:
                 yield f"{name} {layer}".strip(), one
 
     def evaluate(self, image: Tensor, tile: int | None = None) -> tuple[dict[str, float], Tensor]:
-        """Losses and gradient of `image` at this level.
+        """Give losses and gradient of `image` at this level.
 
         Args:
             image: (N, 3, H, W), sRGB in [0, 1]; H and W those of the content target's level.
@@ -178,7 +180,7 @@ class Objective:
     def terms(
         self, image: Tensor, tile: int | tuple[int, int] | None = None, *, keep: bool = False
     ) -> tuple[Terms, Tensor]:
-        """As `evaluate`, without checking the pixels, and the losses of each picture left on the device.
+        """Give what `evaluate` gives without checking the pixels, and leave the losses of each picture on the device.
 
         Args:
             image: as for `evaluate`.
@@ -205,7 +207,7 @@ class Objective:
         return add_up(self._terms, self.weights, penalties | place.team.add_all(values), gradient), gradient
 
     def _check(self, image: Tensor, tile: int | tuple[int, int] | None) -> tuple[int, int]:
-        """The (height, width) of a picture that can be evaluated."""
+        """Give the (height, width) of a picture that can be evaluated."""
         size = self.place.size(image)
         if self.size is not None and size != self.size:
             raise InputError(
@@ -228,7 +230,7 @@ class Objective:
         return size
 
     def _pixels(self, view: View, gradient: Tensor, values: Values, *, neighbours: bool) -> Tensor:
-        """Add to the gradient, and to the values, what terms make of pixels: of those that look around, or the others."""
+        """Add to the gradient, and to the values, what terms make of pixels: terms that look around, or the others."""
         for index, term in enumerate(self._terms):
             found = term.pixels(view) if term.neighbours == neighbours else None
             if found is not None:
@@ -239,7 +241,9 @@ class Objective:
         return gradient
 
     def _first_pass(self, image: Tensor, parts: list[Tile], *, keep: bool) -> tuple[list[Tape], Values]:
-        """Each tile's tape, if it is to be kept, and of each term that gathers, by its index, the sums of its layers."""
+        """Give each tile's tape, if it is to be kept, and for each term that gathers, by its index, the sums of its
+        layers.
+        """
         gathering = {index: term for index, term in enumerate(self._terms) if term.gathers}
         layers = [name for name in self.layers if any(name in term.layers for term in gathering.values())]
         sums: dict[int, dict[str, Tensor]] = {index: {} for index in gathering}
@@ -265,8 +269,7 @@ class Objective:
         return tapes, {(index, name): value for index, total in sums.items() for name, value in total.items()}
 
     def _penalties(self, sums: Values) -> tuple[Values, list[dict[str, Tensor]], float | Tensor]:
-        """From the sums over the whole picture: each layer's part of the loss, and of each term its weighted derivative
-        in its sums; and how these are scaled, for which float16 is too narrow."""
+        """Give each layer's part of the loss, each term's weighted derivative in its sums, and their scale in float16."""
         values: Values = {}
         derivatives = []
         own = [{name: value for (of, name), value in sums.items() if of == index} for index in range(len(self._terms))]
@@ -293,7 +296,7 @@ class Objective:
         scale: float | Tensor,
         gradient: Tensor,
     ) -> Values:
-        """Add the gradient of all tiles, which are used up; what each layer adds to the terms that do not gather."""
+        """Add the gradient of all tiles, which are used up; give what each layer adds to the terms without sums."""
         zero = torch.zeros(image.shape[0], device=image.device, dtype=accumulation_dtype(image.dtype))
         values: Values = {
             (index, name): zero for index, term in enumerate(self._terms) if not term.gathers for name in term.layers
@@ -313,7 +316,7 @@ class Objective:
         gradient: Tensor,
         values: Values,
     ) -> None:
-        """For one tile: add its gradient, and its part of the terms that do not gather to `values`."""
+        """Add one tile's gradient, and add its part of the terms that do not gather to `values`."""
 
         def cotangent(name: str, core: Tensor, onto: Tensor | None, part: Tile) -> Tensor:
             for index, (term, own) in enumerate(zip(self._terms, derivatives, strict=True)):
@@ -329,7 +332,7 @@ class Objective:
 
 
 def _weights(given: Mapping[str, float], terms: Sequence[Term]) -> dict[str, float]:
-    """Give the weight of each term by its name, once it is sure that they can be used."""
+    """Give the weight of each term by its name, once it is known that they can be used."""
     for name, weight in given.items():
         check_weight(f"{name}_weight", weight)
     found = dict(given)

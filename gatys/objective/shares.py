@@ -1,4 +1,4 @@
-"""Which term and layer pulls how hard at a picture: it explains what the weights do."""
+"""Shares of the gradient: which term and layer pulls how hard at a picture explains what the weights do."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .objective import Objective
 
 
 def gradient_parts(objective: Objective, image: AnyPicture) -> Iterator[tuple[str, Tensor]]:
-    """The gradient of an objective at a picture, term by term and layer by layer; the parts add up to all of it.
+    """Yield the gradient of an objective at a picture, term by term and layer by layer; the parts add up to all of it.
 
     Args:
         objective: at any level.
@@ -24,7 +24,7 @@ def gradient_parts(objective: Objective, image: AnyPicture) -> Iterator[tuple[st
 
     Yields:
         "content conv4_2", "style conv1_1", "tv", "temporal" or the like, and its weighted gradient, (N, 3, H, W).
-        Terms with the weight 0 are left out; of several regions, each layer's parts come as one.
+        Terms with the weight 0 are left out; the parts of a layer in several regions come as one.
     """
     image = image if isinstance(image, Tensor) else to_tensor(image).to(objective.net.mean)
     check_image(image, objective.used)
@@ -33,20 +33,25 @@ def gradient_parts(objective: Objective, image: AnyPicture) -> Iterator[tuple[st
 
 
 def gradient_shares(objective: Objective, image: AnyPicture) -> dict[str, float]:
-    """How much each term and layer takes part in the gradient at a picture.
+    """Give the share of each term and layer in the gradient at a picture.
 
-    The length of each part of the gradient over the sum of all lengths. Parts that pull against each other both count,
-    so it says who is heard, not who wins. At the starting picture it tells how a run begins, and at its result,
-    between which terms it ended in balance.
+    A share is the length of one part of the gradient over the sum of all lengths. Parts that pull against each other
+    both count, so it says who is heard, not who wins. At the starting picture it shows how a run begins, and at its
+    result, between which terms it ended in balance.
 
     Args:
-        objective, image: as in `gradient_parts`.
+        objective: the objective, at any level.
+        image: (N, 3, H, W) in [0, 1], as for `Objective.evaluate`, or another kind of picture as for `extract_content`.
 
     Returns:
         `{"content conv4_2": 0.3, "style conv1_1": 0.1, ...}`, of sum 1; all 0 where there is no gradient at all.
 
     Raises:
-        ValueError: for a picture that does not fit the objective.
+        InputError: for a picture that does not fit the objective.
+
+    Example:
+        >>> objective = gatys.Objective(net, content=content, style=style)
+        >>> shares = gatys.gradient_shares(objective, result.image)
     """
     lengths = {name: float(part.norm()) for name, part in gradient_parts(objective, image)}
     whole = sum(lengths.values())
@@ -54,7 +59,7 @@ def gradient_shares(objective: Objective, image: AnyPicture) -> dict[str, float]
 
 
 def _terms(objective: Objective, image: Tensor) -> tuple[Terms, Tensor]:
-    """`Objective.terms` within the memory there is."""
+    """Evaluate as `Objective.terms` does, within the memory there is."""
     plan = make_plan(
         size_of(image),
         objective.used,

@@ -1,4 +1,4 @@
-"""Smoothness of pictures: how much neighbours differ."""
+"""The smoothness term: it measures how much neighbouring pixels differ."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .term import PixelLoss, Term, View
 
 
 def check_tv_form(form: str) -> None:
-    """Raise ValueError unless `form` is one of `TV_FORMS`."""
+    """Raise InputError unless `form` is one of `TV_FORMS`."""
     if form not in TV_FORMS:
         raise InputError(f"tv_form: expected one of {', '.join(TV_FORMS)}, got {form!r}")
 
@@ -20,7 +20,8 @@ def check_tv_form(form: str) -> None:
 def total_variation(
     image: Tensor, form: TvForm = "squared", *, ring: bool = False, strip: Strip | None = None, rounding: float = 0.0
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Smoothness of pictures: squared differences of neighbours, summed and divided by the number of values.
+    """Measure the smoothness of pictures: squared differences of neighbours, summed and divided by the number of
+    values.
 
     (Mahendran and Vedaldi, CVPR 2015, with exponent 2; with "absolute", the anisotropic form of Rudin, Osher and
     Fatemi, 1992, whose derivative where neighbours are equal is taken to be 0.)
@@ -39,7 +40,7 @@ def total_variation(
         The value of each picture, (N,); that with rounded kinks, (N,); and the gradient of the latter, (N, 3, H, W).
 
     Raises:
-        ValueError: for another form.
+        InputError: for another form.
     """
     check_tv_form(form)
     own, there, count = strip or (image.shape[-2], image.shape[-2], image[0].numel())

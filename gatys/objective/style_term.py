@@ -1,4 +1,4 @@
-"""The style term: the statistics of a picture against those of the style (Gatys et al., CVPR 2016, equations 4 and 5)."""
+"""The style term: it compares a picture's statistics with the style's (Gatys et al., CVPR 2016, equations 4 and 5)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..targets.statistics import Statistic
 from .term import Term
 
 _TINY = 1e-12
-"""Floor of a normaliser, for targets that are zero."""
+"""The floor of a normaliser, for targets that are zero."""
 
 
 class StyleTerm(Term):
-    """sum_l s_l penalty(G_l, A_l) of one region, or of the whole picture, for the style's statistic.
+    """The style term sum_l s_l penalty(G_l, A_l) of one region, or of the whole picture, for the style's statistic.
 
     With `normalize`, each layer's part is divided by the magnitude of A_l.
     """
@@ -92,7 +92,7 @@ class StyleTerm(Term):
         factor: float | Tensor,
         onto: Tensor | None,
     ) -> tuple[None, Tensor]:
-        """Do as `pull`, in place where `onto` is given."""
+        """Give what `pull` gives, in place where `onto` is given."""
         return None, self.statistic.pull(features, derivatives[layer], self._weight(layer, part), onto)
 
     def typical_pulls(

@@ -1,4 +1,4 @@
-"""Nearness to a picture, such as the last frame of a film moved along with the scene."""
+"""The temporal term: it keeps a picture near another, such as the last frame of a film moved along with the scene."""
 
 from __future__ import annotations
 
@@ -17,12 +17,17 @@ class TemporalTarget:
     """A picture to stay near, such as the last frame's result moved along with the scene.
 
     (Ruder, Dosovitskiy and Brox, *Artistic style transfer for videos*, 2016, equation 7.)
+
+    Example:
+        >>> near = gatys.TemporalTarget(previous, mask=trusted)
+        >>> result = gatys.optimize(net, content=content, style=style, temporal=near)
     """
 
     image: Tensor
-    """(1 or N, 3, H, W), sRGB in [0, 1], whole, resized to each level; given as for `extract_content`."""
+    """The picture, (1 or N, 3, H, W), sRGB in [0, 1], whole, resized to each level; given as for `extract_content`."""
     mask: Tensor | None = None
-    """(1 or N, 1, H, W) in [0, 1], resized likewise: 1 where `image` can be trusted, 0 where nothing is known."""
+    """The trust in each pixel, (1 or N, 1, H, W) in [0, 1], resized likewise: 1 where `image` can be trusted, 0 where
+    nothing is known."""
 
     def __repr__(self) -> str:
         return f"TemporalTarget({shape_of(self.image)}{'' if self.mask is None else ', with a mask'})"
@@ -32,7 +37,7 @@ class TemporalTarget:
 
 
 class TemporalTerm(Term):
-    """mean(mask * (x - image)^2) over pixels and channels, at the size of the picture."""
+    """The temporal term mean(mask * (x - image)^2) over pixels and channels, at the size of the picture."""
 
     name = "temporal"
 

@@ -28,9 +28,9 @@ class View:
     """The pixels that a term sees in one evaluation."""
 
     image: Tensor
-    """(N, 3, h, W), sRGB in [0, 1]: the whole picture, or the rows of it that this process has."""
+    """The whole picture, (N, 3, h, W), sRGB in [0, 1], or the rows of it that this process has."""
     size: tuple[int, int]
-    """(height, width) of the whole picture."""
+    """The (height, width) of the whole picture."""
     around: Tensor
     """`image`, followed by the rows that its features see beyond it."""
     strip: Strip | None
@@ -41,14 +41,14 @@ class View:
 
 @dataclass(frozen=True, eq=False)
 class PixelLoss:
-    """What a term makes of pixels."""
+    """The value that a term has for pixels, and its gradient in them."""
 
     value: Tensor
-    """(N,), of the rows here."""
+    """The value of the rows here, (N,)."""
     gradient: Tensor
-    """Of the shape of the pixels that were looked at; of `smooth`, where that is given."""
+    """The gradient, of the shape of the pixels that were looked at; it is that of `smooth`, where that is given."""
     smooth: Tensor | None = None
-    """(N,), the value with its kinks rounded off, by which a descent goes."""
+    """The value with its kinks rounded off, (N,), by which a descent goes."""
 
 
 class Term:
@@ -66,15 +66,15 @@ class Term:
     """
 
     name: str = "term"
-    """What it is called among the losses; each term has a name of its own."""
+    """The name of the term among the losses; each term has a name of its own."""
     layers: Sequence[str] = ()
-    """Canonical names of the layers whose features it sees."""
+    """The canonical names of the layers whose features it sees."""
     gathers: bool = False
     """Whether it needs sums over the whole picture before the way back through the network: see `add`."""
     statistic: Statistic | None = None
-    """What it sums, where that is the statistic of a style."""
+    """The statistic that it sums, where that is one of a style."""
     neighbours: bool = False
-    """Whether its pixels look beyond the rows of a process: `of_pixels` is then of `View.around`."""
+    """Whether its pixels look beyond the rows of a process: `of_pixels` is then given `View.around`."""
 
     def __init__(self, weight: float = 1.0):
         self.weight = weight
@@ -84,7 +84,7 @@ class Term:
 
     @property
     def additive(self) -> bool:
-        """Whether its sums add up over tiles."""
+        """Tell whether its sums add up over tiles."""
         return self.statistic is None or self.statistic.additive
 
     def at(self, level: int, net: VGG, place: Layout) -> Term:
@@ -166,7 +166,7 @@ class Term:
         factor: float | Tensor,
         onto: Tensor | None,
     ) -> tuple[Tensor | None, Tensor]:
-        """Do as `pull`, and add the derivative in place to `onto`, where that is given."""
+        """Give what `pull` gives, and add the derivative in place to `onto`, where that is given."""
         value, pulled = self.pull(layer, features, part, derivatives, factor)
         return value, pulled if onto is None else onto.add_(pulled)
 

@@ -18,13 +18,13 @@ _log = logging.getLogger(__name__)
 
 
 def blend_styles(styles: Iterable[tuple[StyleTarget, float]]) -> StyleTarget:
-    """One style between several, whose loss is the weighted sum of theirs, up to a constant.
+    """Make one style between several: its loss is the weighted sum of their losses, up to a constant.
 
     For each layer, sum_i w_i s_i |G - A_i|^2 = S |G - sum_i (w_i s_i / S) A_i|^2 + const with S = sum_i w_i s_i. The
     sums are over the styles that have the layer; w_i are the weights divided by their sum over these, s_i the layer's
     coefficients. So Grams of equal coefficient are averaged by weight, and layers that only one style has are taken
-    from it as they are: the fine texture of one and the coarse forms of another mix by extracting each with layers of
-    its own. Normalised styles are averaged in the same way, and normalised by the average.
+    from it as they are: to mix the fine texture of one style with the coarse forms of another, extract each with layers
+    of its own. Normalised styles are averaged in the same way, and normalised by the average.
 
     Args:
         styles: pairs of a style and its weight. Only the ratios of the weights count; a style of weight 0 is left out.
@@ -33,13 +33,17 @@ def blend_styles(styles: Iterable[tuple[StyleTarget, float]]) -> StyleTarget:
 
     Returns:
         A style with the fewest levels of all, on the device of the first; its size is that of the style with the
-        longest short edge, which is large enough for every layer. The styles are left as they are.
+            longest short edge, which is large enough for every layer. The styles are left as they are.
 
     Raises:
-        ValueError: for styles of different networks, of different numbers of levels unless these were automatic, or
+        InputError: for styles of different networks, of different numbers of levels unless these were automatic, or
             only some of which are normalised; for weights that are not finite or do not sum to more than 0, over all
             styles or over those that have a layer.
-        TypeError: for anything else than styles, such as styles that have regions already.
+        InputTypeError: for anything else than styles, such as styles that have regions already.
+
+    Example:
+        >>> between = gatys.blend_styles([(starry_night, 0.7), (great_wave, 0.3)])
+        >>> result = gatys.optimize(net, content=content, style=between)
     """
     pairs = [(style, float(weight)) for style, weight in styles]
     weights = [weight for _, weight in pairs]
@@ -93,7 +97,7 @@ def blend_styles(styles: Iterable[tuple[StyleTarget, float]]) -> StyleTarget:
 
 
 def check_whole(style: Any, what: str) -> None:
-    """Raise TypeError unless `style` is a single style, for the whole picture."""
+    """Raise InputTypeError unless `style` is a single style, for the whole picture."""
     if not isinstance(style, StyleTarget):
         raise InputTypeError(
             f"{what}: expected one style for the whole picture, got {type(style).__name__}; "

@@ -1,4 +1,4 @@
-"""Extraction: from pictures to what the result must match. Tile by tile where a picture is large."""
+"""Extraction: the network turns pictures into what the result must match, tile by tile where a picture is large."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def extract_content(
     place: Layout = WHOLE,
     callback: Callable[[], None] | None = None,
 ) -> ContentTarget:
-    """Features of the content picture (paper, equation 1: P).
+    """Extract the features of the content picture (paper, equation 1: P).
 
     Args:
         net: the network that the optimiser will use, too.
@@ -63,19 +63,26 @@ def extract_content(
             for every network; the default weights are made for that.
         mask: (H, W), (N, H, W) or (N, 1, H, W) in [0, 1], of any size: a factor on the content term at each
             position. 1 everywhere changes nothing.
-        padding: what convolutions see beyond the picture's border, one of `tiles.PADDINGS`.
-        tile: edge in pixels of the tiles that it is done in, None for whole pictures; "auto" for what fits. The result
-            does not depend on it, but for rounding.
+        padding: what convolutions see beyond the picture's border, one of `settings.PADDINGS`.
+        tile: edge in pixels of the tiles that the network works in, None for whole pictures; "auto" for what fits.
+            The result does not depend on it, but for rounding.
         memory: bytes that may be used on the network's device; default what is free there.
-        dtype: of the features that are kept; default that of the network. "auto" is bfloat16 for levels of more
-            than four megapixels, whose features would be large.
+        dtype: the type of the features that are kept; default that of the network. "auto" is bfloat16 for levels of
+            more than four megapixels, whose features would be large.
         device: where the target is kept; default that of the network. The optimiser fetches it tile by tile.
         place: where the picture lies; in strips `image` and the target are the rows of this process, `mask` is whole.
         callback: called after each tile of each picture. An exception from it ends the extraction and is passed on.
 
+    Returns:
+        The features of each level and layer, (N, C_l, H_l, W_l), the picture itself, and the network they are of.
+
     Raises:
-        ValueError: for a picture, layers, levels, mask, padding or tile that are not as above; it says what to do.
+        InputError: for a picture, layers, levels, mask, padding or tile that are not as above; it says what to do.
         OutOfMemory: if not even the smallest tiles fit.
+
+    Example:
+        >>> photo = gatys.load_image("photo.jpg", size=512)
+        >>> content = gatys.extract_content(net, photo, layers={"conv4_2": 1.0})
     """
     image = to_tensor(image, "content image")
     layers = check_layers(layers, "layers of the content")
@@ -152,9 +159,16 @@ def extract_style(
         device: where the target is kept; default that of the network.
         place: where the pictures lie; in strips `images` are the rows of this process, `mask` is whole.
 
+    Returns:
+        The statistic of each level and layer; of Gram matrices (1, C_l, C_l) in float32.
+
     Raises:
-        ValueError: for pictures, layers, levels, mask, padding or tile that are not as above; it says what to do.
+        InputError: for pictures, layers, levels, mask, padding or tile that are not as above; it says what to do.
         OutOfMemory: if not even the smallest tiles fit.
+
+    Example:
+        >>> paintings = [gatys.load_image(path, size=512) for path in ("wave.jpg", "fuji.jpg")]
+        >>> style = gatys.extract_style(net, paintings, layers={"conv1_1": 1.0, "conv3_1": 0.5})
     """
     layers = check_layers(layers, "layers of the style")
     used = net.chosen(layers, "layers of the style")
@@ -202,7 +216,7 @@ def extract_style(
 
 
 def _pyramid(image: Tensor, size: tuple[int, int], levels: int, place: Layout) -> Iterator[Tensor]:
-    """As `pyramid.pyramid`, of a picture of that size."""
+    """Give a picture of `size` (height, width) at each level, full size first."""
     return (place.resize(image, size, level_size(size, level)) for level in range(levels))
 
 
@@ -214,7 +228,9 @@ def _values(
     statistic: Statistic,
     way: _Way,
 ) -> dict[str, Tensor]:
-    """Sums of a statistic over all positions, divided by their number; with a guide t, by the sum of its squares."""
+    """Give the sums of a statistic over all positions, divided by their number; with a guide t, by the sum of its
+    squares.
+    """
     place = way.place
     weights = None
     if mask is not None:
@@ -258,7 +274,9 @@ def _sweep(
     *,
     banded: bool = True,
 ) -> None:
-    """Show `see` the features of every tile of a picture; where memory runs out, all of them again in smaller tiles."""
+    """Show `see` the features of every tile of a picture; where memory runs out, show all of them again in smaller
+    tiles.
+    """
     device, dtype = net.mean.device, net.mean.dtype
     place, padding = way.place, way.padding
     image = picture.detach().to(device=device, dtype=dtype)
@@ -298,7 +316,7 @@ def _empty(picture: Tensor, layer: Layer, dtype: torch.dtype, device: torch.devi
 
 
 def _no_positions(net: VGG, name: str) -> Tensor:
-    """Features of a layer without any position."""
+    """Give features of a layer without any position."""
     return net.mean.new_zeros(1, net.layers[name].channels, 0, 1)
 
 

@@ -17,26 +17,27 @@ from ..passes.adjoints import portions
 
 
 def _positions(features: Tensor) -> Tensor:
-    """(N, C, H, W) as (N, H * W, C): a view in either memory format."""
+    """Give (N, C, H, W) as (N, H * W, C): a view in either memory format."""
     return features.permute(0, 2, 3, 1).flatten(1, 2)
 
 
 _ROWS = 2**13
-"""Positions of lower precision that are brought to float32 at a time on the CPU: few enough for its cache."""
+"""The number of positions of lower precision that are brought to float32 at a time on the CPU: few enough for its
+cache."""
 _MORE_ROWS = 2**16
-"""The same elsewhere: few enough to bound the copy."""
+"""The number of such positions on other devices: few enough to bound the copy."""
 _PIECE = 2**11
-"""Positions of a piece on NVIDIA cards, each with a Gram sum of its own: enough pieces to keep one busy, and short sums in
-its matrix units, which round each time they add."""
+"""The number of positions of a piece on NVIDIA cards, each with a Gram sum of its own: enough pieces to keep one busy,
+and short sums in its matrix units, which round each time they add."""
 
 
 def accumulation_dtype(dtype: torch.dtype) -> torch.dtype:
-    """Sums over positions are never taken below float32, where squares of activations overflow."""
+    """Give the dtype of sums over positions: never below float32, where squares of activations overflow."""
     return torch.promote_types(dtype, torch.float32)
 
 
 def gram_sum(features: Tensor, weight: Tensor | None = None) -> Tensor:
-    """sum_i w_i f_i f_i^T over all positions i.
+    """Give sum_i w_i f_i f_i^T over all positions i.
 
     Args:
         features: (N, C, H, W) responses.
@@ -56,7 +57,7 @@ def gram_sum(features: Tensor, weight: Tensor | None = None) -> Tensor:
 
 
 def _multiplies_wide(features: Tensor) -> bool:
-    """Whether products of these features come in float32 without a copy of the features in it."""
+    """Tell whether products of these features come in float32 without a copy of the features in it."""
     if not features.is_cuda or torch.version.hip is not None or features.requires_grad:
         return False
     if features.dtype in (torch.bfloat16, torch.float16):
@@ -65,7 +66,7 @@ def _multiplies_wide(features: Tensor) -> bool:
 
 
 def _sum_of_pieces(f: Tensor) -> Tensor:
-    """Gram sum of (positions, C)."""
+    """Give the Gram sum of (positions, C)."""
     whole = f.shape[0] // _PIECE * _PIECE
     pieces = [f[:whole].view(-1, _PIECE, f.shape[1])] if whole else []
     pieces += [f[None, whole:]] if whole < f.shape[0] or not whole else []
@@ -80,7 +81,7 @@ def _wide_product(some: Tensor) -> Tensor:
 
 
 def _wide(features: Tensor, weight: Tensor | None) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """Features and weights as (N, positions, ...) in float32 or wider: a view, or copies of a part at a time."""
+    """Give features and weights as (N, positions, ...) in float32 or wider: a view, or copies of a part at a time."""
     f, wide = _positions(features), accumulation_dtype(features.dtype)
     rows = f.shape[1] if f.dtype == wide else _ROWS if f.device.type == "cpu" else _MORE_ROWS
     weights = itertools.repeat(None) if weight is None else _positions(weight.to(wide)).split(rows, dim=1)
@@ -91,7 +92,7 @@ def _wide(features: Tensor, weight: Tensor | None) -> Iterator[tuple[Tensor, Ten
 def gram_sum_gradient(
     features: Tensor, cotangent: Tensor, weight: Tensor | None = None, onto: Tensor | None = None
 ) -> Tensor:
-    """Derivative of <cotangent, gram_sum(features)> in the features, for a symmetric cotangent: 2 w_i K f_i.
+    """Give the derivative of <cotangent, gram_sum(features)> in the features, for a symmetric cotangent: 2 w_i K f_i.
 
     Args:
         features: (N, C, H, W).
@@ -125,7 +126,7 @@ def gram_sum_gradient(
 
 
 def gram_matrix(features: Tensor, guide: Tensor | None = None) -> Tensor:
-    """Normalised Gram matrix: F F^T / M, or with a guide t, sum_i t_i^2 f_i f_i^T / sum_i t_i^2.
+    """Give the normalised Gram matrix: F F^T / M, or with a guide t, sum_i t_i^2 f_i f_i^T / sum_i t_i^2.
 
     Args:
         features: (N, C, H, W).

@@ -17,16 +17,17 @@ Levels = int | Literal["auto"]
 
 
 def level_size(size: tuple[int, int], level: int) -> tuple[int, int]:
-    """(height, width) of a level, for a full `size` of (height, width)."""
+    """Give the (height, width) of a level, for a full `size` of (height, width)."""
     height, width = (max(1, round(edge / 2**level)) for edge in size)
     return height, width
 
 
 def resolve_levels(levels: Levels, size: tuple[int, int], layers: Iterable[Layer], what: str = "image") -> int:
-    """The number of levels that `levels` means for a picture of `size` (height, width).
+    """Give the number of levels that `levels` means for a picture of `size` (height, width).
 
     Raises:
-        ValueError: for anything but "auto" or a positive integer, or where the coarsest level is too small for `layers`.
+        InputError: for anything but "auto" or a positive integer, or where the coarsest level is too small for
+            `layers`.
     """
     layers = tuple(layers)
     short, need = min(size), minimum_size(layers)
@@ -48,16 +49,17 @@ def resolve_levels(levels: Levels, size: tuple[int, int], layers: Iterable[Layer
 
 
 def levels_with_room(levels: int, size: tuple[int, int], layers: Iterable[Layer]) -> int:
-    """How many of so many levels of a picture of `size` (height, width) have a unit of every layer; 0 if none has."""
+    """Give how many of so many levels of a picture of `size` (height, width) have a unit of every layer; perhaps 0."""
     need = minimum_size(layers)
     return sum(min(level_size(size, level)) >= need for level in range(levels))
 
 
 def fewest_levels(counts: Iterable[tuple[int, bool]]) -> tuple[int, int | None]:
-    """The number of levels that all of several targets give, and which target does not fit that, if any.
+    """Give the number of levels that all of several targets give, and the index of the target that does not fit, if
+    any.
 
     Args:
-        counts: of each target its number of levels, and whether that was automatic: such a one does with fewer.
+        counts: for each target its number of levels, and whether that was automatic: such a target does with fewer.
     """
     counts = list(counts)
     fewest = min(count for count, _ in counts)

@@ -1,4 +1,4 @@
-"""Masks of pictures, and guides: masks on the grid of a layer."""
+"""Masks of pictures, and guides, which are masks on the grid of a layer."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def guide_at(mask: Tensor, stride: int) -> Tensor:
 
 
 def mask_planes(mask: Tensor, what: str) -> Tensor:
-    """A mask of shape (H, W), (N, H, W) or (N, 1, H, W) as (N, 1, H, W) in [0, 1], in its own size.
+    """Give a mask of shape (H, W), (N, H, W) or (N, 1, H, W) as (N, 1, H, W) in [0, 1], in its own size.
 
     Raises:
-        ValueError: for another shape, an empty mask, values that are not finite, or a mask that is 0 everywhere.
+        InputError: for another shape, an empty mask, values that are not finite, or a mask that is 0 everywhere.
     """
     if not isinstance(mask, Tensor) or mask.ndim not in (2, 3, 4) or (mask.ndim == 4 and mask.shape[1] != 1):
         got = tuple(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
@@ -46,10 +46,10 @@ def mask_planes(mask: Tensor, what: str) -> Tensor:
 def check_mask(
     mask: Tensor, image: Tensor, what: str = "mask", stretch: Callable[[Tensor], Tensor] | None = None
 ) -> Tensor:
-    """A mask of any size as (1 or N, 1, H, W) in [0, 1] on the grid of `image`, to which `stretch` brings it.
+    """Give a mask of any size as (1 or N, 1, H, W) in [0, 1] on the grid of `image`, to which `stretch` brings it.
 
     Raises:
-        ValueError: as `mask_planes`, and for a number of masks that is neither 1 nor that of the pictures.
+        InputError: as `mask_planes`, and for a number of masks that is neither 1 nor that of the pictures.
     """
     mask = mask_planes(mask, what)
     if mask.shape[0] not in (1, image.shape[0]):

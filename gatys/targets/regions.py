@@ -39,7 +39,14 @@ class Region:
 
 @dataclass(frozen=True, eq=False)
 class RegionalStyle:
-    """Several styles, each for a part of the picture. It stands wherever a `StyleTarget` does."""
+    """Several styles, each for a part of the picture: it stands wherever a `StyleTarget` does.
+
+    Make it with `regional_style`.
+
+    Example:
+        >>> style = gatys.regional_style([(waves, sea_mask), (clouds, sky_mask)])
+        >>> result = gatys.optimize(net, content=content, style=style)
+    """
 
     regions: tuple[Region, ...]
 
@@ -64,7 +71,7 @@ class RegionalStyle:
 
     @property
     def layers(self) -> Mapping[str, float]:
-        """Every layer that a region uses, with the largest of its coefficients."""
+        """Give every layer that a region uses, with the largest of its coefficients."""
         layers: dict[str, float] = {}
         for style in self.styles:
             for name, coefficient in style.layers.items():
@@ -73,7 +80,7 @@ class RegionalStyle:
 
     @property
     def used(self) -> list[Layer]:
-        """The same as layers of the network."""
+        """Give the same layers as layers of the network."""
         return list({layer.name: layer for style in self.styles for layer in style.used}.values())
 
     @property
@@ -96,19 +103,27 @@ AnyStyle = StyleTarget | RegionalStyle
 def regional_style(
     regions: Sequence[tuple[AnyStyle, Tensor | None]], *, propagation: Propagation = "average"
 ) -> RegionalStyle:
-    """Styles for parts of the picture being made.
+    """Make one style of several, each for a part of the picture.
 
     Args:
-        regions: pairs of a style and its mask, (H, W), (N, H, W) or (N, 1, H, W) in [0, 1] and of any size; None is
-            the whole picture. Soft and overlapping masks are fine: both styles act where they overlap. Instead of a
-            style, an earlier `regional_style` with None adds its regions.
-        propagation: how a mask comes to the grid of a layer. "average" follows the network's poolings, so that units
-            at its edge count in part; "inside" counts a unit by the least of the mask in all that it sees, so that no
-            style crosses the edge, but small regions lose their deep layers.
+        regions: pairs of a style and its mask, (H, W), (N, H, W) or (N, 1, H, W) in [0, 1] and of any size; None is the
+            whole picture. Soft and overlapping masks are fine: both styles act where they overlap. Instead of a style,
+            an earlier `regional_style` with None adds its regions.
+        propagation: how a mask is brought to the grid of a layer. "average" follows the network's poolings, so that
+            units at its edge count in part; "inside" counts a unit by the least of the mask in all that it sees, so
+            that no style crosses the edge, but small regions lose their deep layers.
+
+    Returns:
+        A style that stands wherever a `StyleTarget` does.
 
     Raises:
-        ValueError: without a region, with a mask that is not as above or 0 everywhere, with styles of different
-            networks or numbers of levels, or an unknown propagation.
+        InputError: for no region, for a mask that is not as above or 0 everywhere, for styles of different networks or
+            numbers of levels, and for an unknown propagation.
+        InputTypeError: for anything else than styles.
+
+    Example:
+        >>> style = gatys.regional_style([(waves, sea_mask), (clouds, sky_mask)])
+        >>> result = gatys.optimize(net, content=content, style=style)
     """
     if propagation not in PROPAGATIONS:
         raise InputError(f"propagation: expected one of {', '.join(PROPAGATIONS)}, got {propagation!r}")
@@ -144,16 +159,16 @@ def regional_style(
 def region_weights(
     region: Region, size: tuple[int, int], like: Tensor, place: Layout = WHOLE
 ) -> dict[str, Tensor] | None:
-    """Weight t^2 of each position, {layer: (1 or N, 1, H_l, W_l)}, for a picture of `size` (height, width).
+    """Give the weight t^2 of each position, {layer: (1 or N, 1, H_l, W_l)}, for a picture of `size` (height, width).
 
     Args:
         region: its mask is brought to `size` and on to each layer of its style.
-        size: of the level that is worked on.
+        size: the (height, width) of the level that is worked on.
         like: a tensor whose device and dtype the weights get.
         place: where the picture lies; the weights are those of the rows here.
 
     Raises:
-        ValueError: where the region vanishes on the grid of a layer.
+        InputError: where the region vanishes on the grid of a layer.
     """
     if region.mask is None:
         return None
@@ -179,7 +194,7 @@ def _weight(
 
 
 def inside_guide(mask: Tensor, layer: Layer) -> Tensor:
-    """The least value of a (N, 1, H, W) mask in all the pixels of the picture that each unit of `layer` sees."""
+    """Give the least value of a (N, 1, H, W) mask in all the pixels of the picture that each unit of `layer` sees."""
     if not mask.shape[-2]:
         return guide_at(mask, layer.stride)
     holes = -mask
@@ -195,7 +210,7 @@ def inside_guide(mask: Tensor, layer: Layer) -> Tensor:
 
 
 def every_style(style: AnyStyle | None) -> Iterable[Region]:
-    """The regions of a style; a plain one is a single region that is the whole picture."""
+    """Give the regions of a style; a plain style is a single region that is the whole picture."""
     if style is None:
         return ()
     return style.regions if isinstance(style, RegionalStyle) else (Region(style, None, PROPAGATIONS[0]),)

@@ -1,4 +1,4 @@
-"""What is compared of a style: sums over the positions of a layer, and a penalty on how far two of them are apart.
+"""Statistics of a style: sums over the positions of a layer, and a penalty on how far two of them are apart.
 
 A style is described by a sum over positions, divided by their number: sums of disjoint tiles add up to that of the whole
 picture. The Gram matrix is the first such statistic (Gatys et al., CVPR 2016, equations 3 and 4), written by hand for
@@ -34,7 +34,7 @@ class Statistic:
     """
 
     name: str = ""
-    """What it is called in messages; runs and targets with different names do not go together."""
+    """The name in messages; runs and targets with different names do not go together."""
     additive: bool = True
     """Whether the sums of tiles add up to those of the picture. Where they do not, tiles and processes are refused."""
 
@@ -63,7 +63,7 @@ class Statistic:
         raise NotImplementedError
 
     def magnitude(self, target: Tensor) -> Tensor:
-        """Tell how large a target is, (1,): what the penalty is divided by where a style is normalised."""
+        """Give the size of a target, (1,): the penalty is divided by it where a style is normalised."""
         return target.flatten(1).square().mean(dim=1)
 
     def derivative(self, sums: Tensor, mass: Tensor | float, target: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
@@ -103,7 +103,7 @@ class Statistic:
         return pulled if onto is None else onto.add_(pulled)
 
     def typical_pull(self, derivative: Tensor, sums: Tensor, mass: Tensor | float) -> Tensor | None:
-        """Estimate the root mean square of what `pull` will give, for float16; None where that is unknown."""
+        """Estimate the root mean square of what `pull` will give, for float16; give None where that is unknown."""
         return None
 
     def __repr__(self) -> str:
@@ -113,7 +113,7 @@ class Statistic:
 class Gram(Statistic):
     """The Gram matrix G = F F^T (Gatys et al., CVPR 2016, equation 3), compared by sum((G - A)^2) / (4 N^2).
 
-    (Equation 4, with G and A divided by their numbers of positions.)
+    This is equation 4, with G and A divided by their numbers of positions.
     """
 
     name = "gram"
@@ -153,11 +153,11 @@ class Gram(Statistic):
 GRAM = Gram()
 _BY_NAME: dict[str, Statistic] = {GRAM.name: GRAM}
 STATISTICS = tuple(_BY_NAME)
-"""Names of the statistics that are here, which style files can hold."""
+"""The names of the statistics that are here, which style files can hold."""
 
 
 def find_statistic(statistic: StatisticName | Statistic) -> Statistic:
-    """Give the statistic of a name, or the given one.
+    """Give the statistic of a name; a `Statistic` is given back as it is.
 
     Raises:
         InputError: for anything else.
@@ -172,7 +172,7 @@ def find_statistic(statistic: StatisticName | Statistic) -> Statistic:
 
 
 def check_whole_picture(statistic: Statistic, tile: object, processes: int) -> None:
-    """Raise InputError where a statistic that does not add up is to be taken in tiles or on several processes."""
+    """Raise InputError where a statistic that does not add up would be taken in tiles or on several processes."""
     if statistic.additive:
         return
     if processes > 1:
@@ -187,5 +187,5 @@ def check_whole_picture(statistic: Statistic, tile: object, processes: int) -> N
 
 
 def _plain(value: Tensor | float) -> Tensor | float:
-    """A value that autograd may read, whatever mode it was made in."""
+    """Give a value that autograd may read, whatever mode it was made in."""
     return value.clone() if isinstance(value, Tensor) else value

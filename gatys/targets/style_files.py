@@ -1,4 +1,4 @@
-"""A bank of styles: each one as a small file that is safe to open, whoever made it.
+"""Style files: each holds one style, is small, and is safe to open, whoever made it.
 
 A style file is a .safetensors with a float32 Gram matrix (C, C) for each level and layer, named `level0.conv1_1`, perhaps
 a `thumbnail` (H, W, 3) of bytes, and metadata: `format`, `style` (JSON: network, layers, levels, size, normalize,
@@ -35,11 +35,11 @@ from .statistics import GRAM, Statistic
 FORMAT = "gatys style 1"
 THUMBNAIL_EDGE = 256
 MAX_BYTES = 256 << 20
-"""Sixteen layers at twelve levels take 116 MB."""
+"""The largest file that is read; sixteen layers at twelve levels take 116 MB."""
 MAX_HEADER = 1 << 20
 MAX_DESCRIPTION = 10_000
 MAX_EDGE = 1 << 17
-"""Pixels of the largest edge that a file may claim; a texture without content gets this size."""
+"""The largest edge in pixels that a file may claim; a texture without content gets this size."""
 _ASYMMETRY = 1e-4  # of the largest entry, far above the rounding of a matrix product
 _FIELDS = {"network", "layers", "levels", "size", "normalize", "automatic"}
 _DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"} | {
@@ -48,7 +48,7 @@ _DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"} | {
 
 
 class Style(Protocol):
-    """What a file holds of a style; a `StyleTarget` has it."""
+    """The fields of a style that a file holds; a `StyleTarget` has them."""
 
     @property
     def network(self) -> NetworkTag: ...
@@ -79,7 +79,7 @@ class StyleFields(TypedDict):
 
 @dataclass(frozen=True, eq=False)
 class StyleInfo:
-    """What a style file says about its style."""
+    """What a style file says about its style; `read_style_info` gives it."""
 
     network: NetworkTag
     layers: Mapping[str, float]
@@ -106,7 +106,7 @@ def save_style(
     thumbnail: AnyPicture | None = None,
     description: str = "",
 ) -> Path:
-    """Write a style as one file, which appears whole or not at all, and return its path.
+    """Write a style as one file, which appears whole or not at all, and give its path.
 
     Args:
         style: its Grams are kept as float32.
@@ -117,7 +117,7 @@ def save_style(
 
     Raises:
         StyleFileError: if the file is there already, or cannot be written.
-        ValueError, TypeError: for a style, thumbnail or description that a style file cannot hold.
+        InputError, InputTypeError: for a style, thumbnail or description that a style file cannot hold.
     """
     path = Path(path)
     if thumbnail is not None:
@@ -158,19 +158,33 @@ def read_style(path: str | os.PathLike, *, device: torch.device | str = "cpu") -
 
 
 def read_style_info(path: str | os.PathLike) -> StyleInfo:
-    """What a style file says about its style; the file is checked as `read_style` does, with the same errors."""
+    """Read what a style file says about its style.
+
+    Args:
+        path: a file that `StyleTarget.save` wrote; all of it is checked, as `StyleTarget.load` does.
+
+    Returns:
+        The style's network, layers, levels and size; its thumbnail, (1, 3, H, W) in [0, 1], or None; its description.
+
+    Raises:
+        StyleFileError: if there is no such file, or it is anything else than a whole and sound style.
+
+    Example:
+        >>> info = gatys.read_style_info("styles/wave.safetensors")
+        >>> print(info.description, info.size)
+    """
     return _read(Path(path))[1]
 
 
 def style_path(folder: str | os.PathLike, name: str) -> Path:
-    """The path of the style called `name` in the folder of a bank: always inside of it, on every system.
+    """Give the path of the style called `name` in a folder of styles: always inside of it, on every system.
 
     Args:
-        folder: the bank. Links inside of it are followed: only its owner can have put them there.
+        folder: the folder of styles. Links inside of it are followed: only its owner can have put them there.
         name: may have sub-folders, separated by / or \\; .safetensors is added where it is missing.
 
     Raises:
-        ValueError: for a name that is empty, absolute or too long, has `..` in it, or is no file name on some system.
+        InputError: for a name that is empty, absolute or too long, has `..` in it, or is no file name on some system.
     """
     parts = [part.strip() for part in name.replace("\\", "/").split("/")]
     if not parts[-1].lower().endswith(STYLE_SUFFIX):
@@ -237,7 +251,7 @@ def _read(path: Path, device: torch.device | str = "cpu") -> tuple[StyleFields, 
 
 
 class _Unfit(Exception):
-    """Says what keeps a file from being a style."""
+    """The reason why a file is no style."""
 
 
 def _decode(path: Path, device: torch.device | str = "cpu") -> tuple[StyleFields, StyleInfo]:
@@ -273,7 +287,7 @@ def _decode(path: Path, device: torch.device | str = "cpu") -> tuple[StyleFields
 
 
 def _open(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """The metadata, exactly the three texts of this format, and copies of the tensors."""
+    """Give the metadata, exactly the three texts of this format, and copies of the tensors."""
     try:
         # as numpy arrays: PyTorch cannot open a file of every name, and what it opens stays mapped
         with safe_open(path, framework="numpy") as file:

@@ -1,4 +1,4 @@
-"""What the picture must match: the content's features and the style's Gram matrices, at every level."""
+"""Targets: what the picture must match at every level, the content's features and the style's Gram matrices."""
 
 from __future__ import annotations
 
@@ -23,38 +23,43 @@ from .style_files import read_style, save_style
 
 @dataclass(frozen=True, eq=False)
 class ContentTarget:
-    """Features that the picture should have. Tensors are shared, never written to."""
+    """The features that the picture should have; `extract_content` makes it. Its tensors are shared, never written to.
+
+    Example:
+        >>> content = gatys.extract_content(net, photo)
+        >>> result = gatys.optimize(net, content=content, style=style)
+    """
 
     network: NetworkTag
     layers: Mapping[str, float]
-    """Coefficient c_l of each layer."""
+    """The coefficient c_l of each layer."""
     features: tuple[Mapping[str, Tensor], ...]
-    """Of each level, {layer: (N, C, H_l, W_l)}."""
+    """The features of each level, {layer: (N, C, H_l, W_l)}."""
     guides: tuple[Mapping[str, Tensor], ...] | None
-    """Of each level, {layer: (1 or N, 1, H_l, W_l)} weight of each position; None means 1 everywhere."""
+    """The weight of each position at each level, {layer: (1 or N, 1, H_l, W_l)}; None means 1 everywhere."""
     image: Tensor
-    """(N, 3, H, W), the content picture itself; in strips the rows that this process has, as of all tensors here."""
+    """The content picture itself, (N, 3, H, W); in strips the rows that this process has, as for all tensors here."""
     normalize: bool
     automatic: bool
     """Whether the number of levels was left to the picture's size."""
     padding: Padding = "zero"
-    """What the network saw beyond the picture's border, one of `tiles.PADDINGS`."""
+    """What the network saw beyond the picture's border, one of `settings.PADDINGS`."""
     whole: tuple[int, int] | None = None
-    """(height, width) of the whole picture where `image` is a strip."""
+    """The (height, width) of the whole picture where `image` is a strip."""
 
     @property
     def used(self) -> list[Layer]:
-        """The network's layers that have a coefficient."""
+        """Give the network's layers that have a coefficient."""
         return used_layers(self)
 
     @property
     def levels(self) -> int:
-        """Number of levels."""
+        """Give the number of levels."""
         return len(self.features)
 
     @property
     def size(self) -> tuple[int, int]:
-        """(height, width) at level 0."""
+        """Give the (height, width) at level 0."""
         return self.whole or size_of(self.image)
 
     def __repr__(self) -> str:
@@ -71,7 +76,7 @@ class ContentTarget:
         )
 
     def pictures(self) -> list[ContentTarget]:
-        """A target for each picture of the batch, sharing its memory."""
+        """Give a target for each picture of the batch, sharing its memory."""
 
         def one(level: Mapping[str, Tensor], index: int) -> dict[str, Tensor]:
             return {name: t[index : index + 1] if t.shape[0] > 1 else t for name, t in level.items()}
@@ -89,29 +94,36 @@ class ContentTarget:
 
 @dataclass(frozen=True, eq=False)
 class StyleTarget:
-    """Statistics that the picture should have, such as Gram matrices. Tensors are shared, never written to."""
+    """The statistics that the picture should have, such as Gram matrices; `extract_style` makes it.
+
+    Its tensors are shared, never written to.
+
+    Example:
+        >>> gatys.extract_style(net, painting).save("styles/wave.safetensors", description="The Great Wave")
+        >>> style = gatys.StyleTarget.load("styles/wave.safetensors")
+    """
 
     network: NetworkTag
     layers: Mapping[str, float]
-    """Coefficient s_l of each layer."""
+    """The coefficient s_l of each layer."""
     values: tuple[Mapping[str, Tensor], ...]
-    """Of each level, {layer: (1, ...)}, the statistic, divided by the number of positions or their weight."""
+    """The statistic of each level, {layer: (1, ...)}, divided by the number of positions or their weight."""
     size: tuple[int, int]
-    """(height, width) of the first style picture at level 0."""
+    """The (height, width) of the first style picture at level 0."""
     normalize: bool
     automatic: bool
     """Whether the number of levels was left to the picture's size."""
     statistic: Statistic = GRAM
-    """What the values are of."""
+    """The statistic that the values are of."""
 
     @property
     def used(self) -> list[Layer]:
-        """The network's layers that have a coefficient."""
+        """Give the network's layers that have a coefficient."""
         return used_layers(self)
 
     @property
     def levels(self) -> int:
-        """Number of levels."""
+        """Give the number of levels."""
         return len(self.values)
 
     def __repr__(self) -> str:
@@ -127,7 +139,7 @@ class StyleTarget:
 
     @property
     def grams(self) -> tuple[Mapping[str, Tensor], ...]:
-        """The values, as they are called where the statistic is the Gram matrix, (1, C, C)."""
+        """Give the values, by the name that they have where the statistic is the Gram matrix, (1, C, C)."""
         return self.values
 
     def save(
@@ -162,15 +174,15 @@ class Target(Protocol):
 
 
 def used_layers(target: ContentTarget | StyleTarget) -> list[Layer]:
-    """The layers that have a coefficient in a target, as those of its network."""
+    """Give the layers that have a coefficient in a target, as those of its network."""
     return [target.network.layers[name] for name in target.layers]
 
 
 def common_levels(content: Target | None, style: Target | None) -> int:
-    """The number of levels that both targets give.
+    """Give the number of levels that both targets have.
 
     Raises:
-        ValueError: if neither target is there, or both were given different numbers of levels.
+        InputError: if neither target is there, or both were given different numbers of levels.
     """
     if content is None and style is None:
         raise InputError("content, style: expected at least one target, got none; extract content or style first")
@@ -186,12 +198,12 @@ def common_levels(content: Target | None, style: Target | None) -> int:
 
 
 def fit_levels(content: Target | None, style: Target | None, size: tuple[int, int]) -> int:
-    """The number of levels that both targets give and that a result of `size` (height, width) has room for.
+    """Give the number of levels that both targets have and that a result of `size` (height, width) has room for.
 
     Where it was left to the pictures' sizes, it is lowered until each layer of both has a unit at the coarsest level.
 
     Raises:
-        ValueError: as `common_levels` and `check_room` do.
+        InputError: as `common_levels` and `check_room` do.
     """
     levels = common_levels(content, style)
     given = [target for target in (content, style) if target is not None]
@@ -202,7 +214,7 @@ def fit_levels(content: Target | None, style: Target | None, size: tuple[int, in
 
 
 def check_room(content: Target | None, style: Target | None, size: tuple[int, int], level: int) -> None:
-    """Raise ValueError unless each layer of both targets has a unit at `level` of a result of `size` (height, width).
+    """Raise InputError unless each layer of both targets has a unit at `level` of a result of `size` (height, width).
 
     A target fits its own picture; the style's may be larger than the content, and its layers deeper.
     """
@@ -223,7 +235,7 @@ def check_room(content: Target | None, style: Target | None, size: tuple[int, in
 
 
 def check_network(net: VGG, target: Target, what: str) -> None:
-    """Raise ValueError unless `target` was made with the filters and pooling of `net`, and `net` has all its layers."""
+    """Raise InputError unless `target` was made with the filters and pooling of `net`, and `net` has all its layers."""
     if not target.network.fits(net.tag):
         raise InputError(
             f"{what}: made with {target.network}, but the network given is {net.tag}; extract it again with that network"
