@@ -95,12 +95,14 @@ _PLACE_OF = {name: place for place, names in _ROOMS.items() for name in names.sp
 __all__ = sorted(_PLACE_OF)  # noqa: PLE0605 (names all the same)
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _PLACE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{_PLACE_OF[name]}", __name__), name)
-    vars(sys.modules[__name__])[name] = value
-    return value
+if not TYPE_CHECKING:  # to whom any name would be one that is there
+
+    def __getattr__(name: str) -> Any:
+        if name not in _PLACE_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(f".{_PLACE_OF[name]}", __name__), name)
+        vars(sys.modules[__name__])[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

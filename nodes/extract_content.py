@@ -7,6 +7,7 @@ from comfy_api.latest import io
 from ..gatys import extract_content
 from ..gatys.network.layers import CONTENT_LAYERS, parse_layers
 from ..gatys.passes.plan import wanted_bytes
+from ..gatys.pictures.checks import size_of
 from ..gatys.settings import PADDINGS
 from . import host
 from .sockets import Content, ContentSocket, Vgg19Socket, schema
@@ -54,7 +55,7 @@ class ExtractContentFeatures(io.ComfyNode):
         chosen = parse_layers(layers, "layers")
         used = vgg19.net.chosen(chosen, "layers")
         colour, alpha = host.split_alpha(image)
-        need = wanted_bytes(tuple(colour.shape[-2:]), used, optimizer=None)
+        need = wanted_bytes(size_of(colour), used, optimizer=None)
         with host.working(vgg19, need) as net:
             target = extract_content(
                 net,

@@ -7,6 +7,7 @@ from comfy_api.latest import io
 from ..gatys import extract_style
 from ..gatys.network.layers import STYLE_LAYERS, check_layers, parse_layers
 from ..gatys.passes.plan import wanted_bytes
+from ..gatys.pictures.checks import size_of
 from ..gatys.pictures.resampling import scale_picture
 from ..gatys.settings import PADDINGS
 from . import host
@@ -112,7 +113,7 @@ class ExtractStyleGrams(io.ComfyNode):
         used = vgg19.net.chosen(chosen, "more_layers")  # the others are in every network
         colour, _ = host.split_alpha(image)
         colour = scale_picture(colour, style_scale, None if size_from is None else tuple(size_from.shape[1:3]))
-        need = wanted_bytes(tuple(colour.shape[-2:]), used, optimizer=None)
+        need = wanted_bytes(size_of(colour), used, optimizer=None)
         with host.working(vgg19, need) as net:
             target = extract_style(
                 net,

@@ -6,6 +6,7 @@ from comfy_api.latest import io
 
 from ..gatys import Objective, gradient_shares
 from ..gatys.passes.memory import evaluation_bytes
+from ..gatys.pictures.checks import size_of
 from . import host
 from .sockets import ContentSocket, StyleSocket, Vgg19Socket, schema
 from .widgets import weight_inputs
@@ -55,7 +56,7 @@ class GradientShares(io.ComfyNode):
         picture, _ = host.split_alpha(image)
         layers = [layer for wired in (target, style) if wired is not None for layer in wired.used]
         # without layers `Objective` says what is missing
-        need = evaluation_bytes(tuple(picture.shape[-2:]), layers, batch=picture.shape[0]) if layers else 0
+        need = evaluation_bytes(size_of(picture), layers, batch=picture.shape[0]) if layers else 0
         with host.working(vgg19, need) as net:
             objective = Objective(
                 net,

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from ..gatys import VGG, Progress
 from ..gatys.network.accepted_files import ARCHIVES, CHECKPOINTS
 from ..gatys.passes import memory
+from ..gatys.settings import Precision
 
 log = logging.getLogger(__name__)
 
@@ -159,7 +160,7 @@ def free_memory() -> int:
     return max(0, min(mm.get_free_memory(device), memory.free_memory(device)) - reserve)
 
 
-def precision(chosen: str) -> str:
+def precision(chosen: Precision) -> Precision:
     """That of the convolutions: what was chosen, or for "auto" on a graphics card what the host finds fast there."""
     device = mm.get_torch_device()
     if chosen != "auto" or device.type != "cuda":

@@ -11,8 +11,9 @@ from ..gatys import load_vgg
 from ..gatys.errors import UntrainedWarning
 from ..gatys.network.found_files import IMAGENET_FILE, PAPER_FILE, trained_files
 from ..gatys.network.preprocessing import PREPROCESSINGS, read_as
+from ..gatys.network.vgg import VGG
 from ..gatys.network.weights import NAMED
-from ..gatys.settings import OWN, POOLINGS, RESPONSES
+from ..gatys.settings import OWN, POOLINGS, RESPONSES, Pooling, Preprocessing, Responses
 from . import host
 from .sockets import Vgg19Socket, schema
 from .widgets import advanced
@@ -90,14 +91,14 @@ class LoadVGG19(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, weights: str, pooling: str, preprocessing: str = OWN, responses: str = RESPONSES[0]
+        cls, weights: str, pooling: Pooling, preprocessing: Preprocessing = OWN, responses: Responses = RESPONSES[0]
     ) -> io.NodeOutput:
         with torch.inference_mode(False):
             net = read_as(cls._load(weights, pooling), preprocessing=preprocessing, responses=responses)
             return io.NodeOutput(host.Network.adopt(net))
 
     @classmethod
-    def _load(cls, weights: str, pooling: str):
+    def _load(cls, weights: str, pooling: Pooling) -> VGG:
         if weights.partition(":")[0] == "untrained":
             return load_vgg(weights, pooling)
         if weights in NAMED:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from comfy_api.latest import io
 
@@ -157,7 +159,7 @@ class GatysOptimize(io.ComfyNode):
                     precision=host.precision(precision),
                     checkpoint=folder,
                     checkpoint_every=checkpoint_every,
-                    callback=lambda progress, offset=index * steps: report.step(progress, offset),
+                    callback=partial(report.step, offset=index * steps),
                 )
                 images.append(result.image.to(host.storage_device()))
                 histories.append(result.history)

@@ -8,7 +8,8 @@ from comfy_api.latest import io
 
 from ..gatys.errors import StyleFileError
 from ..gatys.targets.blending import check_whole
-from ..gatys.targets.style_files import save_style, style_path
+from ..gatys.targets.style_files import save_style
+from ..gatys.targets.style_paths import style_path
 from . import host
 from .sockets import StyleSocket, schema
 

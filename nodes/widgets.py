@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from comfy_api.latest import io
 
 from ..gatys.settings import DEFAULTS, OPTIMIZERS, PADDINGS, PRECISIONS, TV_FORMS
+from ..gatys.targets.levels import Levels
 
 
 def levels_input(what: str) -> io.Int.Input:
@@ -19,7 +22,7 @@ def levels_input(what: str) -> io.Int.Input:
     )
 
 
-def levels_from_widget(levels: int) -> int | str:
+def levels_from_widget(levels: int) -> Levels:
     return "auto" if levels == 0 else levels
 
 
@@ -108,7 +111,7 @@ def precision_input() -> io.Combo.Input:
     )
 
 
-def memory_options(tile: int, padding: str) -> dict[str, int | str | None]:
+def memory_options(tile: int, padding: str) -> dict[str, Any]:
     """What these widgets mean as arguments of `gatys.optimize`."""
     return {"tile": tile or "auto", "padding": None if padding == "auto" else padding}
 

@@ -19,7 +19,8 @@ from gatys import StyleTarget
 from gatys.errors import StyleFileError
 from gatys.targets.blending import blend_styles, check_whole
 from gatys.targets.regions import regional_style
-from gatys.targets.style_files import FORMAT, MAX_BYTES, read_style_info, style_path
+from gatys.targets.style_files import FORMAT, MAX_BYTES, read_style_info
+from gatys.targets.style_paths import style_path
 
 LAYERS = {"conv1_1": 0.5, "conv2_1": 0.3, "conv3_1": 0.2}
 

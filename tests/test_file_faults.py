@@ -43,7 +43,8 @@ from gatys.network.layers import LAYERS
 from gatys.pictures import images
 from gatys.pictures.images import read_image, write_image
 from gatys.pictures.replacing import replacing
-from gatys.targets.style_files import save_style, style_path
+from gatys.targets.style_files import save_style
+from gatys.targets.style_paths import style_path
 
 resource = pytest.importorskip("resource", reason="limits on the size of files, which Windows has not")
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -17,10 +17,10 @@ from ..network.layers import LAYERS
 from ..network.vgg import VGG
 from ..passes.layout import WHOLE, Layout, Size
 from ..passes.tiles import tiles
-from ..pictures.colors import LUMA, match_colors
+from ..pictures.colors import LUMA, match_colors_by
 from ..pictures.images import Picture, fit, read_image
 from ..published.presets import presets
-from ..settings import INITS, ROOTS
+from ..settings import INITS
 from ..targets.blending import blend_styles
 from ..targets.extraction import extract_style
 from ..targets.levels import fewest_levels, levels_with_room, resolve_levels
@@ -60,10 +60,10 @@ def load_inputs(options: Options, device: torch.device, session: Session) -> Inp
             layers, steps and tiles do not fit each other.
     """
     place, edge = session.place, options.size
-    start: str | Tensor = options.init
+    start: str | Tensor = str(options.init)
     if options.init not in INITS:
         try:
-            start = session.load(options.init).pixels
+            start = session.load(str(options.init)).pixels
         except ImageError as problem:
             raise ImageError(f"--init: expected {', '.join(INITS)} or a picture file: {problem}") from problem
     content = None if options.content == NO_CONTENT else session.load(options.content, edge or None)
@@ -82,7 +82,7 @@ def load_inputs(options: Options, device: torch.device, session: Session) -> Inp
         log.debug("style %r: %d x %d", path, width, height)
         pixels = place.resize(pixels, whole, (height, width))
         if options.match_colors and content is not None:
-            pixels = _recolored(pixels, content.pixels, options.match_colors)
+            pixels = match_colors_by(options.match_colors, pixels, content.pixels)
         pictures.append(pixels)
     loaded = [_load_style(path, options, device) for path in options.load_style]
     shape = loaded[0].size if shape is None else shape
@@ -114,7 +114,7 @@ def make_style(net: VGG, given: Inputs, options: Options, place: Layout = WHOLE)
         return extract_style(net, given.pictures, **how) if given.pictures else None
     styles = [extract_style(net, pixels, **how) for pixels in given.pictures] + given.loaded
     if given.masks:
-        rule = {} if options.propagation is None else {"propagation": options.propagation}
+        rule: dict[str, Any] = {} if options.propagation is None else {"propagation": options.propagation}
         return regional_style(list(zip(styles, given.masks, strict=True)), **rule)
     return blend_styles(zip(styles, options.blend or [1.0] * len(styles), strict=True))
 
@@ -153,12 +153,6 @@ def _load_mask(path: str) -> Tensor:
     if not pixels.any():  # regional_style says so too, but only once the network is there
         raise InputError(f"--style-mask: {path!r} is black everywhere; paint the region of its style white")
     return torch.einsum("nchw,c->nhw", pixels, pixels.new_tensor(LUMA))
-
-
-def _recolored(pixels: Tensor, content: Tensor, method: str) -> Tensor:
-    if method in ROOTS:
-        return match_colors(pixels, content, "linear", root=method)
-    return match_colors(pixels, content, method)
 
 
 def _load_style(path: str, options: Options, device: torch.device) -> StyleTarget:

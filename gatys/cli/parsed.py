@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..settings import Settings
+from ..settings import FileLayout, Method, Pooling, Preprocessing, Propagation, Responses, Root, Settings
+from ..targets.levels import Levels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,23 +32,23 @@ class Options(Settings):
     load_style: Sequence[str]
     blend: Sequence[float]
     style_mask: Sequence[str]
-    propagation: str | None
+    propagation: Propagation | None
     save_style: str | None
     overwrite_style: bool
-    match_colors: str | None
+    match_colors: Method | Root | None
     keep_luminance: bool
     # network
     weights: str
-    layout: str
-    pooling: str
-    preprocessing: str
-    responses: str
+    layout: FileLayout
+    pooling: Pooling
+    preprocessing: Preprocessing
+    responses: Responses
     device: str
     # targets
     content_layers: Mapping[str, float]
     style_layers: Mapping[str, float]
     normalize: bool
-    levels: int | str
+    levels: Levels
     # what is told
     verbosity: str | None
     """"verbose" or "quiet"; None for what is between."""

@@ -46,13 +46,13 @@ class Way:
 
     @classmethod
     def of(cls, plan: Plan) -> Way:
-        return cls(plan.tile, plan.keep, plan.bytes, plan.dtype and dtype_name(plan.dtype))
+        return cls(plan.tile, plan.keep, plan.bytes, None if plan.dtype is None else dtype_name(plan.dtype))
 
     def again(self, now: Plan) -> Plan:
         """Give the plan to go on with: the last one, so that no rounding differs, unless what is planned now needs
         less.
         """
-        now = replace(now, dtype=self.dtype and getattr(torch, self.dtype))
+        now = replace(now, dtype=None if self.dtype is None else getattr(torch, self.dtype))
         return replace(now, tile=self.tile, keep=self.keep) if self.bytes <= now.bytes else now
 
 
@@ -200,7 +200,7 @@ class Checkpoint:
         rows = zip(losses, levels, strict=False)  # as many as there are losses
         terms = len(_TERMS)
         return [
-            Record(step, level, *row[:terms], dict(zip(layers, row[terms:], strict=True)))
+            Record(step, level, *_four(row[:terms]), dict(zip(layers, row[terms:], strict=True)))
             for step, (row, level) in enumerate(rows, start=1)
         ]
 
@@ -210,3 +210,8 @@ def _json(text: str, what: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         raise Damaged(f"its {what} cannot be read") from None
+
+
+def _four(terms: list[float]) -> tuple[float, float, float, float]:
+    total, content, style, tv = terms
+    return total, content, style, tv

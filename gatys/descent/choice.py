@@ -47,7 +47,8 @@ def choose_descent(
             history_dtype=torch.float16 if half else None,
             add=place.team.add,
         )
-    return Batch(picture, partial(Kept, make=make) if rounded else make)
+    each: Callable[[Tensor], Descent] = partial(Kept, make=make) if rounded else make
+    return Batch(picture, each)
 
 
 def _own(factory: Callable[[Tensor], Descent], picture: Tensor) -> Descent:

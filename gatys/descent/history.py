@@ -133,9 +133,9 @@ class History:
         """Give `factor` times a vector and the sum of all rows, each times its coefficient."""
         if self._near:
             used = self._matrix[: max(coefficients) + 1]  # type: ignore[index]
-            each = torch.tensor([coefficients.get(row, 0.0) for row in range(len(used))], dtype=torch.float64)
-            each = each.to(vector.dtype).to(vector.device)
-            return torch.addmv(vector.flatten(), used.T, each, beta=factor).view_as(vector)
+            all_of_them = torch.tensor([coefficients.get(row, 0.0) for row in range(len(used))], dtype=torch.float64)
+            all_of_them = all_of_them.to(vector.dtype).to(vector.device)
+            return torch.addmv(vector.flatten(), used.T, all_of_them, beta=factor).view_as(vector)
         total = vector * factor
         for row, each in coefficients.items():
             total.add_(self._get(row), alpha=float(np.float32(each)) if vector.dtype == torch.float32 else each)

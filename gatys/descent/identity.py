@@ -55,7 +55,7 @@ def digest(*parts: Any) -> str:
     for part in parts:
         if isinstance(part, Tensor):
             sha.update(f"{part.dtype} {tuple(part.shape)}\0".encode())
-            sha.update(part.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+            sha.update(part.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
         else:
             sha.update(f"{part!r}\0".encode())
     return sha.hexdigest()[:32]

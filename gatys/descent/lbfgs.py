@@ -65,7 +65,7 @@ class LBFGS:
     def tell(self, loss: Tensor, gradient: Tensor) -> None:
         value, squares = self._unit.apply(loss, gradient)
         finite = math.isfinite(value) and math.isfinite(squares)
-        pair = ()
+        pair: tuple[Tensor, Tensor] | None = None
         if self._loss is None:
             if not finite:
                 self.setbacks += 1
@@ -83,16 +83,21 @@ class LBFGS:
             self._shorten(value if finite else math.inf)
             if self._failures > self.PATIENCE:
                 self._forget()
-        self._turn(*pair)
+        self._turn(pair)
 
     def lighter(self) -> LBFGS:
         if self._history_size == 1:
             raise OutOfMemory(
                 "out of memory for L-BFGS even with a single step remembered; use adam or a smaller picture"
             )
-        how = {"history_device": self._history_device, "history_dtype": self._history_dtype}
-        how |= {"history_size": self._history_size // 2, "add": self._add}
-        fresh = LBFGS(self.best, first_step=self._first_step, **how)
+        fresh = LBFGS(
+            self.best,
+            first_step=self._first_step,
+            history_size=self._history_size // 2,
+            history_device=self._history_device,
+            history_dtype=self._history_dtype,
+            add=self._add,
+        )
         fresh.setbacks = self.setbacks
         return fresh
 
@@ -136,6 +141,7 @@ class LBFGS:
 
     def _shorten(self, loss: float) -> None:
         """Shorten the step to the minimum of the parabola through both losses and the slope, between a tenth and a half."""
+        assert self._loss is not None  # noqa: S101 (a step is shortened after the first evaluation)
         fitted = -self._slope / max(2 * (loss - self._loss - self._slope), self._tiny)
         self._length *= min(max(fitted, 0.1), 0.5) if math.isfinite(fitted) else 0.1
         self._failures += 1
@@ -146,11 +152,11 @@ class LBFGS:
         self._gamma = self._steepest() * 0.1 ** max(self._failures - self.PATIENCE, 0)
         self._length = 1.0
 
-    def _turn(self, *pair: Tensor) -> None:
+    def _turn(self, pair: tuple[Tensor, Tensor] | None) -> None:
         """Choose the next picture to try from the gradient and the history, with the pair of the step just taken."""
         free = _free(self.best, self._gradient)
         held = self._gradient * free
-        if pair:
+        if pair is not None:
             self._remember(*pair, held)
         q = self._history.direction(held, self._gamma)
         del held

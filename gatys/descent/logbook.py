@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from torch import Tensor
 
@@ -145,8 +146,9 @@ def _open(course: Course) -> SharedCheckpoint | None:
     told = course.told
     if told.checkpoint is None:
         return None
-    targets = {"content": told.content, "style": told.style, "temporal": told.temporal, "start": course.start}
-    given = {"from_noise": course.from_noise} | options_of(course) | {"precision": str(course.dtype)}
+    targets: dict[str, Any] = {"content": told.content, "style": told.style, "temporal": told.temporal}
+    targets["start"] = course.start
+    given: dict[str, Any] = {"from_noise": course.from_noise} | options_of(course) | {"precision": str(course.dtype)}
     run = identify(course.net, **targets, place=told.place, **given)
     path, every = told.checkpoint, told.checkpoint_every
     return SharedCheckpoint(lambda: Checkpoint(path, every, run, course.schedule), course.sizes, told.place)

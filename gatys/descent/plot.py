@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -47,8 +48,8 @@ def plot_history(
         >>> result = gatys.optimize(net, content=content, style=style)
         >>> gatys.save_image(gatys.plot_history(result.history), "losses.png")
     """
-    histories = [histories] if histories and isinstance(histories[0], Record) else list(histories)
-    if not any(len(history) for history in histories):
+    several = [list(each) for each in _several(histories)]
+    if not any(several):
         raise InputError("history: expected at least one record of a step, got none; run the optimiser first")
     if width < 320 or height < 240:
         raise InputError(f"width, height: expected at least 320 x 240 pixels, got {width} x {height}; enlarge the plot")
@@ -64,7 +65,7 @@ def plot_history(
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, layout="constrained")
     canvas = FigureCanvasAgg(figure)  # not pyplot, whose figures and backend belong to the whole process
     axes = figure.add_subplot(xlabel="step", ylabel="loss", yscale="log" if log_scale else "linear")
-    _draw(figure, axes, [list(history) for history in histories if len(history)], layers)
+    _draw(figure, axes, [history for history in several if history], layers)
     canvas.draw()
     pixels = torch.frombuffer(bytearray(canvas.buffer_rgba()), dtype=torch.uint8).reshape(height, width, 4)
     return pixels[None, ..., :3].movedim(-1, 1).float().div(255).contiguous()
@@ -110,13 +111,27 @@ def _draw(figure, axes, histories: list[list[Record]], layers: bool) -> None:
     )
 
 
+def _several(histories: Sequence[Record] | Sequence[Sequence[Record]]) -> Iterator[Sequence[Record]]:
+    """Give each history, where one or several were given."""
+    one = [each for each in histories if isinstance(each, Record)]
+    if one:
+        yield one
+    yield from (each for each in histories if not isinstance(each, Record))
+
+
 def _curves(history: list[Record], layers: bool) -> Iterator[tuple[str, list[float], dict]]:
     """Give name, values (NaN where not above 0) and look of each line that has something to show."""
-    lines = [(term, [record[term] for record in history], {"color": TERMS[term]}) for term in TERMS]
+    lines: list[tuple[str, list[float], dict[str, Any]]] = [
+        (term, [record[term] for record in history], {"color": TERMS[term]}) for term in TERMS
+    ]
     for _, _, look in lines:
         look["linewidth"] = 1.8 if look["color"] == TERMS["total"] else 1.2
     for index, name in enumerate(history[-1].layers if layers else ()):
-        look = {"color": TERMS[name.split()[0]], "linewidth": 0.8, "linestyle": DASHES[index % len(DASHES)]}
+        look = {
+            "color": TERMS.get(name.split()[0], "tab:purple"),
+            "linewidth": 0.8,
+            "linestyle": DASHES[index % len(DASHES)],
+        }
         lines.append((name, [record.layers.get(name, 0.0) for record in history], look))
     for name, values, look in lines:
         if any(value > 0 for value in values):

@@ -28,10 +28,13 @@ class Descent(Protocol):
         >>> result = gatys.optimize(net, style=style, optimizer=lambda picture: MyDescent(picture))
     """
 
-    best: Tensor
-    """The best picture seen, (N, 3, H, W), for each of a batch."""
-    setbacks: int
-    """How often a picture was rolled back because its loss was not finite or far above the best."""
+    @property
+    def best(self) -> Tensor:
+        """The best picture seen, (N, 3, H, W), for each of a batch."""
+
+    @property
+    def setbacks(self) -> int:
+        """How often a picture was rolled back because its loss was not finite or far above the best."""
 
     def ask(self) -> Tensor: ...
 

@@ -96,8 +96,11 @@ def full_size(
             )
         return content.size
     if size is not None:
-        return tuple(size)
-    return place.size(init) if isinstance(init, Tensor) else style.size
+        return size[0], size[1]
+    if isinstance(init, Tensor):
+        return place.size(init)
+    assert style is not None  # noqa: S101 (callers have made sure of a target)
+    return style.size
 
 
 def starting_picture(

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ..errors import InputError
 from ..network.devices import find_device
 from ..network.layers import CONTENT_LAYERS, STYLE_LAYERS
 from ..network.vgg import VGG
 from ..network.weights import load_vgg
-from ..pictures.colors import keep_luminance, match_colors
+from ..pictures.colors import keep_luminance, match_colors_by
 from ..pictures.conversion import AnyPicture, as_picture, to_tensors
 from ..pictures.resampling import scale_picture
 from ..settings import METHODS, POOLINGS, ROOTS, Method, Pooling, Root, Settings, check_choice
 from ..targets.extraction import extract_content, extract_style
 from ..targets.levels import Levels
-from ..targets.statistics import Statistic
+from ..targets.statistics import Statistic, StatisticName
 from .arguments import settings_of, takes_two
 from .optimize import optimize
 from .records import Progress, Result
@@ -49,7 +50,7 @@ class StylizeArguments(Settings):
     """The number of sizes to descend at, the smallest first."""
     normalize: bool = True
     """Whether each layer's term is divided by the size of its target."""
-    statistic: str | Statistic = "gram"
+    statistic: StatisticName | Statistic = "gram"
     """What is compared of the style, as `extract_style` takes it."""
     match_colors: Method | Root | None = None
     """The method by which each painting is given the colours of the photograph first; None leaves it as it is."""
@@ -90,14 +91,12 @@ def stylize(photo: AnyPicture, painting: AnyPicture | Iterable[AnyPicture], told
     ]
     if not paintings:
         raise InputError("painting: expected at least one picture, got an empty list; give one")
-    if told.match_colors in ROOTS:
-        paintings = [match_colors(each, content_image, "linear", root=told.match_colors) for each in paintings]
-    elif told.match_colors is not None:
-        paintings = [match_colors(each, content_image, told.match_colors) for each in paintings]
+    if told.match_colors is not None:
+        paintings = [match_colors_by(told.match_colors, each, content_image) for each in paintings]
     net = told.net
     if net is None:
         net = load_vgg(told.weights, told.pooling).to(find_device(told.device))
-    how = {"levels": told.levels, "normalize": told.normalize, "tile": told.tile, "memory": told.memory}
+    how: dict[str, Any] = {"levels": told.levels, "normalize": told.normalize, "tile": told.tile, "memory": told.memory}
     padding = told.padding or "zero"
     content = extract_content(net, content_image, told.content_layers, padding=padding, dtype="auto", **how)
     # a painting's own edges do not meet

@@ -15,8 +15,9 @@ import os
 import re
 import stat
 from collections.abc import Mapping
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -78,7 +79,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         return _read(file, os.fstat(file.fileno()).st_size)
 
 
-def _read(file: BinaryIO, size: int) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _read(file: BufferedReader, size: int) -> tuple[dict[str, Tensor], dict[str, str]]:
     length = int.from_bytes(file.read(8), "little")
     if not 2 <= length <= min(MAX_HEADER, size - 8):
         raise Damaged("it is cut off, or no .safetensors at all")
@@ -132,4 +133,4 @@ def _span(name: str, entry: Any) -> tuple[str, torch.dtype, list[int], int, int]
 
 
 def _bytes(tensor: Tensor) -> memoryview:
-    return memoryview(tensor.flatten().view(torch.uint8).numpy())
+    return tensor.flatten().view(torch.uint8).numpy().data

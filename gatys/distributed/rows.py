@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ImageError
+from ..pictures.checks import size_of
 from ..pictures.images import FORMATS, read_image
 from ..pictures.replacing import replacing
 from ..pictures.tiff import need_tiff_library, tiff_library
@@ -64,7 +65,7 @@ def open_rows(path: str) -> Iterator[Source]:
                 return
     picture = read_image(path)
     planes = picture.pixels if picture.alpha is None else torch.cat([picture.pixels, picture.alpha], dim=1)
-    yield Source(tuple(planes.shape[-2:]), planes.shape[1], lambda low, high: planes[:, :, low:high])
+    yield Source(size_of(planes), planes.shape[1], lambda low, high: planes[:, :, low:high])
 
 
 def write_rows(path: Path, size: tuple[int, int], channels: int, blocks: Iterable[Tensor], depth: int = 8) -> None:
@@ -78,10 +79,11 @@ def write_rows(path: Path, size: tuple[int, int], channels: int, blocks: Iterabl
     """
     library = need_tiff_library()
     kind = np.dtype(np.uint16 if depth == 16 else np.uint8)
+    most = 65535 if depth == 16 else 255
 
     def encoded() -> Iterator[bytes]:
         for block in blocks:
-            levels = (block.float().cpu() * np.iinfo(kind).max).round().permute(1, 2, 0).numpy().astype(kind)
+            levels = (block.float().cpu() * most).round().permute(1, 2, 0).numpy().astype(kind)
             yield zlib.compress(levels.tobytes(), 1)
 
     how = {"photometric": "rgb", "compression": "zlib", "rowsperstrip": ROWS, "metadata": None}

@@ -15,7 +15,7 @@ exact, whatever the tiles. Where memory allows, pass 1 keeps what pass 2 needs; 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 
 import torch
@@ -36,7 +36,6 @@ from ..settings import (
     Padding,
     Precision,
     TvForm,
-    check_weight,
 )
 from ..targets.gram import accumulation_dtype
 from ..targets.levels import level_size
@@ -48,7 +47,7 @@ from .losses import SMOOTH, Terms, Values, add_up
 from .smoothness import Smoothness, check_tv_form
 from .style_term import StyleTerm
 from .temporal import TemporalTarget, TemporalTerm
-from .term import Term, View
+from .term import Term, View, weigh
 
 
 class Objective:
@@ -122,7 +121,7 @@ class Objective:
             self._terms.append(TemporalTerm(temporal, place, temporal_weight))
         self._terms += [term.at(level, net, place) for term in terms]
         given = {"content": content_weight, "style": style_weight, "tv": tv_weight, "temporal": temporal_weight}
-        self.weights: dict[str, float] = _weights(given, terms)
+        self.weights: dict[str, float] = weigh(given, terms)
         """The factor of each term in the total, by its name."""
         wanted = {layer.name for term in self._terms for layer in net.chosen(term.layers, f"layers of {term.name}")}
         self.layers = [name for name in net.layers if name in wanted]
@@ -329,19 +328,6 @@ class Objective:
 
         pulled = backward(self._trunk, tape, cotangent)
         tape.part.give(gradient, pulled if isinstance(scale, float) else pulled / scale)
-
-
-def _weights(given: Mapping[str, float], terms: Sequence[Term]) -> dict[str, float]:
-    """Give the weight of each term by its name, once it is known that they can be used."""
-    for name, weight in given.items():
-        check_weight(f"{name}_weight", weight)
-    found = dict(given)
-    for term in terms:
-        if term.name in found:
-            raise InputError(f"terms: {term.name!r} is the name of two terms; give one of them another name")
-        check_weight(f"weight of the term {term.name}", term.weight)
-        found[term.name] = term.weight
-    return found
 
 
 def _padding(content: ContentTarget | None, padding: Padding | None) -> Padding:

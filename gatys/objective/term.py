@@ -16,9 +16,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..errors import InputError
 from ..network.vgg import VGG
 from ..passes.layout import Layout, Strip
 from ..passes.tiles import Tile
+from ..settings import check_weight
 from ..targets.gram import accumulation_dtype
 from ..targets.statistics import Statistic
 
@@ -175,3 +177,16 @@ class Term:
     ) -> list[Tensor]:
         """Estimate how large `pull` will be in each layer, for float16, whose range is narrow."""
         return []
+
+
+def weigh(given: Mapping[str, float], terms: Sequence[Term]) -> dict[str, float]:
+    """Give the weight of each term by its name, once it is known that they can be used."""
+    for name, weight in given.items():
+        check_weight(f"{name}_weight", weight)
+    found = dict(given)
+    for term in terms:
+        if term.name in found:
+            raise InputError(f"terms: {term.name!r} is the name of two terms; give one of them another name")
+        check_weight(f"weight of the term {term.name}", term.weight)
+        found[term.name] = term.weight
+    return found

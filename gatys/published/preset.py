@@ -22,9 +22,10 @@ from ..network.layers import LAYERS
 from ..network.preprocessing import PREPROCESSINGS, read_as
 from ..network.vgg import VGG, check_image
 from ..objective.objective import Objective
+from ..pictures.checks import size_of
 from ..pictures.conversion import AnyPicture, to_tensor
 from ..pictures.resampling import resize
-from ..settings import OWN, SETTINGS
+from ..settings import OWN, SETTINGS, Pooling, Preprocessing, Responses
 from ..targets.extraction import extract_content, extract_style
 
 CONTENT_LOSSES: Mapping[str, Callable[[int, int], float]] = MappingProxyType(
@@ -90,10 +91,10 @@ class Preset:
     """{field: line, cell or section that it was read in}, for each of the fields below."""
     weights: str
     """"imagenet" or a file's name."""
-    preprocessing: str
+    preprocessing: Preprocessing
     """One of `PREPROCESSINGS`, or "own"."""
-    pooling: str
-    responses: str
+    pooling: Pooling
+    responses: Responses
     content_layers: Mapping[str, float]
     style_layers: Mapping[str, float]
     """Each layer's own weight w_l."""
@@ -141,7 +142,7 @@ class Preset:
         for name, weight in self.style_layers.items():
             n = LAYERS[name].channels
             style[name] = self.style_weight * weight * STYLE_LOSSES[self.style_loss](n, units[name]) * 4 * n**2
-        least = min(style, key=style.get)
+        least = min(style, key=lambda name: style[name])
         equal = all(isclose(value, style[least]) for value in style.values())
         style_weight = style[least] / (self.style_layers[least] if equal else 1)
         form, tv, exponent = TV_LOSSES[self.tv_loss]
@@ -181,14 +182,12 @@ class Preset:
         `scale` is a further factor.
         """
         if self.style_edge == STRETCH:
-            return tuple(max(1, round(edge * scale)) for edge in result)
-        factor = EDGES[self.style_edge](size, result) * scale
-        return tuple(max(1, round(edge * factor)) for edge in size)
+            return _scaled(result, scale)
+        return _scaled(size, EDGES[self.style_edge](size, result) * scale)
 
     def network(self, net: VGG) -> VGG:
         """The filters of `net`, read as the source reads them; see `read_as`."""
-        how = {"pooling": self.pooling, "preprocessing": self.preprocessing, "responses": self.responses}
-        return read_as(net, **how)
+        return read_as(net, pooling=self.pooling, preprocessing=self.preprocessing, responses=self.responses)
 
     def objective(self, net: VGG, content_image: AnyPicture, style_image: AnyPicture) -> Objective:
         """The source's own loss for these pictures, and its gradient in pictures in [0, 1].
@@ -220,7 +219,7 @@ class Preset:
         content_image, style_image = to_tensor(content_image, "content image"), to_tensor(style_image, "style image")
         check_image(content_image, net.chosen(self.content_layers), "content image")
         check_image(style_image, net.chosen(self.style_layers), "style image")
-        size = tuple(content_image.shape[-2:])
+        size = size_of(content_image)
         settings, net = self.settings(size), self.network(net)
         if self.style_edge == STRETCH:
             style_image = resize(style_image, size)
@@ -228,3 +227,8 @@ class Preset:
         content = extract_content(net, content_image, settings["content_layers"], **how)
         style = extract_style(net, style_image, settings["style_layers"], **how)
         return {"net": net, "content": content, "style": style}, settings
+
+
+def _scaled(size: tuple[int, int], factor: float) -> tuple[int, int]:
+    """Give a size times a factor, each edge at least one pixel."""
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))

@@ -51,7 +51,7 @@ def weights_from(weights: str) -> str:
 
 def _preset(name: str, title: str, remark: str, source: str, **fields: tuple[Any, str]) -> Preset:
     """Of each field its value and the place it was read in."""
-    values = {
+    values: dict[str, Any] = {
         field: MappingProxyType(value) if isinstance(value, dict) else value for field, (value, _) in fields.items()
     }
     sources = MappingProxyType({field: place for field, (_, place) in fields.items()})

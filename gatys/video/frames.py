@@ -245,7 +245,7 @@ def _past(index: int, content: ContentTarget, last: _Frame | None, warp: Callabl
         return None
     mask = hide(index)
     trust = None if mask is None else 1 - torch.as_tensor(mask).to(content.image)
-    if image is None:
+    if image is None and last is not None:
         image = last.result
         trust = agreement(content.image, last.content) if trust is None else trust
     image = image[None] if isinstance(image, Tensor) and image.ndim == 3 else image
