@@ -26,8 +26,14 @@ def pytest_configure(config):
         from raises import Raises
 
         config.pluginmanager.register(Raises())  # from here on, before any test imports what it watches
-    config.addinivalue_line("markers", "slow: more than a few seconds each")
-    config.addinivalue_line("markers", "boot: boots a ComfyUI server of its own (about ten seconds each)")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Whatever boots a server is slow, where there is one."""
+    for item in items:
+        if item.get_closest_marker("host") or item.get_closest_marker("page"):
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -19,7 +19,7 @@ from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 INSTALLATION = host_server.find_installation()
-pytestmark = pytest.mark.skipif(INSTALLATION is None, reason=host_server.NO_INSTALLATION)
+pytestmark = [pytest.mark.host, pytest.mark.skipif(INSTALLATION is None, reason=host_server.NO_INSTALLATION)]
 
 
 # the pack in the server

@@ -22,7 +22,7 @@ import gatys
 from gatys.network.found_files import IMAGENET_FILE
 
 INSTALLATION = host_server.find_installation()
-pytestmark = pytest.mark.skipif(INSTALLATION is None, reason=host_server.NO_INSTALLATION)
+pytestmark = [pytest.mark.host, pytest.mark.skipif(INSTALLATION is None, reason=host_server.NO_INSTALLATION)]
 LONG = os.environ.get("GATYS_LONG_TESTS") == "1"
 SEED = int(os.environ.get("GATYS_SEED", "0"))
 LEVELS = 3

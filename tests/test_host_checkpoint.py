@@ -6,7 +6,11 @@ import pytest
 from host_graphs import graph, saved
 
 INSTALLATION = host_server.find_installation()
-pytestmark = [pytest.mark.skipif(INSTALLATION is None, reason=host_server.NO_INSTALLATION), pytest.mark.boot]
+pytestmark = [
+    pytest.mark.host,
+    pytest.mark.boot,
+    pytest.mark.skipif(INSTALLATION is None, reason=host_server.NO_INSTALLATION),
+]
 STEPS = 80
 
 

@@ -12,7 +12,7 @@ import pytest
 from host_graphs import digested, digests, graph, node, pixels
 
 INSTALLATION = host_server.find_installation()
-pytestmark = pytest.mark.skipif(INSTALLATION is None, reason=host_server.NO_INSTALLATION)
+pytestmark = [pytest.mark.host, pytest.mark.skipif(INSTALLATION is None, reason=host_server.NO_INSTALLATION)]
 RUNS = int(os.environ.get("GATYS_RUNS", "200" if os.environ.get("GATYS_LONG_TESTS") == "1" else "10"))
 WARM_UP = 20 if RUNS >= 50 else 4
 EDGE = 128

@@ -11,7 +11,7 @@ from host_graphs import digested, digests, graph, is_result, node, pixels, png, 
 
 HERE = Path(__file__).resolve().parent
 INSTALLATION = host_server.find_installation()
-pytestmark = pytest.mark.skipif(INSTALLATION is None, reason=host_server.NO_INSTALLATION)
+pytestmark = [pytest.mark.host, pytest.mark.skipif(INSTALLATION is None, reason=host_server.NO_INSTALLATION)]
 
 
 @pytest.fixture(scope="module")

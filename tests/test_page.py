@@ -71,7 +71,11 @@ def lacking():
     return None
 
 
-pytestmark = pytest.mark.skipif((reason := lacking()) is not None, reason=reason or "nothing is lacking")
+pytestmark = [
+    pytest.mark.host,
+    pytest.mark.page,
+    pytest.mark.skipif((reason := lacking()) is not None, reason=reason or "nothing is lacking"),
+]
 
 
 @dataclass

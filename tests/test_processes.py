@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 import torch.distributed as dist
+from launcher import start
 from pictures import drawing
-from test_strips import start
 
 from gatys.cli import command as cli
 from gatys.cli.session import Session

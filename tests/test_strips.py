@@ -1,14 +1,10 @@
 """One picture on several processes: loss, gradient and whole runs are those of one."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
 from itertools import pairwise
-from pathlib import Path
 from types import SimpleNamespace
 
+import launcher
 import pytest
 import strips_worker
 import torch
@@ -18,34 +14,14 @@ from gatys.distributed.strips import ALIGNMENT, Strips
 from gatys.network.layers import LAYERS
 from gatys.pictures.resampling import resize_columns, resize_rows, seen_rows
 
-HERE = Path(__file__).parent
 PROCESSES = 4
-
-
-def start(command, count, each=((),) * 9):
-    """`command` in each of `count` processes that are to meet, with what is further given for each."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    rest = {"WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    rest |= {"OMP_NUM_THREADS": 1, "PYTHONPATH": f"{HERE.parent}{os.pathsep}{HERE}"}
-    return [
-        subprocess.Popen(
-            [sys.executable, *command, *each[rank]],
-            env=os.environ | {name: str(value) for name, value in (rest | {"RANK": rank, "LOCAL_RANK": rank}).items()},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(count)
-    ]
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     """What each of four processes found, alone and in smaller teams."""
     folder = tmp_path_factory.mktemp("strips")
-    processes = start([HERE / "strips_worker.py", folder], PROCESSES)
+    processes = launcher.start([strips_worker.__file__, folder], PROCESSES)
     said = [process.communicate(timeout=900)[1] for process in processes]
     assert [process.returncode for process in processes] == [0] * PROCESSES, said
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(PROCESSES)]
