@@ -102,7 +102,7 @@ def wrap(owner, name: str, stage) -> None:
 
 @functools.cache
 def install() -> None:
-    wrap(module("nodes.load_vgg19"), "load_vgg19", "loading")
+    wrap(module("nodes.load_vgg19"), "load_vgg", "loading")
     wrap(module("nodes.extract_content"), "extract_content", "extraction of the content")
     wrap(module("nodes.extract_style"), "extract_style", "extraction of the style")
     wrap(module("gatys.objective.evaluation").Bounded, "__call__", lambda bounded, image: f"level {bounded.level}")

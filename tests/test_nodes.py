@@ -522,7 +522,7 @@ def test_a_download_goes_into_the_model_folder_and_can_be_cancelled(standin, run
         progress(2, 10)
         return net
 
-    monkeypatch.setitem(standin.nodes[LOAD].execute.__func__.__globals__, "load_vgg19", load)
+    monkeypatch.setitem(standin.nodes[LOAD].execute.__func__.__globals__, "load_vgg", load)
     hook(lambda value, total, preview, node_id=None: shown.append((value, total)))
     with pytest.raises(standin.mm.InterruptProcessingException):
         run(LOAD, weights="imagenet")
