@@ -2,7 +2,7 @@
 
     python docs/generate.py --write
 
-Without `--write` it says which files differ, and exits with 1 if any does. `tests/test_api.py` does the same.
+Without `--write` it says which files differ, and exits with 1 if any does. `tests/test_project/test_api.py` does the same.
 """
 
 from __future__ import annotations

@@ -67,6 +67,11 @@ class UntrainedWarning(UserWarning):
     """A network has filters that nobody trained, because no others were found; the text says why, and what to do."""
 
 
+for _error in (*GatysError.__subclasses__(), *InputError.__subclasses__(), *WeightsError.__subclasses__(), FolderError):
+    _error.__module__ = "gatys"  # as users know them, in tracebacks and in ComfyUI's messages
+GatysError.__module__ = UntrainedWarning.__module__ = "gatys"
+
+
 # the last is what oneDNN says where it cannot allocate (seen under a limit of the process)
 _OUT_OF_MEMORY = re.compile(
     r"out of memory|not enough memory|can't allocate memory|ALLOC_FAILED|size calculation overflowed"

@@ -1,0 +1,267 @@
+"""Every example workflow in ComfyUI's own page: opened in headless Chromium, turned into a prompt, run on the server.
+And numbers typed into every float widget, in both ways in which the page draws nodes.
+
+Needs a host as test_host.py does, Node.js with the module playwright-core (where NODE_PATH says) and a Chromium (the
+program that CHROMIUM names, or one on the PATH). The frontend is the host's own and, for each folder in
+COMFYUI_FRONTENDS (as the variable PATH), the one in it: the folder `static` of a comfyui-frontend-package. With
+PAGE_PICTURES naming a folder the screenshots and the results are left there, to be looked at.
+"""
+
+import io
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import host_server
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+WORKFLOWS = {file.stem: file for file in sorted((ROOT / "example_workflows").glob("*.json"))}
+FRONTENDS = ["own", *filter(None, os.environ.get("COMFYUI_FRONTENDS", "").split(os.pathsep))]
+INSTALLATION = host_server.find_installation()
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+STEPS, SHRINK = 2, 4
+MUTED, BYPASSED = 2, 4
+"""How the page saves that a node was switched off: taken out with its wires, or its inputs wired on to its outputs."""
+RUNS, REFUSED = "runs", "refused"
+SWITCHED_OFF = {
+    ("keep_colors", "GatysMatchColors", BYPASSED): RUNS,
+    ("keep_colors", "GatysKeepLuminance", BYPASSED): RUNS,
+    ("keep_colors", "GatysExtractStyleGrams", BYPASSED): RUNS,  # without a style: the content is reconstructed
+    ("keep_colors", "GatysExtractStyleGrams", MUTED): RUNS,
+    ("keep_colors", "GatysExtractContentFeatures", MUTED): RUNS,  # a texture
+    ("keep_colors", "GatysKeepLuminance", MUTED): REFUSED,
+    ("keep_colors", "GatysLoadVGG19", BYPASSED): REFUSED,
+    ("style_regions", "GatysStyleRegion", BYPASSED): RUNS,
+    ("style_regions", "GatysStyleRegion", MUTED): RUNS,
+    ("blend_styles", "GatysBlendStyles", BYPASSED): RUNS,
+}
+"""Workflow, node and mode, and what becomes of it: a picture, or the server's word for a wire that is missing."""
+FLOATS = {
+    node_id: floats
+    for node_id, info in json.loads((ROOT / "tests" / "schemas.json").read_text(encoding="utf-8")).items()
+    if (
+        floats := {
+            name: options
+            for kind in ("required", "optional")
+            for name, (socket, options) in info["input"].get(kind, {}).items()
+            if socket == "FLOAT"
+        }
+    )
+}
+"""Of each node, its widgets of this kind and their options."""
+FOLDER = "gatys-style.transfer-v0.1"  # no blanks: newer aiohttp serves no web files of a folder that has some
+
+
+def lacking():
+    """What is not here for these tests, None if nothing is."""
+    if INSTALLATION is None:
+        return host_server.NO_INSTALLATION
+    if not CHROMIUM:
+        return "no Chromium: set CHROMIUM to the program"
+    node = shutil.which("node")
+    ask = [node, "-e", "require('playwright-core')"]
+    if not node or subprocess.run(ask, check=False, capture_output=True).returncode:
+        return "no playwright-core: set NODE_PATH to the node_modules that has it, and install Node.js"
+    return None
+
+
+pytestmark = [
+    pytest.mark.host,
+    pytest.mark.page,
+    pytest.mark.skipif((reason := lacking()) is not None, reason=reason or "nothing is lacking"),
+]
+
+
+@dataclass
+class Page:
+    server: host_server.Server
+    seen: dict
+    pictures: Path | None
+    switched_off: dict
+    """The prompts of `SWITCHED_OFF`."""
+
+
+@pytest.fixture(scope="module", params=FRONTENDS, ids=lambda root: root if root == "own" else Path(root).parts[-3])
+def page(request, tmp_path_factory):
+    """All workflows opened one after another in one page, as it was found after each."""
+    root = [] if request.param == "own" else ["--front-end-root", request.param]
+    base = tmp_path_factory.mktemp("page") / "base"
+    server = host_server.Server(INSTALLATION, base, "--cpu", *root, pack=FOLDER)
+    try:
+        # what style_bank_save will write must be there, or the page says of style_bank_load that it is missing
+        styles = server.base / "models" / "gatys_styles"
+        styles.mkdir(parents=True, exist_ok=True)
+        (styles / "orchard of suns.safetensors").touch()
+        for picture in sorted((ROOT / "examples").glob("*.jpg")):
+            server.upload(picture.name, picture.read_bytes())
+        kept = os.environ.get("PAGE_PICTURES")
+        pictures = Path(kept) / request.node.name.replace("/", "-") / str(server.port) if kept else None
+        if pictures:
+            pictures.mkdir(parents=True)
+        command = ["node", str(ROOT / "tests" / "page.js"), f"http://127.0.0.1:{server.port}", CHROMIUM]
+        command += [str(pictures or "-"), *map(str, WORKFLOWS.values())]
+        variants = {base / f"{number}.json": variant for number, variant in enumerate(SWITCHED_OFF)}
+        for file, (name, node_type, mode) in variants.items():
+            workflow = json.loads(WORKFLOWS[name].read_text(encoding="utf-8"))
+            for node in workflow["nodes"]:
+                node["mode"] = mode if node["type"] == node_type else node["mode"]
+            file.write_text(json.dumps(workflow), encoding="utf-8")
+        command += map(str, variants)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=900)
+        assert done.returncode == 0, done.stderr
+        seen = json.loads(done.stdout)
+        switched_off = {variant: seen["workflows"].pop(file.stem)["prompt"] for file, variant in variants.items()}
+        yield Page(server, seen, pictures, switched_off)
+    finally:
+        server.stop()
+
+
+def ours(errors):
+    return [error for error in errors if "gatys" in error.lower()]
+
+
+def small(prompt):
+    """The same graph at a quarter of its size and with two steps."""
+    prompt = json.loads(json.dumps(prompt))
+    wired_to_steps = {
+        node["inputs"]["steps"][0] for node in prompt.values() if isinstance(node["inputs"].get("steps"), list)
+    }
+    for name, node in prompt.items():
+        values = node["inputs"]
+        for key in {"steps", "later_steps"} & values.keys():
+            if not isinstance(values[key], list):
+                values[key] = STEPS
+        if node["class_type"] == "PrimitiveInt":
+            values["value"] = STEPS if name in wired_to_steps else values["value"] // SHRINK
+        if not node["class_type"].startswith("Gatys"):
+            for key in {"largest_size", "width", "height", "left"} & values.keys():
+                if not isinstance(values[key], list):
+                    values[key] //= SHRINK
+        if values.get("tile"):
+            values["tile"] = 128  # several of them at this size too
+    return prompt
+
+
+def test_page_starts_without_an_error_of_ours(page):
+    assert page.seen["frontend"]
+    assert not ours(page.seen["start"])
+    assert set(page.seen["workflows"]) == set(WORKFLOWS) and len(WORKFLOWS) >= 18
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_workflow_opens_as_it_was_saved(page, name):
+    seen = page.seen["workflows"][name]
+    assert not seen["missing"]
+    assert not seen["errors"]
+    saved = json.loads(WORKFLOWS[name].read_text(encoding="utf-8"))["nodes"]
+    compared = 0
+    for node in saved:
+        if node["type"].startswith("Gatys"):
+            shown = [value for _, value in seen["widgets"][str(node["id"])]]
+            values = node.get("widgets_values", [])
+            assert shown[: len(values)] == values, node  # one that was added since stands behind them
+            compared += len(values)
+    assert compared
+    assert any(node["type"] == "MarkdownNote" for node in saved)
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_workflow_runs(page, name):
+    workflows = page.seen["workflows"]
+    if name == "style_bank_load":  # opens what the other has saved
+        assert page.server.run(small(workflows["style_bank_save"]["prompt"])).status == "success"
+    run = page.server.run(small(workflows[name]["prompt"]))
+    assert run.status == "success", run.message
+    files = [file for output in run.outputs.values() for file in output.get("images", [])]
+    assert files
+    for file in files:
+        data = page.server.view(file)
+        if page.pictures and file["type"] == "output":
+            (page.pictures / file["filename"]).write_bytes(data)
+        assert np.array(Image.open(io.BytesIO(data))).std() > 5, file
+
+
+@pytest.mark.parametrize("variant", SWITCHED_OFF, ids=lambda variant: f"{variant[0]} {variant[1]} {variant[2]}")
+def test_nodes_bypassed_or_muted(page, variant):
+    prompt = small(page.switched_off[variant])
+    whole = page.seen["workflows"][variant[0]]["prompt"]
+    assert variant[1] in {node["class_type"] for node in whole.values()}
+    assert variant[1] not in {node["class_type"] for node in prompt.values()}
+    if SWITCHED_OFF[variant] == REFUSED:
+        with pytest.raises(RuntimeError, match="required_input_missing"):
+            page.server.run(prompt)
+    else:
+        run = page.server.run(prompt)
+        assert run.status == "success", run.message
+        assert any(output.get("images") for output in run.outputs.values())
+
+
+# numbers
+
+
+def texts(options):
+    """What is typed into a widget, all in its range: many digits before the point, and zeros behind it last."""
+    low, high = options["min"], options["max"]
+    large = "1234.56789" if high > 2000 else f"{high - 0.0123456:.7f}"
+    return [large, *(["-0.000123"] if low < 0 else []), "0.000123" if low <= 0 else f"{low + 0.0000123:.7f}"]
+
+
+@pytest.fixture(scope="module", params=["classic", "vue"])
+def typed(request, page):
+    """What became of numbers typed with real keys; the second way is called Nodes 2.0 in the settings."""
+    file = page.server.base / "numbers.json"
+    numbers = {node: {name: texts(options) for name, options in floats.items()} for node, floats in FLOATS.items()}
+    file.write_text(json.dumps(numbers), encoding="utf-8")
+    command = ["node", str(ROOT / "tests" / "page_numbers.js"), f"http://127.0.0.1:{page.server.port}", CHROMIUM]
+    done = subprocess.run(
+        [*command, request.param, str(file)], check=False, capture_output=True, text=True, timeout=900
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def each(typed):
+    """The node, the widget and what was seen after each text."""
+    assert {node: set(found) for node, found in typed.items()} == {node: set(floats) for node, floats in FLOATS.items()}
+    for node, widgets in typed.items():
+        for name, found in widgets.items():
+            assert [seen["typed"] for seen in found] == texts(FLOATS[node][name])
+            yield from ((f"{node} {name}: {seen}", FLOATS[node][name], seen) for seen in found)
+
+
+def decimals(text):
+    return len(text.partition(".")[2])
+
+
+def shows(text, number):
+    """All its digits, and no more zeros than people are used to."""
+    return float(text.replace(",", "")) == number and decimals(text) <= max(3, decimals(f"{number:.10f}".rstrip("0")))
+
+
+def test_typed_numbers_are_sent_and_shown_with_all_their_digits(typed):
+    for where, _, seen in each(typed):
+        number = float(seen["typed"])
+        assert seen["sent"] == number and shows(seen["shown"], number), where
+        # entering the field and leaving it again changes nothing
+        assert seen["left"] == number and shows(seen["leftShown"], number), where
+
+
+def test_saved_numbers_are_opened_and_shown_with_all_their_digits(typed):
+    opened = [(where, seen) for where, _, seen in each(typed) if "again" in seen]
+    assert len(opened) == sum(map(len, FLOATS.values()))
+    for where, seen in opened:
+        assert seen["again"] == float(seen["typed"]) and shows(seen["againShown"], seen["again"]), where
+
+
+def test_arrows_move_by_the_step(typed):
+    moved = [(where, options, seen) for where, options, seen in each(typed) if "up" in seen]
+    assert len(moved) == sum(map(len, FLOATS.values()))
+    for where, options, seen in moved:
+        assert seen["before"] == 0.5, where
+        assert seen["up"] == round(0.5 + options["step"], 10), where  # to the last bit

@@ -1,0 +1,38 @@
+"""What the package imports is what it declares, and what only some need is imported only when they need it."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+tomllib = pytest.importorskip("tomllib", reason="from Python 3.11 on")
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+MODULES = {"pillow": "PIL"}
+
+
+def imported():
+    """The packages that modules of `gatys` import, at whatever place in them."""
+    for path in (ROOT / "gatys").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                yield from (alias.name.split(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                yield node.module.split(".")[0]
+
+
+def test_what_is_imported_is_declared():
+    extras = PROJECT["optional-dependencies"]
+    declared = {MODULES.get(name, name) for name in (*PROJECT["dependencies"], *extras["keras"], *extras["plot"])}
+    assert set(imported()) - set(sys.stdlib_module_names) - {"gatys"} == declared
+
+
+def test_the_nodes_need_nothing_that_comfyui_does_not_have():
+    """Reading and writing files of pictures, and what the command line alone does, comes in when it is used."""
+    script = "import sys, gatys\nfor name in gatys.__all__: getattr(gatys, name)\n"
+    script += "print(sorted({'tifffile', 'matplotlib', 'h5py', 'torchvision'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
