@@ -11,6 +11,7 @@ from pictures import drawing, picture
 from gatys import StyleTarget, extract_content, extract_style, load_vgg19, optimize
 from gatys.cli import command as cli
 from gatys.cli import inputs, options
+from gatys.pictures import colors
 from gatys.pictures.colors import LUMA, keep_luminance, match_colors
 from gatys.pictures.images import read_image, write_image
 from gatys.settings import METHODS, PROPAGATIONS, ROOTS
@@ -290,7 +291,7 @@ def test_levels_of_saved_styles(monkeypatch, levels, name, count):
 
 @pytest.mark.parametrize("method", [*METHODS, *ROOTS])
 def test_colours_are_matched_before_extraction(monkeypatch, net, method):
-    seen, calls = descended(monkeypatch), spied(monkeypatch, inputs, "match_colors")
+    seen, calls = descended(monkeypatch), spied(monkeypatch, colors, "match_colors")
     run(*PAIR, "--match-colors", method)
     content = read_image("content.png", 64).pixels
     how = {"method": "linear", "root": method} if method in ROOTS else {"method": method}
