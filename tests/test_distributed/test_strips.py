@@ -14,6 +14,8 @@ from gatys.distributed.strips import ALIGNMENT, Strips
 from gatys.network.layers import LAYERS
 from gatys.pictures.resampling import resize_columns, resize_rows, seen_rows
 
+pytestmark = [pytest.mark.slow, pytest.mark.processes]
+
 PROCESSES = 4
 
 

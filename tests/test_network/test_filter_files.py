@@ -342,6 +342,7 @@ def test_a_keras_file_with_too_many_parts_or_too_few(tmp_path, monkeypatch):
     refusal(hollow(tmp_path / "many.h5"), "has more parts than any VGG")
 
 
+@pytest.mark.slow
 def test_a_damaged_keras_file(tmp_path, filters):
     path = hollow(tmp_path / "v16.h5")
     whole = path.read_bytes()
@@ -381,6 +382,7 @@ def keras_content(filters):
     return buffer.getvalue()
 
 
+@pytest.mark.slow
 def test_the_file_in_an_archive_is_read_where_it_lies(filters, expected, tmp_path, monkeypatch):
     state = named(filters, 16)
     contents = {
@@ -399,6 +401,7 @@ def test_the_file_in_an_archive_is_read_where_it_lies(filters, expected, tmp_pat
         path.unlink()
 
 
+@pytest.mark.slow
 def test_a_name_inside_an_archive_tells_the_preprocessing(filters, expected, tmp_path):
     net = load_vgg19(packed(tmp_path / "x.zip", {"vgg16-00b39a1b.pth": content(keyed(filters, 16))}))
     assert net.tag.fingerprint == expected[16]
@@ -451,6 +454,7 @@ def test_archives_that_swell(tmp_path):
 # files that are known
 
 
+@pytest.mark.slow
 def test_a_files_content_tells_the_preprocessing_before_its_name(filters, expected, tmp_path, monkeypatch, caplog):
     path = saved(keyed(filters, 16), tmp_path / "any.pth")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()

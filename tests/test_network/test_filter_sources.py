@@ -201,6 +201,7 @@ def test_auto_is_the_default():
     assert net.tag.weights == "untrained:0"
 
 
+@pytest.mark.slow
 def test_auto_takes_what_is_there_in_this_order(hub, tmp_path, caplog):
     caplog.set_level("INFO", "gatys")
     checkpoints = tmp_path / "hub" / "checkpoints"

@@ -62,6 +62,7 @@ def test_nothing_deeper_than_the_deepest_is_computed(monkeypatch):
     assert net(torch.rand(1, 3, 8, 8, dtype=torch.float64), ["conv2_1"])["conv2_1"].shape == (1, 128, 4, 4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("architecture", "name"), [
     *(("vgg19", name) for name in ("conv1_2", "conv2_2", "conv3_1", "conv4_2", "conv5_1")),
     *(("vgg16", name) for name in ("conv3_3", "conv4_1", "conv5_1")),

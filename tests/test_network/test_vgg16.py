@@ -19,6 +19,8 @@ from gatys.passes.tiles import halo, tiles
 from gatys.passes.trunk import forward
 from gatys.settings import PADDINGS
 
+pytestmark = pytest.mark.slow
+
 DEEPER = ("conv3_4", "conv4_4", "conv5_4")
 VGG16 = TABLES["vgg16"]
 STYLE = {"conv1_1": 0.2, "conv2_1": 0.3, "conv3_3": 0.2, "conv4_1": 0.2, "conv5_1": 0.1}

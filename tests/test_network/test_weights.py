@@ -460,6 +460,7 @@ def test_usable_after_inference_mode(tmp_path, image):
         assert picture.grad.abs().max() > 0
 
 
+@pytest.mark.slow
 def test_filters_are_loaded_without_a_heavy_import():
     code = "import sys, torch, gatys.network.weights; before = set(sys.modules); gatys.network.weights.load_vgg19('untrained')"
     code += "; print([name for name in sys.modules if name not in before])"

@@ -436,6 +436,7 @@ def test_content_too_small_for_the_style_is_refused_in_words(run, vgg19):
             assert is_picture(run(OPTIMIZE, **inputs)[0], (1, 60, 60, 3))
 
 
+@pytest.mark.slow
 def test_texture_smaller_than_its_style_has_fewer_levels(run, vgg19):
     automatic = run(STYLE, vgg19=vgg19, image=picture(2, 384, 384))[0]
     assert automatic.levels == 3

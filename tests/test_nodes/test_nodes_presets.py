@@ -84,6 +84,7 @@ def test_what_goes_with_the_number_of_pixels_is_said(data, name):
                 assert settings[widget] == pytest.approx(expected, rel=1e-9), widget
 
 
+@pytest.mark.slow
 def test_the_nodes_make_the_source_s_own_loss(standin, data):
     """The widgets' values, run through the nodes, give the first loss of the preset's own descent."""
 

@@ -155,6 +155,7 @@ def _evaluate(net, x, p):
     return gatys.Objective(net, content=content, style=style).evaluate(x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(205, 40), (33, 230)])
 def test_tiles_do_not_change_anything(net, size):
     x, p = pictures(1, 3, *size), pictures(1, 3, *size, seed=1)

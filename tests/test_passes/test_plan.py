@@ -19,6 +19,8 @@ from gatys.passes.plan import FEWEST_PAIRS, SMALLEST_TILE, make_plan, outlook, w
 from gatys.passes.tiles import tiles
 from gatys.targets import extraction as extract
 
+pytestmark = pytest.mark.slow
+
 LAYERS = [TABLE[name] for name in ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv4_2", "conv5_1")]
 GIB = 2**30
 

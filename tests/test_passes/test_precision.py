@@ -195,6 +195,7 @@ def test_responses_beyond_float16_are_reached_in_float32(pictures):
     assert torch.equal(result.image, gatys.optimize(net, **run, precision="float32").image)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_a_run_reaches_the_loss_of_float32(pictures, precision):
     net = gatys.load_vgg19("untrained", pooling="average")

@@ -16,6 +16,8 @@ from gatys.passes.tiles import cut, halo, tiles
 from gatys.passes.trunk import backward, forward
 from gatys.settings import PADDINGS
 
+pytestmark = pytest.mark.slow
+
 CONTENT = {"conv4_2": 1.0, "conv2_2": 0.3}
 STYLE = {"conv1_1": 0.2, "conv2_1": 0.3, "conv3_1": 0.2, "conv4_1": 0.2, "conv5_1": 0.1}
 USED = [LAYERS[name] for name in STYLE]

@@ -30,6 +30,7 @@ def test_what_is_imported_is_declared():
     assert set(imported()) - set(sys.stdlib_module_names) - {"gatys"} == declared
 
 
+@pytest.mark.slow
 def test_the_nodes_need_nothing_that_comfyui_does_not_have():
     """Reading and writing files of pictures, and what the command line alone does, comes in when it is used."""
     script = "import sys, gatys\nfor name in gatys.__all__: getattr(gatys, name)\n"

@@ -46,6 +46,8 @@ from gatys.pictures.replacing import replacing
 from gatys.targets.style_files import save_style
 from gatys.targets.style_paths import style_path
 
+pytestmark = pytest.mark.slow
+
 resource = pytest.importorskip("resource", reason="limits on the size of files, which Windows has not")
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 POSIX = pytest.mark.skipif(os.name != "posix", reason="names and signals of POSIX")

@@ -18,6 +18,8 @@ import gatys
 from gatys.network.layers import LAYERS, minimum_size
 from gatys.settings import PADDINGS, POOLINGS, RESPONSES, TV_FORMS
 
+pytestmark = pytest.mark.slow
+
 LONG = os.environ.get("GATYS_LONG_TESTS") == "1"
 MANY = int(os.environ.get("GATYS_EXAMPLES", "2000"))
 SHALLOW = ["conv1_1", "conv1_1", "conv1_2", "conv2_1", "conv2_1", "conv2_2", "conv3_1"]

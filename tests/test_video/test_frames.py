@@ -245,6 +245,7 @@ def test_anchors_forget_the_past(extract, make):
 # forms of the contents
 
 
+@pytest.mark.slow
 def test_contents_may_be_a_generator_and_only_one_lives(net, style, extract):
     film, alive = noisy(4), []
 
