@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from comfy_api.latest import io
 
+from ..gatys import StyleTarget
 from ..gatys.targets.blending import blend_styles
 from .sockets import StyleSocket, schema
 
@@ -38,6 +39,6 @@ class BlendStyles(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, style_a, style_b, factor) -> io.NodeOutput:
+    def execute(cls, style_a: StyleTarget, style_b: StyleTarget, factor: float) -> io.NodeOutput:
         with torch.inference_mode(False):
             return io.NodeOutput(blend_styles([(style_a, 1 - factor), (style_b, factor)]))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from comfy_api.latest import io
+from torch import Tensor
 
 from ..gatys import extract_content
 from ..gatys.network.layers import CONTENT_LAYERS, parse_layers
 from ..gatys.passes.plan import wanted_bytes
 from ..gatys.pictures.checks import size_of
-from ..gatys.settings import PADDINGS
+from ..gatys.settings import PADDINGS, Padding
 from . import host
 from .sockets import Content, ContentSocket, Vgg19Socket, schema
 from .widgets import levels_from_widget, levels_input, normalize_input, padding_input
@@ -51,7 +52,16 @@ class ExtractContentFeatures(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, vgg19, image, layers, levels, normalize, padding=PADDINGS[0], mask=None) -> io.NodeOutput:
+    def execute(
+        cls,
+        vgg19: host.Network,
+        image: Tensor,
+        layers: str,
+        levels: int,
+        normalize: bool,
+        padding: Padding = PADDINGS[0],
+        mask: Tensor | None = None,
+    ) -> io.NodeOutput:
         chosen = parse_layers(layers, "layers")
         used = vgg19.net.chosen(chosen, "layers")
         colour, alpha = host.split_alpha(image)

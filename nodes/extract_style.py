@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from comfy_api.latest import io
+from torch import Tensor
 
 from ..gatys import extract_style
 from ..gatys.network.layers import STYLE_LAYERS, check_layers, parse_layers
 from ..gatys.passes.plan import wanted_bytes
 from ..gatys.pictures.checks import size_of
 from ..gatys.pictures.resampling import scale_picture
-from ..gatys.settings import PADDINGS
+from ..gatys.settings import PADDINGS, Padding
 from . import host
 from .sockets import StyleSocket, Vgg19Socket, schema
 from .widgets import levels_from_widget, levels_input, normalize_input, padding_input
@@ -88,20 +89,20 @@ class ExtractStyleGrams(io.ComfyNode):
     @classmethod
     def execute(
         cls,
-        vgg19,
-        image,
-        conv1_1,
-        conv2_1,
-        conv3_1,
-        conv4_1,
-        conv5_1,
-        more_layers,
-        style_scale,
-        levels,
-        normalize,
-        padding=PADDINGS[0],
-        mask=None,
-        size_from=None,
+        vgg19: host.Network,
+        image: Tensor,
+        conv1_1: float,
+        conv2_1: float,
+        conv3_1: float,
+        conv4_1: float,
+        conv5_1: float,
+        more_layers: str,
+        style_scale: float,
+        levels: int,
+        normalize: bool,
+        padding: Padding = PADDINGS[0],
+        mask: Tensor | None = None,
+        size_from: Tensor | None = None,
     ) -> io.NodeOutput:
         chosen = {"conv1_1": conv1_1, "conv2_1": conv2_1, "conv3_1": conv3_1, "conv4_1": conv4_1, "conv5_1": conv5_1}
         if more_layers.strip():
@@ -112,7 +113,9 @@ class ExtractStyleGrams(io.ComfyNode):
         chosen = check_layers(chosen, "layers of the style")
         used = vgg19.net.chosen(chosen, "more_layers")  # the others are in every network
         colour, _ = host.split_alpha(image)
-        colour = scale_picture(colour, style_scale, None if size_from is None else tuple(size_from.shape[1:3]))
+        colour = scale_picture(
+            colour, style_scale, None if size_from is None else (size_from.shape[1], size_from.shape[2])
+        )
         need = wanted_bytes(size_of(colour), used, optimizer=None)
         with host.working(vgg19, need) as net:
             target = extract_style(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from comfy_api.latest import io
+from torch import Tensor
 
 from ..gatys import Objective, gradient_shares
 from ..gatys.passes.memory import evaluation_bytes
 from ..gatys.pictures.checks import size_of
+from ..gatys.targets.regions import AnyStyle
 from . import host
-from .sockets import ContentSocket, StyleSocket, Vgg19Socket, schema
+from .sockets import Content, ContentSocket, StyleSocket, Vgg19Socket, schema
 from .widgets import weight_inputs
 
 
@@ -51,7 +53,16 @@ class GradientShares(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, vgg19, image, content_weight, style_weight, tv_weight, content=None, style=None) -> io.NodeOutput:
+    def execute(
+        cls,
+        vgg19: host.Network,
+        image: Tensor,
+        content_weight: float,
+        style_weight: float,
+        tv_weight: float,
+        content: Content | None = None,
+        style: AnyStyle | None = None,
+    ) -> io.NodeOutput:
         target = None if content is None else content.target
         picture, _ = host.split_alpha(image)
         layers = [layer for wired in (target, style) if wired is not None for layer in wired.used]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from comfy_api.latest import io
+from torch import Tensor
 
 from ..gatys.pictures.colors import keep_luminance
 from . import host
@@ -62,7 +63,7 @@ class KeepLuminance(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, image, content, strength, match_luminance) -> io.NodeOutput:
+    def execute(cls, image: Tensor, content: Tensor, strength: float, match_luminance: bool) -> io.NodeOutput:
         result, alpha = host.split_alpha(image)
         colours, _ = host.split_alpha(content)
         kept = keep_luminance(result, colours, match=match_luminance, strength=strength)

@@ -78,7 +78,7 @@ class LoadVGG19(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, weights: str, **_) -> str:
+    def fingerprint_inputs(cls, weights: str, **_: object) -> str:
         """Load again when the file behind the name has changed, or "auto" would find others."""
         if weights == "auto":
             return "auto " + " ".join(map(host.path_state, trained_files(host.model_folders())))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from comfy_api.latest import io
+from torch import Tensor
 
-from ..gatys.pictures.colors import match_colors
-from ..gatys.settings import ROOTS
+from ..gatys.pictures.colors import match_colors_by
+from ..gatys.settings import ROOTS, Method, Root
 from . import host
 from .sockets import schema
 
@@ -60,10 +61,9 @@ class MatchColors(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, image, reference, method, strength) -> io.NodeOutput:
+    def execute(cls, image: Tensor, reference: Tensor, method: Method | Root, strength: float) -> io.NodeOutput:
         if method not in METHODS:  # the server does not check combos
             raise ValueError(f"method: expected one of {', '.join(METHODS)}, got {method!r}")
         style, alpha = host.split_alpha(image)
         content, _ = host.split_alpha(reference)
-        how = {"method": "linear", "root": method} if method in ROOTS else {"method": method}
-        return io.NodeOutput(host.join_alpha(match_colors(style, content, **how, strength=strength), alpha))
+        return io.NodeOutput(host.join_alpha(match_colors_by(method, style, content, strength), alpha))

@@ -6,14 +6,18 @@ from functools import partial
 
 import torch
 from comfy_api.latest import io
+from torch import Tensor
 
 from ..gatys import optimize
 from ..gatys.descent.schedule import parse_steps
 from ..gatys.passes.plan import wanted_bytes
-from ..gatys.settings import DEFAULTS, INITS
+from ..gatys.pictures.checks import size_of
+from ..gatys.settings import DEFAULTS, INITS, Init, Optimizer, Precision, TvForm
+from ..gatys.targets.regions import AnyStyle
 from . import host
-from .sockets import ContentSocket, HistorySocket, StyleSocket, Vgg19Socket, schema
+from .sockets import Content, ContentSocket, HistorySocket, StyleSocket, Vgg19Socket, schema
 from .widgets import (
+    PaddingOrAuto,
     checkpoint_input,
     descent_inputs,
     keep_on_cancel_input,
@@ -90,31 +94,31 @@ class GatysOptimize(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, keep_on_cancel=False, **inputs) -> int:
+    def fingerprint_inputs(cls, keep_on_cancel: bool = False, **inputs: object) -> int:
         return host.fingerprint_of_kept(keep_on_cancel)
 
     @classmethod
     def execute(
         cls,
-        vgg19,
-        steps,
-        optimizer,
-        learning_rate,
-        content_weight,
-        style_weight,
-        tv_weight,
-        init,
-        seed,
-        tv_form=DEFAULTS["tv_form"],
-        tile=0,
-        padding="auto",
-        steps_per_level="",
-        checkpoint_every=0.0,
-        keep_on_cancel=False,
-        precision=DEFAULTS["precision"],
-        content=None,
-        style=None,
-        init_image=None,
+        vgg19: host.Network,
+        steps: int,
+        optimizer: Optimizer,
+        learning_rate: float,
+        content_weight: float,
+        style_weight: float,
+        tv_weight: float,
+        init: Init,
+        seed: int,
+        tv_form: TvForm = DEFAULTS["tv_form"],
+        tile: int = 0,
+        padding: PaddingOrAuto = "auto",
+        steps_per_level: str = "",
+        checkpoint_every: float = 0.0,
+        keep_on_cancel: bool = False,
+        precision: Precision = DEFAULTS["precision"],
+        content: Content | None = None,
+        style: AnyStyle | None = None,
+        init_image: Tensor | None = None,
     ) -> io.NodeOutput:
         target = None if content is None else content.target
         alpha = None if content is None else content.alpha
@@ -132,7 +136,7 @@ class GatysOptimize(io.ComfyNode):
         schedule = parse_steps(steps_per_level, "steps_per_level") if steps_per_level.strip() else steps
         steps = schedule if isinstance(schedule, int) else sum(schedule)
         report = host.ProgressReport(steps * len(frames), keep_on_cancel=keep_on_cancel)
-        size = tuple(start.shape[-2:]) if target is None and start is not None else None
+        size = size_of(start) if target is None and start is not None else None
         sizes = [size] + [given.size for given in (target, style) if given is not None]
         layers = [layer for given in (target, style) if given is not None for layer in given.used]
         need = wanted_bytes(next(filter(None, sizes)), layers, optimizer) if layers else 0

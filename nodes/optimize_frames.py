@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from comfy_api.latest import io
+from torch import Tensor
 
+from ..gatys import Progress
 from ..gatys.passes.plan import wanted_bytes
-from ..gatys.settings import DEFAULTS, INITS, TEMPORAL_WEIGHT
+from ..gatys.settings import DEFAULTS, INITS, TEMPORAL_WEIGHT, Init, Optimizer, Precision
+from ..gatys.targets.regions import AnyStyle
 from ..gatys.video.frames import optimize_frames
 from . import host
-from .sockets import ContentSocket, HistorySocket, StyleSocket, Vgg19Socket, schema
+from .sockets import Content, ContentSocket, HistorySocket, StyleSocket, Vgg19Socket, schema
 from .widgets import (
+    PaddingOrAuto,
     checkpoint_input,
     descent_inputs,
     keep_on_cancel_input,
@@ -83,35 +87,35 @@ class GatysOptimizeFrames(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, keep_on_cancel, **inputs) -> int:
+    def fingerprint_inputs(cls, keep_on_cancel: bool, **inputs: object) -> int:
         return host.fingerprint_of_kept(keep_on_cancel)
 
     @classmethod
     def execute(
         cls,
-        vgg19,
-        content,
-        style,
-        steps,
-        later_steps,
-        warm_start,
-        temporal_weight,
-        anchor_every,
-        keep_on_cancel,
-        optimizer,
-        learning_rate,
-        content_weight,
-        style_weight,
-        tv_weight,
-        init,
-        seed,
-        tile=0,
-        padding="auto",
-        checkpoint_every=0.0,
-        precision=DEFAULTS["precision"],
-        init_image=None,
-        warped=None,
-        occlusion=None,
+        vgg19: host.Network,
+        content: Content,
+        style: AnyStyle,
+        steps: int,
+        later_steps: int,
+        warm_start: bool,
+        temporal_weight: float,
+        anchor_every: int,
+        keep_on_cancel: bool,
+        optimizer: Optimizer,
+        learning_rate: float,
+        content_weight: float,
+        style_weight: float,
+        tv_weight: float,
+        init: Init,
+        seed: int,
+        tile: int = 0,
+        padding: PaddingOrAuto = "auto",
+        checkpoint_every: float = 0.0,
+        precision: Precision = DEFAULTS["precision"],
+        init_image: Tensor | None = None,
+        warped: Tensor | None = None,
+        occlusion: Tensor | None = None,
     ) -> io.NodeOutput:
         count = content.target.image.shape[0]
         start = init if init_image is None or init != "auto" else host.split_alpha(init_image)[0]
@@ -121,7 +125,7 @@ class GatysOptimizeFrames(io.ComfyNode):
             )
         report = host.ProgressReport(steps * count, keep_on_cancel=keep_on_cancel)
 
-        def show(progress, frame):
+        def show(progress: Progress, frame: int) -> None:
             # whether a frame will start anew is known when it starts, so that each takes an equal part of the bar
             done = progress.step * steps // progress.steps
             report.step(replace(progress, step=done), offset=frame * steps)

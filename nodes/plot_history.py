@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from comfy_api.latest import io
 
+from ..gatys import Record
 from ..gatys.descent.plot import plot_history
 from . import host
 from .sockets import HistorySocket, schema
@@ -56,6 +59,8 @@ class PlotHistory(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, history, width, height, log_scale, layers=False) -> io.NodeOutput:
+    def execute(
+        cls, history: Sequence[Sequence[Record]], width: int, height: int, log_scale: bool, layers: bool = False
+    ) -> io.NodeOutput:
         plot = plot_history(history, width=width, height=height, log_scale=log_scale, layers=layers)
         return io.NodeOutput(host.join_alpha(plot, None))

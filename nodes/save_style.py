@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 
 from comfy_api.latest import io
+from torch import Tensor
 
+from ..gatys import StyleTarget
 from ..gatys.errors import StyleFileError
 from ..gatys.targets.blending import check_whole
 from ..gatys.targets.style_files import save_style
@@ -58,7 +60,9 @@ class SaveStyle(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, style, name, overwrite, description, image=None) -> io.NodeOutput:
+    def execute(
+        cls, style: StyleTarget, name: str, overwrite: bool, description: str, image: Tensor | None = None
+    ) -> io.NodeOutput:
         path = style_path(host.model_folder(host.STYLE_FOLDER), name)
         thumbnail = None if image is None else host.split_alpha(image[:1])[0]
         try:

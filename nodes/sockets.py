@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
+from typing import Any
 
 from comfy_api.latest import io
 from torch import Tensor
@@ -29,7 +30,7 @@ class Content:
     """(N, H, W, 1), the alpha channel of the content picture, which the result gets back."""
 
 
-def schema(*, search_aliases: list[str], **fields) -> io.Schema:
+def schema(*, search_aliases: list[str], **fields: Any) -> io.Schema:
     """An `io.Schema`, with search words where the host knows them."""
     if "search_aliases" in inspect.signature(io.Schema).parameters:
         fields["search_aliases"] = search_aliases

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import torch
 from comfy_api.latest import io
+from torch import Tensor
 
-from ..gatys.settings import PROPAGATIONS
-from ..gatys.targets.regions import regional_style
+from ..gatys.settings import PROPAGATIONS, Propagation
+from ..gatys.targets.regions import AnyStyle, regional_style
 from .sockets import StyleSocket, schema
 
 
@@ -44,7 +45,9 @@ class StyleRegion(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, style, mask, propagation, others=None) -> io.NodeOutput:
+    def execute(
+        cls, style: AnyStyle, mask: Tensor, propagation: Propagation, others: AnyStyle | None = None
+    ) -> io.NodeOutput:
         with torch.inference_mode(False):
             region = regional_style([(style, mask.clone())], propagation=propagation)
             if others is not None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 from comfy_api.latest import io
 
-from ..gatys.settings import DEFAULTS, OPTIMIZERS, PADDINGS, PRECISIONS, TV_FORMS
+from ..gatys.settings import DEFAULTS, OPTIMIZERS, PADDINGS, PRECISIONS, TV_FORMS, Padding, TileSize
 from ..gatys.targets.levels import Levels
+
+PaddingOrAuto = Padding | Literal["auto"]
+"""What the widget of the padding gives."""
 
 
 def levels_input(what: str) -> io.Int.Input:
@@ -70,7 +73,7 @@ def memory_inputs() -> list[io.Int.Input | io.Combo.Input]:
     ]
 
 
-def keep_on_cancel_input(tooltip: str, **options) -> io.Boolean.Input:
+def keep_on_cancel_input(tooltip: str, **options: Any) -> io.Boolean.Input:
     return io.Boolean.Input("keep_on_cancel", default=False, tooltip=tooltip, **options)
 
 
@@ -111,7 +114,14 @@ def precision_input() -> io.Combo.Input:
     )
 
 
-def memory_options(tile: int, padding: str) -> dict[str, Any]:
+class MemoryOptions(TypedDict):
+    """Arguments of `gatys.optimize`."""
+
+    tile: TileSize
+    padding: Padding | None
+
+
+def memory_options(tile: int, padding: PaddingOrAuto) -> MemoryOptions:
     """What these widgets mean as arguments of `gatys.optimize`."""
     return {"tile": tile or "auto", "padding": None if padding == "auto" else padding}
 

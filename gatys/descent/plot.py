@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from ..errors import InputError, MissingPackage
 from .records import Record
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 TERMS = {"total": "black", "content": "tab:blue", "style": "tab:red", "tv": "tab:green"}
 """The terms of a `Record` and their colours."""
@@ -71,7 +75,7 @@ def plot_history(
     return pixels[None, ..., :3].movedim(-1, 1).float().div(255).contiguous()
 
 
-def _draw(figure, axes, histories: list[list[Record]], layers: bool) -> None:
+def _draw(figure: Figure, axes: Axes, histories: list[list[Record]], layers: bool) -> None:
     coarsest = max(record.level for history in histories for record in history)
     begin, labelled = 0, set()
     for number, history in enumerate(histories):

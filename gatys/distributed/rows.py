@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -105,7 +106,7 @@ def _told(name: str, what: str, cure: str) -> Iterator[None]:
         raise ImageError(f"{name!r} {what} ({problem}); {cure}") from problem
 
 
-def _is_plain(page) -> bool:
+def _is_plain(page: Any) -> bool:
     kinds = {1: ("MINISBLACK",), 2: ("MINISBLACK",), 3: ("RGB",), 4: ("RGB",)}
     alpha = [int(each) for each in page.extrasamples]
     return (
@@ -118,7 +119,7 @@ def _is_plain(page) -> bool:
     )
 
 
-def _read(page, low: int, high: int) -> Tensor:
+def _read(page: Any, low: int, high: int) -> Tensor:
     height, width = (page.tilelength, page.tilewidth) if page.is_tiled else (page.rowsperstrip, page.imagewidth)
     levels = np.empty((high - low, page.imagewidth, page.samplesperpixel), page.dtype)
     across = -(-page.imagewidth // width)

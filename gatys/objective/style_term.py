@@ -56,7 +56,8 @@ class StyleTerm(Term):
         self._size = size
 
     def _weight(self, name: str, part: Tile) -> Tensor | None:
-        return None if self._weights is None else self._weights[name][(..., *part.owned(self._table[name]))]
+        owned = (..., *part.owned(self._table[name]))
+        return None if self._weights is None else self._weights[name][owned]
 
     def add(self, sums: dict[str, Tensor], layer: str, features: Tensor, part: Tile) -> None:
         """Add a tile's sum of one layer to that of the picture."""

@@ -65,7 +65,8 @@ class Tape:
             tape.pack()
         for name, features in self._features.items():
             self._gates[name] = gate(features, linear=self.linear)
-            self._features[name] = features[(..., *self.part.core(self.layers[name]))].clone()
+            core = (..., *self.part.core(self.layers[name]))
+            self._features[name] = features[core].clone()
         self._gates = {name: pack(mask) for name, mask in self._gates.items()}
         self._packed = True
 
@@ -78,9 +79,9 @@ class Tape:
             if self._packed:
                 return features, unpack(self._gates.pop(name))
         mask = gate(features, linear=self.linear)
+        core = (..., *self.part.core(self.layers[name]))
         # a part in one piece, so that no one needs to copy it while the whole is still there
-        own = features[(..., *self.part.core(self.layers[name]))].contiguous(memory_format=torch.channels_last)
-        return own, mask
+        return features[core].contiguous(memory_format=torch.channels_last), mask
 
     def pop_gate(self, name: str) -> Tensor | None:
         """What `shut` reads of a layer that is not asked for; None where the pooling after it says so, too."""
@@ -224,7 +225,8 @@ def _down(net: VGG, x: Tensor, steps: Steps, tape: Tape, see: See | None, *, kee
         if keep and (asked or pooled is None or net.pooling != "max"):
             tape.keep(name, x)
         if asked and see is not None:
-            see(name, x[(..., *part.core(layer))], part)
+            core = (..., *part.core(layer))
+            see(name, x[core], part)
         if linear:
             x = F.relu(x)
         if pooled is not None:

@@ -79,12 +79,12 @@ def match_colors(
     return torch.stack([matched(style, content) for style, content in pairs])
 
 
-def match_colors_by(way: Method | Root, images: AnyPicture, reference: AnyPicture) -> Tensor:
+def match_colors_by(way: Method | Root, images: AnyPicture, reference: AnyPicture, strength: float = 1.0) -> Tensor:
     """Match colours as `match_colors` does, by a method, or linearly by the root of that name."""
     for root in ROOTS:
         if way == root:
-            return match_colors(images, reference, "linear", root=root)
-    return match_colors(images, reference, "histogram" if way == "histogram" else "linear")
+            return match_colors(images, reference, "linear", root=root, strength=strength)
+    return match_colors(images, reference, "histogram" if way == "histogram" else "linear", strength=strength)
 
 
 def keep_luminance(result: AnyPicture, content: AnyPicture, *, match: bool = False, strength: float = 1.0) -> Tensor:

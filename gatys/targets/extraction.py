@@ -105,8 +105,9 @@ def extract_content(
         level = {name: _empty(picture, net.layers[name], kept, device) for name in layers}
         for index in range(picture.shape[0]):  # one picture at a time: a film must not need a film of memory
 
-            def see(name: str, core: Tensor, part: Tile, level=level, index=index) -> None:
-                level[name][(index, ..., *part.owned(net.layers[name]))] = core[0].to(level[name].dtype).to(device)
+            def see(name: str, core: Tensor, part: Tile, level: dict[str, Tensor] = level, index: int = index) -> None:
+                owned = (index, ..., *part.owned(net.layers[name]))
+                level[name][owned] = core[0].to(level[name].dtype).to(device)
 
             _sweep(net, picture[index : index + 1], layers, see, way)
         features.append(level)
@@ -245,7 +246,8 @@ def _values(
     sums: dict[str, Tensor] = {}
 
     def see(name: str, core: Tensor, part: Tile) -> None:
-        weight = None if weights is None else weights[name][(..., *part.owned(net.layers[name]))]
+        owned = (..., *part.owned(net.layers[name]))
+        weight = None if weights is None else weights[name][owned]
         found = statistic.sums(core, weight)
         sums[name] = sums[name].add_(found) if name in sums else found
 

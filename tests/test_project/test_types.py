@@ -72,7 +72,7 @@ def test_type_checkers_and_programs_find_the_same_names_in_the_same_places():
             for node in module.body
             if isinstance(node, (ast.Assign, ast.AnnAssign))
             for n in ast.walk(node)
-            if isinstance(n, ast.Name)
+            if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
         }
         assert name in defined, f"{name} is not defined in {place}"
 
