@@ -105,7 +105,7 @@ def _draw(figure, axes, histories: list[list[Record]], layers: bool) -> None:
     axes.margins(y=0.12)  # room for the levels' names
     if axes.get_yscale() == "linear":
         axes.set_ylim(bottom=0)
-    columns = int(figure.bbox.width) // 110  # of names that fit side by side
+    columns = int(figure.bbox.width) // 110  # as many names as fit side by side
     figure.legend(
         loc="outside lower center", ncols=min(columns, len(labelled)), handlelength=1.2, fontsize="small", frameon=False
     )

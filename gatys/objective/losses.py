@@ -141,7 +141,7 @@ def add_up(terms: Sequence[Term], weights: Mapping[str, float], values: Values, 
         gradient: the gradient of the total, with kinks rounded off.
     """
     zero = torch.zeros(gradient.shape[0], device=gradient.device, dtype=accumulation_dtype(gradient.dtype))
-    merged: dict[tuple[str, str], Tensor] = {}  # of several regions, each layer's values count as one
+    merged: dict[tuple[str, str], Tensor] = {}  # the values of a layer in several regions count as one
     rounded = zero
     for (index, layer), value in values.items():
         key = terms[index].name, layer
