@@ -70,7 +70,7 @@ def check_range(values: Tensor, top: float = 1.0) -> None:
 
 
 def _tags(image: Image.Image) -> Mapping[int, Any]:
-    """The tags of a TIFF by their numbers; none of another file."""
+    """Give the tags of a TIFF by their numbers; none of another file."""
     return image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else {}
 
 

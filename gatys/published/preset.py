@@ -82,7 +82,7 @@ class Preset:
 
     Example:
         >>> preset = gatys.presets["gatys2016"]
-        >>> result = preset.optimize(gatys.load_vgg(preset.weights), photo, painting)
+        >>> result = preset.optimize(gatys.load_vgg(), photo, painting)
     """
 
     name: str

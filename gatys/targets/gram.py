@@ -75,7 +75,7 @@ def _sum_of_pieces(f: Tensor) -> Tensor:
 
 
 def _wide_product(some: Tensor) -> Tensor:
-    """The Gram sums of (pieces, positions, C) in float32."""
+    """Give the Gram sums of (pieces, positions, C) in float32."""
     turned = some.transpose(1, 2)
     return torch.bmm(turned, some) if some.dtype == torch.float32 else torch.bmm(turned, some, out_dtype=torch.float32)
 
