@@ -251,8 +251,7 @@ def _up(net: VGG, gradient: Tensor | None, steps: Steps, tape: Tape, cotangent: 
 
 
 def _join(net: VGG, gradient: Tensor | None, layer: Layer, tape: Tape, cotangent: Cotangent) -> Tensor:
-    """Give the derivative before the rectifier of a layer that is asked for, from that behind it, with the layer's own.
-    """
+    """Give the derivative before the rectifier of a layer that is asked for, from that behind it and its own."""
     features, mask = tape.pop_features(net, layer.name)
     core = (..., *tape.part.core(layer))
     if gradient is None:
