@@ -1,4 +1,4 @@
-"""Gatys Style Transfer for ComfyUI. The nodes are in `nodes/`, what they do is in `gatys/`."""
+"""Gatys Style Transfer for ComfyUI: the nodes are in `nodes/`, and what they do is in `gatys/`."""
 
 from .nodes import comfy_entrypoint
 

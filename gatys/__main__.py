@@ -8,7 +8,7 @@ from .distributed.torchrun import started_together
 
 
 def main() -> int:
-    """Run the command line and return its exit code."""
+    """Run the command line and give its exit code."""
     with contextlib.suppress(ValueError):  # what is wrong is said by the command line itself
         build_parser().parse_intermixed_args()
     # PyTorch then asks for its large tensors in large pages, where Linux lets it; it reads this once

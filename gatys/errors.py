@@ -72,7 +72,7 @@ for _error in (*GatysError.__subclasses__(), *InputError.__subclasses__(), *Weig
 GatysError.__module__ = UntrainedWarning.__module__ = "gatys"
 
 
-# the last is what oneDNN says where it cannot allocate (seen under a limit of the process)
+# the last line is the text of oneDNN where it cannot allocate (seen under a limit of the process)
 _OUT_OF_MEMORY = re.compile(
     r"out of memory|not enough memory|can't allocate memory|ALLOC_FAILED|size calculation overflowed"
     r"|could not (create|execute) a primitive",

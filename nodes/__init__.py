@@ -1,4 +1,4 @@
-"""The ComfyUI nodes: they know the host and contain no mathematics."""
+"""The ComfyUI nodes, which know the host and contain no mathematics."""
 
 from comfy_api.latest import ComfyExtension, io
 

@@ -1,4 +1,4 @@
-"""Blend Styles: one style between two."""
+"""Blend Styles: two styles become one between them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that touches `comfy.*`: devices, memory, progress, previews, interruption, folders.
+"""The host: everything that touches `comfy.*`, such as devices, memory, progress, previews, interruption, folders.
 
 ComfyUI runs every node under `torch.inference_mode()`, where autograd does not work and where tensors are made
 that autograd refuses later on. So all work on the network happens inside `working`, on copies of what came in.
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 VGG19_FOLDER, STYLE_FOLDER = "vgg19", "gatys_styles"
 MODEL_SUFFIXES = {VGG19_FOLDER: {*CHECKPOINTS, *ARCHIVES}, STYLE_FOLDER: {".safetensors"}}
 PREVIEW_INTERVAL = 0.3
-"""Seconds between previews at least: the server encodes each of them, and its queue has no end."""
+"""The least seconds between previews: the server encodes each of them, and its queue has no end."""
 
 
 # folders
@@ -57,35 +57,37 @@ def model_files(key: str = VGG19_FOLDER) -> list[str]:
 
 
 def model_folders(key: str = VGG19_FOLDER) -> list[Path]:
-    """Where the host looks for files, in its order."""
+    """List the folders where the host looks for files, in its order."""
     return [Path(folder) for folder in folder_paths.get_folder_paths(key)]
 
 
 def model_folder(key: str = VGG19_FOLDER) -> Path:
-    """Where new files go: the folder that the host looks into first."""
+    """Give the folder for new files, which the host looks into first."""
     return model_folders(key)[0]
 
 
 def find_model(name: str, key: str = VGG19_FOLDER) -> Path | None:
-    """The file of that name in any of the model folders."""
+    """Give the path of the file of that name in any of the model folders; None without one."""
     path = folder_paths.get_full_path(key, name)
     return None if path is None else Path(path)
 
 
 def file_state(name: str, key: str = VGG19_FOLDER) -> str:
-    """What changes when the file behind a name does, for `fingerprint_inputs`; the name itself without a file."""
+    """Give a text that changes when the file behind a name does, for `fingerprint_inputs`; the name itself without a
+    file.
+    """
     path = find_model(name, key)
     return name if path is None else path_state(path)
 
 
 def path_state(path: Path) -> str:
-    """What changes when a file does."""
+    """Give a text that changes when a file does."""
     status = path.stat()
     return f"{path} {status.st_size} {status.st_mtime_ns}"
 
 
 def checkpoint_folder() -> Path:
-    """Where runs keep their state: in the output folder, since the host empties its temporary one when it starts."""
+    """Give the folder where runs keep their state: in the output folder, since the host empties its temporary one."""
     folder = Path(folder_paths.get_output_directory(), "gatys", "checkpoints")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -96,7 +98,7 @@ def checkpoint_folder() -> Path:
 
 @dataclass(eq=False)
 class Network:
-    """What the GATYS_VGG19 socket carries. The host holds the patcher only weakly, so this must own it."""
+    """The value of the GATYS_VGG19 socket. The host holds the patcher only weakly, so this must own it."""
 
     net: VGG
     patcher: ModelPatcher
@@ -115,7 +117,7 @@ def _own_tensors(module: nn.Module) -> Iterator[tuple[dict, str, Tensor]]:
 
 
 def _normal(tensor: Tensor, device: torch.device) -> Tensor:
-    """A weight on `device` that is not an inference tensor."""
+    """Give a weight on `device` that is not an inference tensor."""
     if tensor.device == device and not tensor.is_inference():
         return tensor
     whole = tensor.detach().to(device, copy=True)
@@ -123,7 +125,7 @@ def _normal(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 def _make_whole(net: nn.Module, device: torch.device) -> list[tuple[dict, str, Tensor]]:
-    """Bring every weight to `device` as a tensor that autograd accepts; return those that the host had left elsewhere.
+    """Bring every weight to `device` as a tensor that autograd accepts; give those that the host had left elsewhere.
 
     The host moves weights under inference mode, which makes them inference tensors, and under a short budget
     leaves some of a plain module's layers behind while it reports the module as loaded.
@@ -140,7 +142,7 @@ def _make_whole(net: nn.Module, device: torch.device) -> list[tuple[dict, str, T
 
 @contextmanager
 def working(network: Network, memory_required: int = 0) -> Iterator[VGG]:
-    """The network, loaded by the host and fit for autograd, with `memory_required` bytes free beside it."""
+    """Yield the network, loaded by the host and fit for autograd, with `memory_required` bytes free beside it."""
     with torch.inference_mode(False), torch.enable_grad():
         device = network.patcher.load_device
         mm.load_models_gpu([network.patcher], memory_required=memory_required, force_full_load=True)
@@ -154,14 +156,14 @@ def working(network: Network, memory_required: int = 0) -> Iterator[VGG]:
 
 
 def free_memory() -> int:
-    """Bytes that work on the network may take on its device: what is free there under every limit, less the reserve."""
+    """Give the bytes that work on the network may take on its device: free under every limit, less the reserve."""
     device = mm.get_torch_device()
     reserve = 0 if device.type == "cpu" else mm.extra_reserved_memory()
     return max(0, min(mm.get_free_memory(device), memory.free_memory(device)) - reserve)
 
 
 def precision(chosen: Precision) -> Precision:
-    """That of the convolutions: what was chosen, or for "auto" on a graphics card what the host finds fast there."""
+    """Give the precision of the convolutions: the chosen one, or for "auto" on a card the one the host finds fast."""
     device = mm.get_torch_device()
     if chosen != "auto" or device.type != "cuda":
         return chosen
@@ -171,7 +173,7 @@ def precision(chosen: Precision) -> Precision:
 
 
 def storage_device() -> torch.device:
-    """Where targets and pictures wait between nodes."""
+    """Give the device where targets and pictures wait between nodes."""
     return mm.intermediate_device()
 
 
@@ -191,7 +193,7 @@ def notify(text: str) -> None:
 
 
 def split_alpha(image: Tensor) -> tuple[Tensor, Tensor | None]:
-    """An IMAGE (N, H, W, C) as a (N, 3, H, W) copy in [0, 1], and its alpha (N, H, W, 1) where it has one.
+    """Give an IMAGE (N, H, W, C) as a (N, 3, H, W) copy in [0, 1], and its alpha (N, H, W, 1) where it has one.
 
     Raises:
         ValueError: for a channel count other than 1, 3 or 4.
@@ -207,7 +209,7 @@ def split_alpha(image: Tensor) -> tuple[Tensor, Tensor | None]:
 
 
 def join_alpha(pictures: Tensor, alpha: Tensor | None) -> Tensor:
-    """(N, 3, H, W) as an IMAGE (N, H, W, 3), or with the alpha of one or of all pictures (N, H, W, 4)."""
+    """Give (N, 3, H, W) as an IMAGE (N, H, W, 3), or with the alpha of one or of all pictures (N, H, W, 4)."""
     image = pictures.movedim(1, -1).to(storage_device(), torch.float32).contiguous()
     if alpha is None or alpha.shape[1:3] != image.shape[1:3]:
         return image
@@ -215,7 +217,7 @@ def join_alpha(pictures: Tensor, alpha: Tensor | None) -> Tensor:
 
 
 def mask_or_none(mask: Tensor | None) -> Tensor | None:
-    """A copy of a MASK, or None for the 64 x 64 zeros that Load Image gives for a picture without alpha."""
+    """Give a copy of a MASK, or None for the 64 x 64 zeros that Load Image gives for a picture without alpha."""
     if mask is None or (tuple(mask.shape[-2:]) == (64, 64) and not mask.any()):
         return None
     return mask.clone()
@@ -224,11 +226,14 @@ def mask_or_none(mask: Tensor | None) -> Tensor | None:
 # progress
 
 _kept: list[str] = []
-"""One entry for each run that was cancelled and kept; the host caches what it got for finished."""
+"""The runs that were cancelled and kept, one entry for each; the host caches what it got for finished."""
 
 
 def fingerprint_of_kept(keep_on_cancel: bool) -> int:
-    """For `fingerprint_inputs`: make anew what was cut short, or the host would give the part it has as the whole."""
+    """Give a fingerprint for `fingerprint_inputs` that makes anew what was cut short.
+
+    Without it the host would give the part that it has as the whole.
+    """
     return len(_kept) if keep_on_cancel else 0
 
 
@@ -238,7 +243,7 @@ def stop_if_cancelled() -> None:
 
 
 class ProgressReport:
-    """Progress bar, live preview and cancellation of a node, as callbacks for `gatys`.
+    """The progress of a node: bar, live preview and cancellation, as callbacks for `gatys`.
 
     Args:
         total: what there is to do.
@@ -254,12 +259,12 @@ class ProgressReport:
         """Whether a cancel has come and is kept."""
 
     def downloaded(self, done: int, total: int) -> None:
-        """Callback of `gatys.load_vgg`, in bytes."""
+        """Show a download: a callback of `gatys.load_vgg`, in bytes."""
         stop_if_cancelled()
         self._bar.update_absolute(done, max(done, total))
 
     def step(self, progress: Progress, offset: int = 0) -> None:
-        """Callback of `gatys.optimize`; `offset` counts the steps of pictures already finished."""
+        """Show a step: a callback of `gatys.optimize`; `offset` counts the steps of pictures already finished."""
         try:
             self._step(progress, offset)
         except mm.InterruptProcessingException:
@@ -269,7 +274,7 @@ class ProgressReport:
             raise StopIteration from None
 
     def keep(self, made: int, count: int, what: str) -> None:
-        """After a kept cancel: say so, and see to it that the host does not take the part for the whole."""
+        """Say that a cancel was kept, and see to it that the host does not take the part for the whole."""
         _kept.append(f"{made} of {count}")
         log.warning("Gatys Style Transfer: cancelled; keeping %d of %d %s, the last one unfinished", made, count, what)
 

@@ -1,4 +1,4 @@
-"""Keep Luminance: the colours of the content on the lights and darks of the result."""
+"""Keep Luminance: the result gets the colours of the content, and keeps its lights and darks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Load Style: a style from the bank."""
+"""Load Style: a saved style comes from its file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from . import host
 from .sockets import StyleSocket, schema
 
 NO_STYLES = "no styles saved yet"
-"""What the list shows while the folder is empty; the frontend draws an empty list as a broken node."""
+"""The only entry of the list while the folder is empty; the frontend draws an empty list as a broken node."""
 
 
 class LoadStyle(io.ComfyNode):

@@ -1,4 +1,4 @@
-"""Load VGG19: where the filters come from."""
+"""Load VGG19: a network comes with its filters."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class LoadVGG19(io.ComfyNode):
                         "preprocessing",
                         options=[OWN, *PREPROCESSINGS],
                         default=OWN,
-                        optional=True,  # saved prompts do without
+                        optional=True,  # saved prompts lack it
                         tooltip="What the network is given. own: what its filters were trained with, nearly always right. The "
                         "others are for published settings: imagenet is torchvision's, caffe 0 to 255 without the mean, "
                         "caffe-256 the same to 256 (neural-style), imagenet-255 0 to 255 for torchvision's filters.",
@@ -86,7 +86,9 @@ class LoadVGG19(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, weights: str) -> bool:
-        """Whatever is not listed is loaded or refused by `execute`: newer hosts would refuse it in words of their own."""
+        """Accept values that are not listed: `execute` loads or refuses them, while newer hosts would refuse them in
+        other words.
+        """
         return True
 
     @classmethod

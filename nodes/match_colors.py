@@ -1,4 +1,4 @@
-"""Match Colors: the style picture in the colours of the content, before its style is extracted."""
+"""Match Colors: the style picture gets the colours of the content, before its style is extracted."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class GatysOptimize(io.ComfyNode):
                 keep_on_cancel_input(
                     "On: Cancel ends the run where it is, and the best picture so far goes on through the graph; of a batch, "
                     "the pictures made so far. Cancel once more to stop the rest of the graph. Off: Cancel stops everything.",
-                    optional=True,  # saved prompts do without
+                    optional=True,  # saved prompts lack it
                 ),
                 precision_input(),
             ],

@@ -1,4 +1,4 @@
-"""Gatys Optimize Frames: a batch as a film, each frame from the last one's result."""
+"""Gatys Optimize Frames: a batch becomes a film, each frame made from the last one's result."""
 
 from __future__ import annotations
 

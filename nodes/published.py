@@ -1,4 +1,4 @@
-"""What a preset sets on which node: the data of the page's menu, `web/gatys_presets.json`."""
+"""The data of the page's menu, `web/gatys_presets.json`: what a preset sets on which node."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WIDGETS = {
 
 
 def page_data() -> dict[str, dict[str, Any]]:
-    """Of each preset what the page tells about it, and the values of the widgets."""
+    """Give what the page tells about each preset, and the values of the widgets."""
     return {name: _of(preset) for name, preset in presets.items()}
 
 

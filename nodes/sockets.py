@@ -1,4 +1,4 @@
-"""The socket types that the nodes exchange, and what travels through them."""
+"""The socket types that the nodes exchange, and the values that travel through them."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ HistorySocket = io.Custom("GATYS_HISTORY")
 class Content:
     target: ContentTarget
     alpha: Tensor | None
-    """(N, H, W, 1), the alpha channel of the content picture, which the result gets back."""
+    """The alpha channel of the content picture, (N, H, W, 1), which the result gets back."""
 
 
 def schema(*, search_aliases: list[str], **fields: Any) -> io.Schema:
-    """An `io.Schema`, with search words where the host knows them."""
+    """Make an `io.Schema`, with search words where the host knows them."""
     if "search_aliases" in inspect.signature(io.Schema).parameters:
         fields["search_aliases"] = search_aliases
     return io.Schema(category=CATEGORY, **fields)

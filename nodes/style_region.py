@@ -1,4 +1,4 @@
-"""Style Region: which part of the picture gets a style."""
+"""Style Region: a part of the picture gets a style."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Widgets that several nodes have, and what their values mean to `gatys`."""
+"""Widgets that several nodes have, and the meaning of their values to `gatys`."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def padding_input() -> io.Combo.Input:
 
 
 def memory_inputs() -> list[io.Int.Input | io.Combo.Input]:
-    """What bounds the memory, and the border: arguments of `gatys.optimize` by the same names."""
+    """Give the widgets of memory and border: arguments of `gatys.optimize` by the same names."""
     return [
         io.Int.Input(
             "tile",
@@ -127,7 +127,7 @@ def memory_options(tile: int, padding: PaddingOrAuto) -> MemoryOptions:
 
 
 def descent_inputs() -> list[io.Combo.Input | io.Float.Input]:
-    """How to descend, and the weights of the terms: arguments of `gatys.optimize` by the same names."""
+    """Give the widgets of the descent and of the terms' weights: arguments of `gatys.optimize` by the same names."""
     return [
         io.Combo.Input(
             "optimizer",
@@ -150,7 +150,7 @@ def descent_inputs() -> list[io.Combo.Input | io.Float.Input]:
 
 
 def weight_inputs() -> list[io.Float.Input]:
-    """The weights of the terms: arguments of `gatys.optimize` and of `gatys.Objective` by the same names."""
+    """Give the widgets of the terms' weights: arguments of `gatys.optimize` and `gatys.Objective` by the same names."""
     return [
         io.Float.Input(
             "content_weight",
@@ -181,7 +181,7 @@ def weight_inputs() -> list[io.Float.Input]:
 
 
 def advanced(widget: io.Combo.Input) -> io.Combo.Input:
-    """The widget, out of sight until the user asks for the advanced ones; this host has no argument for it."""
+    """Hide a widget until the user asks for the advanced ones; this host has no argument for it."""
     widget.extra_dict = {"advanced": True}
     return widget
 

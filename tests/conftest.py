@@ -1,4 +1,4 @@
-"""What tests share."""
+"""The fixtures that tests share."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""What the host's interfaces are and do, as JSON, from ComfyUI or from the stand-in: `test_host.py` compares the two.
+"""A probe of the host's interfaces, as JSON, from ComfyUI or from the stand-in: `test_host.py` compares the two.
 
 python host_probe.py COMFYUI_PATH|standin EMPTY_FOLDER NAME...   with dotted names to describe.
 """

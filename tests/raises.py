@@ -1,4 +1,4 @@
-"""That a test provokes every error which the project raises: a plugin of pytest for runs with `GATYS_RAISES=1`.
+"""A plugin of pytest, for runs with `GATYS_RAISES=1`: tests must provoke every error which the project raises.
 
 coverage.py notes which lines of `gatys` and `nodes` run. A run that leaves the line of a `raise` unreached fails and
 lists it: of the whole suite none, of a part those of other parts. Only this process counts, not those that tests start.

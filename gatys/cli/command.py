@@ -1,11 +1,11 @@
-"""The command line: pictures in, one picture out.
+"""The command line: it takes pictures in, and gives one picture out.
 
     python -m gatys CONTENT STYLE [STYLE ...] -o OUT
     python -m gatys FOLDER STYLE [STYLE ...] -o FOLDER --workers N          many pictures, shared out (`jobs`)
     torchrun --nproc-per-node N -m gatys CONTENT STYLE [STYLE ...] -o OUT   one picture on many processes (`strips`)
 
-Options of which there is one for each style, such as --style-mask and --blend, are repeated: one that took several
-values would swallow the pictures that come after it.
+Options that each style has one of, such as --style-mask and --blend, are repeated: an option that took several values
+would swallow the pictures that come after it.
 
 Standard output carries one line, about the result; everything else goes to standard error. Exit codes: 0 done; 1 out
 of memory; 2 something given is wrong, said in one sentence; 130 ended by Ctrl-C, the first of which stops the descent
@@ -62,7 +62,7 @@ UNTRAINED = (
 
 
 def main(argv: Sequence[str] | None = None, session: Session | None = None, run: str | None = None) -> int:
-    """Run the command line and return its exit code; `--help` and `--version` raise SystemExit(0).
+    """Run the command line and give its exit code; `--help` and `--version` raise SystemExit(0).
 
     Args:
         argv: the arguments; default those of this process.
@@ -103,7 +103,7 @@ def main(argv: Sequence[str] | None = None, session: Session | None = None, run:
 
 
 def _explained(problem: Exception, session: Session, options: Options | None) -> bool:
-    """Say what happened where memory ran out or another process is gone; whether it was one of these."""
+    """Say what happened where memory ran out or another process is gone; tell whether it was one of these."""
     if options is None:
         return False
     go_on, loss = how_to_go_on(options), session.loss(problem)
@@ -124,7 +124,7 @@ def _explained(problem: Exception, session: Session, options: Options | None) ->
 
 
 def _find_jobs(options: Options, session: Session) -> list[Job] | None:
-    """The pictures of a folder or a list; None for one picture."""
+    """Give the pictures of a folder or a list; None for one picture."""
     jobs = find_jobs(options.content, options.out)
     if options.workers > 1 and jobs is None:
         raise InputError("--workers: expected CONTENT to be a folder or a .txt list, got a picture; leave it out")
@@ -141,7 +141,9 @@ def _paint_all(options: Options, session: Session, jobs: list[Job], argv: Sequen
 
 
 def _for_all_workers(options: Options) -> list[str]:
-    """Find or fetch the filters before workers are there, each of which would; what they are to be given."""
+    """Find or download the filters before the workers start, each of which would do it; give the options that they
+    need.
+    """
     check_options(options)
     net = _load_network(options, torch.device("cpu"))
     return [] if net.remark is None else ["--weights", net.tag.weights]
@@ -156,7 +158,7 @@ def _worker(argv: list[str], run: str, threads: int) -> None:
 
 
 def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_many: bool = False) -> int:
-    """Paint one picture and save it; return the exit code."""
+    """Paint one picture and save it; give the exit code."""
     check_options(options)
     if options.out is not None and session.first:
         check_output(options.out, options.depth)
@@ -177,7 +179,7 @@ def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_
 
     for note in result.notes:
         log.warning(note)
-    if interrupted and one_of_many:  # a picture that is there is one that is done
+    if interrupted and one_of_many:  # a picture that is there counts as done
         return INTERRUPTED
     if options.out is None:
         out = _free_path(Path(out))  # another run may have taken it meanwhile
@@ -202,14 +204,14 @@ def _load_network(options: Options, device: torch.device) -> VGG:
         Bar("weights", options.quiet, unit="B", unit_scale=True, delay=0.1) as bar,
         warnings.catch_warnings(),
     ):
-        warnings.simplefilter("ignore", UntrainedWarning)  # told in a line of its own
+        warnings.simplefilter("ignore", UntrainedWarning)  # a line of its own tells it
         net = load_vgg(options.weights, options.pooling, layout=options.layout, progress=bar.reach)
     net = read_as(net, preprocessing=options.preprocessing, responses=options.responses)
     log.info("network: %s on %s", net.tag, device)
     if options.weights.partition(":")[0] == "untrained":
         log.info(UNTRAINED)
     elif net.remark is not None:
-        log.error(net.remark)  # whatever is quiet: workers are
+        log.error(net.remark)  # quiet workers say it, too
     return net.to(device)
 
 
@@ -221,9 +223,9 @@ def _agree_on_filters_and_styles(net: VGG, given: Inputs, options: Options, sess
 
 
 def _make_targets(net: VGG, given: Inputs, options: Options, session: Session, kept: NetworkAndStyle) -> dict[str, Any]:
-    """The targets of the descent, by their names as arguments; the style is saved if that is asked for."""
+    """Give the targets of the descent, by their names as arguments; the style is saved if that is asked for."""
     style = kept.style(net, given, options, session.place)
-    # before the descent, so that what fails here has cost no time
+    # save before the descent, so that a failure here has cost no time
     if options.save_style is not None and isinstance(style, StyleTarget) and session.first:
         style.save(options.save_style, overwrite=options.overwrite_style, thumbnail=given.thumbnail)
         log.info("saved the style as %s", options.save_style)
@@ -242,7 +244,7 @@ def _make_targets(net: VGG, given: Inputs, options: Options, session: Session, k
 def _descend(
     net: VGG, targets: dict[str, Any], given: Inputs, options: Options, session: Session
 ) -> tuple[Result, bool]:
-    """The result, and whether Ctrl-C ended it early."""
+    """Give the result, and tell whether Ctrl-C ended it early."""
     settings = settings_of(options)
     size = given.size if given.content is None else None
     terminable = options.checkpoint is not None and not session.shared
@@ -275,7 +277,7 @@ def _save(out: str | Path, result: Result, given: Inputs, options: Options, sess
 
 
 def _default_name(options: Options) -> Path:
-    """`content_style.png`, `style_texture.png` or `content_reconstruction.png`."""
+    """Give `content_style.png`, `style_texture.png` or `content_reconstruction.png`."""
     styles = [*options.style, *options.load_style]
     names = [Path(path).stem for path in [options.content, *styles] if path != NO_CONTENT]
     names += ["texture"] if options.content == NO_CONTENT else [] if styles else ["reconstruction"]
@@ -285,7 +287,7 @@ def _default_name(options: Options) -> Path:
 
 
 def _free_path(path: Path) -> Path:
-    """`path`, or where there is such a file, the first of `path_2`, `path_3` ... that is free."""
+    """Give `path`, or where there is such a file, the first of `path_2`, `path_3` ... that is free."""
     names = itertools.chain(
         [path], (path.with_name(f"{path.stem}_{count}{path.suffix}") for count in itertools.count(2))
     )
@@ -296,5 +298,8 @@ def _free_path(path: Path) -> Path:
 
 
 def _worth(record: Record) -> tuple[int, float]:
-    """Smallest for the record of the picture that is saved: the finest level, then the lowest total; NaN is none."""
+    """Give a key that is smallest for the record of the picture that is saved.
+
+    That is the finest level, then the lowest total; NaN is none.
+    """
     return record.level, record.total if record.total == record.total else float("inf")

@@ -1,4 +1,4 @@
-"""What the user sees of the command line, and how signals reach it."""
+"""The console: what the user sees of the command line, and how signals reach it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from tqdm import tqdm
 from ..descent.records import Progress, Record
 
 INTERRUPTED = 130
-"""Exit code after Ctrl-C."""
+"""The exit code after Ctrl-C."""
 EVERY = 30.0
-"""Seconds between two lines about how far a run has come, where no terminal shows a bar."""
+"""The seconds between two lines about how far a run has come, where no terminal shows a bar."""
 _log = logging.getLogger(__name__)
 _NOT_OURS = (signal.SIG_IGN, None)
 
 
 class Terminated(BaseException):
-    """SIGTERM, as KeyboardInterrupt is SIGINT."""
+    """SIGTERM came: this stands to it as KeyboardInterrupt stands to SIGINT."""
 
 
 class Lines(logging.Handler):
@@ -38,7 +38,9 @@ class Lines(logging.Handler):
 
 
 class Bar(tqdm):
-    """Progress on standard error: a bar where that is a terminal, else a line every half minute; nothing if `quiet`."""
+    """The progress on standard error: a bar where that is a terminal, else a line every half minute; nothing if
+    `quiet`.
+    """
 
     def __init__(self, what: str, quiet: bool, **options: Any):
         super().__init__(desc=what, disable=quiet or None, file=sys.stderr, dynamic_ncols=True, **options)
@@ -81,7 +83,7 @@ class Bar(tqdm):
             self._tell(f"{at}, loss {progress.losses.total:.4g}", left)
 
     def _due(self) -> bool:
-        """Note the time; whether a line is due."""
+        """Note the time; tell whether a line is due."""
         self._last = monotonic()
         return self._lines and self._last - self._told >= EVERY
 
@@ -93,7 +95,7 @@ class Bar(tqdm):
 
 @contextmanager
 def interruptible(terminable: bool, *, tells: bool = True) -> Iterator[SimpleNamespace]:
-    """While it lasts, the first Ctrl-C only sets `asked` and the second one raises KeyboardInterrupt.
+    """Catch signals for a while: the first Ctrl-C only sets `asked`, and the second one raises KeyboardInterrupt.
 
     If `terminable`, SIGTERM raises, too, instead of ending the process at once. If `tells`, the first Ctrl-C is answered.
     """
@@ -112,7 +114,7 @@ def interruptible(terminable: bool, *, tells: bool = True) -> Iterator[SimpleNam
 
     handlers = {signal.SIGINT: note} | ({signal.SIGTERM: end} if terminable else {})
     previous = {number: signal.getsignal(number) for number in handlers}
-    # Only the main thread may set handlers; who started this with Ctrl-C ignored (nohup) wants that.
+    # Only the main thread may set handlers; a user who started this with Ctrl-C ignored (nohup) wants that.
     if threading.current_thread() is not threading.main_thread():
         handlers = {}
     handlers = {number: handler for number, handler in handlers.items() if previous[number] not in _NOT_OURS}
@@ -126,7 +128,7 @@ def interruptible(terminable: bool, *, tells: bool = True) -> Iterator[SimpleNam
 
 
 def _clock(seconds: float) -> str:
-    """`1:10`, or `2:01:10` from an hour on."""
+    """Give a time as `1:10`, or `2:01:10` from an hour on."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02d}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 

@@ -1,4 +1,4 @@
-"""What the command line is given: pictures, masks and saved styles, loaded and checked before the network is."""
+"""The inputs of the command line: pictures, masks and saved styles, loaded and checked before the network is."""
 
 from __future__ import annotations
 
@@ -38,15 +38,16 @@ log = logging.getLogger(__name__)
 class Inputs:
     content: Picture | None
     pictures: list[Tensor]
-    """Of each STYLE, at its size and with the colours that its style is extracted with; in strips, the rows here."""
+    """The picture of each STYLE, at its size and with the colours that its style is extracted with; in strips, the rows
+    here."""
     loaded: list[StyleTarget]
     masks: list[Tensor]
-    """(1, H, W), one for each picture and then one for each loaded style, or none at all."""
+    """The masks, (1, H, W), one for each picture and then one for each loaded style, or none at all."""
     start: str | Tensor
     size: tuple[int, int]
-    """(height, width) of the result."""
+    """The (height, width) of the result."""
     thumbnail: Tensor | None
-    """Of the style, to be saved with it."""
+    """A small picture of the style, to be saved with it."""
 
 
 def load_inputs(options: Options, device: torch.device, session: Session) -> Inputs:
@@ -56,8 +57,8 @@ def load_inputs(options: Options, device: torch.device, session: Session) -> Inp
     picture to start from or of the first style.
 
     Raises:
-        ImageError, StyleFileError, ValueError: for files that cannot be used, and where pictures, saved styles, levels,
-            layers, steps and tiles do not fit each other.
+        ImageError, StyleFileError, InputError: for files that cannot be used, and where pictures, saved styles,
+            levels, layers, steps and tiles do not fit each other.
     """
     place, edge = session.place, options.size
     start: str | Tensor = str(options.init)
@@ -99,10 +100,10 @@ def load_inputs(options: Options, device: torch.device, session: Session) -> Inp
 
 
 def make_style(net: VGG, given: Inputs, options: Options, place: Layout = WHOLE) -> StyleTarget | RegionalStyle | None:
-    """The style of the run: regions, a blend, or the plain average, in which each picture and saved style counts as one.
+    """Give the style of the run: regions, a blend, or the plain average, in which each style counts as one.
 
     Raises:
-        ValueError: for saved styles of another network, and as the functions that put styles together do.
+        InputError: for saved styles of another network, and as the functions that put styles together do.
     """
     for path, style in zip(options.load_style, given.loaded, strict=True):
         check_network(net, style, f"style {path!r}")
@@ -120,20 +121,20 @@ def make_style(net: VGG, given: Inputs, options: Options, place: Layout = WHOLE)
 
 
 def _result_size(edge: int | Callable[[Size], int], shape: Size) -> Size:
-    """(height, width) of the result, whose shape is that of a picture of `shape`; `edge` is as `Options.size`."""
+    """Give the (height, width) of the result, shaped as a picture of `shape`; `edge` is as `Options.size`."""
     edge = edge(shape) if callable(edge) else edge or max(shape)
     return fit(shape[1], shape[0], edge)[::-1]
 
 
 def _style_size(options: Options, size: Size, result: Size) -> Size:
-    """(height, width) of a style picture of `size` for a result of that size."""
+    """Give the (height, width) of a style picture of `size` for a result of that size."""
     if options.preset is not None:
         return presets[options.preset].style_size(size, result, options.style_scale)
     return fit(size[1], size[0], max(1, round(max(result) * options.style_scale)))[::-1]
 
 
 def _thumbnail(picture: Tensor, place: Layout) -> Tensor:
-    """What a saved style shows of itself; on process 0, where several share the picture."""
+    """Give what a saved style shows of itself; on process 0, where several share the picture."""
     if place.whole:
         return picture
     whole = place.size(picture)
@@ -148,9 +149,9 @@ def _pixels(picture: Picture, kind: str, path: str, place: Layout = WHOLE) -> Te
 
 
 def _load_mask(path: str) -> Tensor:
-    """(1, H, W): the luminance of a picture."""
+    """Load a mask (1, H, W): the luminance of a picture."""
     pixels = _pixels(read_image(path), "style mask", path)
-    if not pixels.any():  # regional_style says so too, but only once the network is there
+    if not pixels.any():  # regional_style says so, too, but later, with the network
         raise InputError(f"--style-mask: {path!r} is black everywhere; paint the region of its style white")
     return torch.einsum("nchw,c->nhw", pixels, pixels.new_tensor(LUMA))
 
@@ -162,7 +163,7 @@ def _load_style(path: str, options: Options, device: torch.device) -> StyleTarge
         raise InputError(f"--load-style: {path!r} was saved with {flag}, which holds for a whole run; give {flag}")
     if style.automatic and isinstance(
         options.levels, int
-    ):  # such a style gives as many as are wanted, up to what it has
+    ):  # such a style has as many levels as are wanted, up to its own
         style = replace(style, values=style.grams[: options.levels])
     if options.match_colors:
         log.warning("style %r: it keeps the colours that it was saved with; --match-colors is for pictures", path)
@@ -172,7 +173,7 @@ def _load_style(path: str, options: Options, device: torch.device) -> StyleTarge
 def _check_sizes(options: Options, given: Inputs, place: Layout) -> None:
     """Check that each picture is large enough for layers, levels and tiles, and that the steps suffice for the levels.
 
-    The network is not there yet. Of which it will be does not matter: the strides of layers of the same name are the same.
+    The network is not there yet, but layers of the same name have the same stride in each.
     """
     chosen = [] if given.content is None else [("content", options.content, given.content.pixels)]
     chosen += [("style", path, pixels) for path, pixels in zip(options.style, given.pictures, strict=True)]
@@ -196,7 +197,7 @@ def _check_sizes(options: Options, given: Inputs, place: Layout) -> None:
 
 
 def _common_levels(options: Options, counts: list[tuple[int, str, bool]]) -> int:
-    """The number of levels that all have; those whose number is automatic do with fewer than they have."""
+    """Give the number of levels that all have; those whose number is automatic do with fewer than they have."""
     fewest, misfit = fewest_levels((count, automatic) for count, _, automatic in counts)
     which = next(what for count, what, _ in counts if count == fewest)
     if misfit is not None:

@@ -1,4 +1,4 @@
-"""Many pictures in one style: those of a folder or of a list, shared out to workers.
+"""Jobs: many pictures in one style, those of a folder or of a list, are shared out to workers.
 
 A worker takes the next picture that has no result yet and that no other worker holds, by a lock of the operating
 system, which a process that dies gives back. So workers need to know nothing of each other, one that dies costs its
@@ -21,7 +21,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 from ..errors import ImageError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".tga", ".ppm", ".qoi")
-"""Of the files in a folder that count as pictures."""
+"""The suffixes of the files in a folder that count as pictures."""
 LIST = ".txt"
 
 
@@ -32,17 +32,17 @@ class Job:
 
     @property
     def lock(self) -> Path:
-        """Locked by who works on it."""
+        """Give the path of the file that is locked by the worker on it."""
         return self.out.parent / ".gatys" / f"{self.out.name}.lock"
 
     @property
     def begun(self) -> Path:
-        """Holds the name of the run in which someone works on it, or has died in it."""
+        """Give the path of the file with the name of the run in which a worker is on it, or has died in it."""
         return self.lock.with_suffix(".begun")
 
     @property
     def failure(self) -> Path:
-        """Why it could not be done."""
+        """Give the path of the file that says why it could not be done."""
         return self.lock.with_suffix(".failed")
 
     @property
@@ -51,7 +51,8 @@ class Job:
 
 
 def find_jobs(content: str, out: str | None) -> list[Job] | None:
-    """The pictures of a folder, or of a list in a .txt file with a path in each line; None where `content` is neither.
+    """Give the pictures of a folder, or of a list in a .txt file with a path in each line; None for any other
+    `content`.
 
     Paths of a list start from its folder; empty lines and such with # are comments. Results are .png files in `out`.
 
@@ -102,7 +103,7 @@ def _check_folder(out: str) -> None:
 
 @contextmanager
 def folder_for(jobs: Sequence[Job], out: str) -> Iterator[None]:
-    """Make the folder for the results, with those that it lies in; when none has come of it, they are gone again.
+    """Make the folder for the results, with those that it lies in; where no result comes, they are gone again.
 
     Raises:
         ImageError: where the system refuses.
@@ -119,14 +120,14 @@ def folder_for(jobs: Sequence[Job], out: str) -> Iterator[None]:
             for job in jobs:
                 for path in (job.failure, job.begun, job.lock):
                     path.unlink(missing_ok=True)
-            with suppress(OSError):  # someone has put something else there
+            with suppress(OSError):  # the folder may hold other files
                 for place in (jobs[0].lock.parent, *new):
                     if place.exists():
                         place.rmdir()
 
 
 def _take(job: Job) -> BaseFileLock | None:
-    """Lock a job, or return None where another has."""
+    """Lock a job, or give None where another process has."""
     lock = FileLock(job.lock)
     try:
         lock.acquire(timeout=0)
@@ -146,7 +147,7 @@ def _is_held(job: Job) -> bool:
 
 @contextmanager
 def held(job: Job, run: str) -> Iterator[bool]:
-    """Hold a job while the block lasts; false where another holds it, or has died in it in this run."""
+    """Hold a job while the block lasts; yield False where another holds it, or has died in it in this run."""
     job.lock.parent.mkdir(exist_ok=True)
     lock = _take(job)
     if lock is None:
@@ -158,7 +159,7 @@ def held(job: Job, run: str) -> Iterator[bool]:
             return
         job.begun.write_text(run, "utf-8")
         yield True
-        job.begun.unlink()  # not where the block has raised: who has not come to an end is not to be tried again
+        job.begun.unlink()  # it stays where the block has raised, so that the job is not tried again
     finally:
         lock.release()
 
@@ -183,7 +184,7 @@ def work(jobs: Sequence[Job], paint: Callable[[Job], str | None], run: str) -> N
 
 
 def launch(worker: Callable[..., None], given: Sequence[tuple]) -> list[int | None]:
-    """Run `worker` in a new process for each of the given arguments; the exit codes.
+    """Run `worker` in a new process for each of the given arguments; give the exit codes.
 
     Ctrl-C and SIGTERM reach them, and are waited for.
     """
@@ -208,14 +209,14 @@ def launch(worker: Callable[..., None], given: Sequence[tuple]) -> list[int | No
 
 
 def begin(jobs: Sequence[Job]) -> tuple[str, int]:
-    """A name for a run, and how many results are there; what failed before is to be tried again."""
+    """Give a name for a run, and the number of results that are there; what failed before is to be tried again."""
     for job in jobs:
         job.failure.unlink(missing_ok=True)
     return uuid.uuid4().hex, sum(job.out.exists() for job in jobs)
 
 
 def summary(jobs: Sequence[Job], out: str, there: int) -> tuple[str, Mapping[str, int]]:
-    """One line about a run, and its counts; when all is done, what the run needed beside the results is gone."""
+    """Give one line about a run, and its counts; when all is done, only the results stay in the folder."""
     made = sum(job.out.exists() for job in jobs) - there
     failed = sum(job.failure.exists() for job in jobs)
     counts = {"made": made, "there before": there, "failed": failed, "left": len(jobs) - there - made - failed}

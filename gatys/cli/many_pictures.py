@@ -1,4 +1,4 @@
-"""Many pictures by one command: who paints them, and what is told at the end."""
+"""Many pictures by one command: several processes paint them, and a line sums them up."""
 
 from __future__ import annotations
 
@@ -19,38 +19,39 @@ from .parsed import Options
 log = logging.getLogger(__name__)
 
 Paint = Callable[[Options], int]
-"""One run of the command line, which gives its exit code."""
+"""A function that runs the command line once and gives its exit code."""
 Worker = Callable[[list[str], str, int], None]
-"""Runs the command line of a worker: its arguments, the name of the run, and how many threads it may use."""
+"""A function that runs the command line of a worker: its arguments, the name of the run, and how many threads it may
+use."""
 
 
 def paint_many(
     options: Options, argv: Sequence[str], jobs: Sequence[Job], paint: Paint, worker: Worker, run: str | None
 ) -> int:
-    """Paint every picture that has no result yet, in this process or by workers; the exit code.
+    """Paint every picture that has no result yet, in this process or by workers; give the exit code.
 
     Args:
-        options, argv: as they were given.
+        options, argv: the options as they were given, read and unread.
         jobs: the pictures.
         paint: paints one in this process.
         worker: what each of several processes does.
-        run: what this process is a worker of; None for the one that is asked for it all.
+        run: the run of which this process is a worker; None for the process that is asked for it all.
 
     Raises:
-        ValueError: for what would be wrong with every picture, before the folder for the results is made, and where
-            that cannot be.
+        InputError: for faults that every picture would meet, before the folder for the results is made, and where that
+            cannot be.
     """
     if options.save_style is not None:
         raise InputError("--save-style: expected one CONTENT, got many; keep the style by a run of one picture")
     if options.checkpoint is not None and not os.path.isdir(options.checkpoint):
         raise InputError(f"--checkpoint: expected a folder for many pictures, got {options.checkpoint!r}; give one")
     for path in (*options.style, *options.load_style, *options.style_mask):
-        if not os.path.isfile(path):  # or each picture would fail by it
+        if not os.path.isfile(path):  # every picture would fail by it
             raise InputError(f"STYLE: expected a file, got {path!r}, which is none; check the path")
     check_options(_one_of(options, jobs[0]))
     if run is not None:
         return _work(options, jobs, paint, run)
-    out = options.out or ""  # one without is refused by `find_jobs`
+    out = options.out or ""  # `find_jobs` refuses one without
     with folder_for(jobs, out):
         run, there = begin(jobs)
         if options.workers == 1:
@@ -95,7 +96,7 @@ def _one_of(options: Options, job: Job) -> Options:
 
 
 def _for_worker(options: Options, index: int) -> list[str]:
-    """What a worker is given further: a GPU or a share of the memory, and to be quiet."""
+    """Give the further options of a worker: a GPU or a share of the memory, and to be quiet."""
     cards, given = torch.cuda.device_count(), []
     if cards and options.device in ("auto", "cuda"):
         given += ["--device", f"cuda:{index % cards}"]

@@ -28,13 +28,13 @@ class NetworkAndStyle:
         self._style: StyleTarget | RegionalStyle | None = None
 
     def network(self, options: Options, device: torch.device) -> VGG:
-        """Return the network on the device."""
+        """Give the network on the device."""
         if self._net is None:
             self._net = self._load(options, device)
         return self._net
 
     def style(self, net: VGG, given: Inputs, options: Options, place: Layout) -> StyleTarget | RegionalStyle | None:
-        """Return the style as `inputs.make_style` does; it is that of the last picture where nothing in it differs."""
+        """Give the style as `inputs.make_style` does; it is that of the last picture where nothing in it differs."""
         sizes = [tuple(pixels.shape) for pixels in given.pictures]
         if self._sizes != sizes or options.match_colors or given.masks:
             self._sizes, self._style = sizes, make_style(net, given, options, place)

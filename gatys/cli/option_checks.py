@@ -1,4 +1,4 @@
-"""What can be said against the command line's options before any file is opened."""
+"""Checks of the command line's options before any file is opened."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .parsed import Options
 
 
 def check_options(options: Options) -> None:
-    """Raise ValueError where options do not go together; no file is opened."""
+    """Raise InputError where options do not go together; no file is opened."""
     styles, no_content = [*options.style, *options.load_style], options.content == NO_CONTENT
     if not styles and options.style_weight:
         raise InputError(
@@ -54,7 +54,7 @@ def _check_styles(options: Options, styles: list[str]) -> None:
                 f"{option}: expected one for each of the {len(styles)} styles {', '.join(map(repr, styles))}, got "
                 f"{len(given)}; repeat {option} once for each, in this order"
             )
-    if options.blend and math.fsum(options.blend) <= 0:  # blend_styles says so too, but only once the network is there
+    if options.blend and math.fsum(options.blend) <= 0:  # blend_styles says so, too, but later, with the network
         got = ", ".join(f"{weight:g}" for weight in options.blend)
         raise InputError(f"--blend: expected weights that sum to more than 0, got {got}; raise one of them")
     if options.propagation is not None and not options.style_mask:
@@ -62,7 +62,7 @@ def _check_styles(options: Options, styles: list[str]) -> None:
 
 
 def _check_save_style(options: Options, styles: list[str]) -> None:
-    """That `--save-style` will be able to write its file, as far as can be seen before the style is there."""
+    """Check that `--save-style` will be able to write its file, as far as can be seen before the style is there."""
     if options.save_style is None:
         if options.overwrite_style:
             raise InputError("--overwrite-style: expected --save-style FILE with it, got none; give it, or neither")
@@ -96,7 +96,7 @@ def _check_checkpoint(options: Options, others: list[str | None]) -> None:
 
 
 def _can_hold(path: Path) -> bool:
-    """Whether a file may be made there."""
+    """Tell whether a file may be made there."""
     return not path.is_dir() and path.parent.is_dir() and os.access(path.parent, os.W_OK | os.X_OK)
 
 

@@ -50,7 +50,7 @@ def _steps(text: str) -> int | list[int]:
 
 
 def _whole(least: int, most: int | None = None, **words: Any) -> Callable[[str], Any]:
-    """Parser of a whole number in a range, or of one of `words` with a meaning of its own."""
+    """Give a parser of a whole number in a range, or of one of `words` with a meaning of its own."""
     limits = f"of at least {least}" if most is None else f"from {least} to {most}"
 
     def parse(text: str) -> Any:
@@ -102,8 +102,8 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "propagation": PROPAGATIONS[0],
     }
 )
-"""Those of `Settings`, and of the other functions that are told options, which a test compares: to look these up there
-would import PyTorch."""
+"""The defaults of `Settings`, and of the other functions that are told options, which a test compares: to look these up
+there would import PyTorch."""
 
 
 def _text(layers: Mapping[str, float]) -> str:
@@ -180,10 +180,10 @@ _HELP = {
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Every option is called like the argument that it sets, and has that argument's default where that has one."""
+    """Make the parser: each option has the name of the argument that it sets, and that argument's default if any."""
     parser = _Parser(
         prog="gatys",
-        allow_abbrev=False,  # or a new option could break old scripts
+        allow_abbrev=False,  # with it, a new option could break old scripts
         description="Paint CONTENT in the style of STYLE, as Gatys, Ecker and Bethge do (CVPR 2016).",
         epilog="Exit codes: 0 done; 1 out of memory; 2 something given is wrong; 130 ended by Ctrl-C, the first of "
         "which stops at the next step and saves the best picture so far, the second of which saves nothing; 143 ended by "

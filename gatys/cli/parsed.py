@@ -1,4 +1,4 @@
-"""What the command line says, as a value that nobody writes to: what changes on the way is a new one."""
+"""The parsed command line, as a value that nobody writes to: a change makes a new one."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Options(Settings):
     workers: int
     preset: str | None
     size: int | Callable[[tuple[int, int]], int]
-    """Longer edge of the result in pixels, 0 for the content's own; or what gives it from the (height, width) of the
-    content, as a preset does."""
+    """The longer edge of the result in pixels, 0 for the content's own; or a function that gives it from the (height,
+    width) of the content, as a preset does."""
     style_scale: float
     depth: int | None
     quality: int
@@ -51,17 +51,17 @@ class Options(Settings):
     levels: Levels
     # what is told
     verbosity: str | None
-    """"verbose" or "quiet"; None for what is between."""
+    """The word "verbose" or "quiet"; None for what is between."""
 
     filled: Sequence[str] = ()
     """The names of the options that the preset fills, since they were not given."""
 
     @property
     def total_steps(self) -> int:
-        """The number of steps over all levels."""
+        """Give the number of steps over all levels."""
         return self.steps if isinstance(self.steps, int) else sum(self.steps)
 
     @property
     def quiet(self) -> bool:
-        """Whether only the result and errors are told."""
+        """Tell whether only the result and errors are told."""
         return self.verbosity == "quiet"

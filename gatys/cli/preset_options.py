@@ -1,4 +1,4 @@
-"""What `--preset` does to the command line: it fills the options that were not given."""
+"""Presets on the command line: `--preset` fills the options that were not given."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def parse_options(argv: Sequence[str] | None) -> Options:
     Coefficients that a preset fills are those of a square of its own size; `fill_options` gives those of the result.
 
     Raises:
-        InputError: for what cannot be read.
-        WeightsError: where the filters of the preset are in no place where they are looked for.
+        InputError: for arguments that cannot be read.
+        WeightsError: where the filters of the preset are not found.
     """
     parser = build_parser()
     options = Options(**{name: _fixed(value) for name, value in vars(parser.parse_intermixed_args(argv)).items()})
@@ -44,7 +44,7 @@ def parse_options(argv: Sequence[str] | None) -> Options:
 
 
 def fill_options(options: Options, size: tuple[int, int]) -> Options:
-    """Return the options with the preset's settings for a result of `size` (height, width) where none were given."""
+    """Give the options with the preset's settings for a result of `size` (height, width) where none were given."""
     if options.preset is None:
         return options
     settings = presets[options.preset].settings(size)
@@ -52,7 +52,7 @@ def fill_options(options: Options, size: tuple[int, int]) -> Options:
 
 
 def find_weights(preset: Preset) -> str:
-    """The weights of a preset as `load_vgg` takes them: the path of their file, "imagenet", or "paper" to fetch them.
+    """Find the weights of a preset, as `load_vgg` takes them: the path of a file, "imagenet", or "paper" to fetch them.
 
     Files are looked for in the current folder, and in the one of kept weights and below that.
 
@@ -76,7 +76,7 @@ def find_weights(preset: Preset) -> str:
 
 
 def describe(options: Options, size: tuple[int, int]) -> str:
-    """What the preset has filled, as the options that would do the same without it."""
+    """Give the options that would do without the preset what it has filled."""
     words = []
     for name in options.filled:
         value = max(size) if name == "size" else getattr(options, name)

@@ -1,6 +1,6 @@
-"""The process that runs the command line: how it reads and writes pictures, speaks and ends.
+"""The session: the process that runs the command line, how it reads and writes pictures, speaks and ends.
 
-The ordinary case is one process, which has every picture as a whole. `distributed.session` has the other one, in which
+The ordinary case is one process, which has every picture as a whole. `distributed.session` has the other case, in which
 processes that `torchrun` started share each picture.
 """
 
@@ -26,15 +26,15 @@ class Session:
     shared = False
     """Whether the process was started as one of those that share each picture."""
     place: Layout = WHOLE
-    """Where the rows of the pictures are."""
+    """The layout of the rows of the pictures."""
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that writes files and tells of the result."""
+        """Tell whether this is the process that writes files and tells of the result."""
         return self.place.team.rank == 0
 
     def meet(self, options: Options) -> Options:
-        """Find the other processes, and return the options as this one has them.
+        """Find the other processes, and give the options as this one has them.
 
         Raises:
             InputError: where processes do not find each other or do not agree, and for what only one process can do.
@@ -67,7 +67,7 @@ class Session:
         complain(problem)
 
     def loss(self, error: BaseException) -> str:
-        """Say so where an error means that another process is gone; an empty text for any other error."""
+        """Give a sentence where an error means that another process is gone; an empty text for any other error."""
         return ""
 
     def leave(self) -> None:
@@ -78,6 +78,6 @@ class Session:
 
 
 def how_to_go_on(options: Options | None) -> str:
-    """Say how to go on after a run that was cut short; an empty text where it has left no state."""
+    """Give a sentence on how to go on after a run that was cut short; an empty text where it has left no state."""
     path = None if options is None else options.checkpoint
     return f"the same command goes on from {path}" if path is not None and os.path.isfile(path) else ""

@@ -78,7 +78,7 @@ class Adam:
             return
         self._best_loss = read_number(state, "loss")
         own = {name: read_finite(state, name, tuple(like.shape), like.dtype).to(like.device) for name in self._MOMENTS}
-        own["step"] = torch.tensor(float(read_count(state, "step")))  # as PyTorch makes it
+        own["step"] = torch.tensor(float(read_count(state, "step")))  # PyTorch makes it so
         self._unit.restore(state)
         self._adam.state[self._image] = own
 

@@ -197,7 +197,7 @@ class Checkpoint:
 
     def _records(self, losses: list[list[float]], layers: list[str]) -> list[Record]:
         levels = (level for level in reversed(range(len(self._schedule))) for _ in range(self._schedule[level]))
-        rows = zip(losses, levels, strict=False)  # as many as there are losses
+        rows = zip(losses, levels, strict=False)  # the losses say how many there are
         terms = len(_TERMS)
         return [
             Record(step, level, *_four(row[:terms]), dict(zip(layers, row[terms:], strict=True)))

@@ -92,7 +92,7 @@ class Course:
             told.place.extent(self.sizes[level], objective.used, objective.padding),
             objective.used,
             device=self.net.mean.device,
-            optimizer="adam" if callable(told.optimizer) else told.optimizer,  # one of one's own has no history of ours
+            optimizer="adam" if callable(told.optimizer) else told.optimizer,  # the user's own has no history here
             history_size=told.history_size,
             batch=self.start.shape[0],
             bytes_per_value=self.net.mean.dtype.itemsize,
@@ -132,7 +132,7 @@ def plan_course(net: VGG, told: Arguments) -> Course:
     """
     content, style, place = told.content, told.style, told.place
     init = name_or_picture(told.init)
-    common_levels(content, style)  # says so where there is no target
+    common_levels(content, style)  # raises where there is no target
     for region in every_style(style):
         check_whole_picture(region.style.statistic, told.tile, place.team.count)
     full = full_size(content, style, init, told.size, place)

@@ -72,7 +72,7 @@ class History:
         """Forget the last pair."""
         if self._matrix is not None:
             row = self._rows[-2]
-            self._matrix[row : row + 2].zero_()  # its numbers may be such that would spoil the sums, even times 0
+            self._matrix[row : row + 2].zero_()  # infinite numbers would spoil the sums, even times 0
         self._count -= 1
         self._products = self._products[:, :-1, :-1]
         if self._along is not None:
@@ -86,7 +86,7 @@ class History:
             self._along = vector, self._inner([vector])[:, :, 0]
         (sy, yy), (sv, yv), self._along = self._products, self._along[1], None
         a, b = np.zeros(self._count), np.zeros(self._count)
-        with np.errstate(all="ignore"):  # whoever takes the direction sees by its slope that it is none
+        with np.errstate(all="ignore"):  # its slope then shows that it is no direction
             rho = 1 / sy.diagonal()
             for i in reversed(range(self._count)):
                 a[i] = rho[i] * (sv[i] - sy[i] @ a)
@@ -104,7 +104,7 @@ class History:
         return [2 * slot + which for slot in slots for which in (0, 1)]
 
     def _put(self, row: int, tensor: Tensor) -> None:
-        if self._matrix is None:  # only now: a device that is full then is dealt with
+        if self._matrix is None:  # made only now, where a full device is dealt with
             shape = (2 * self._size, self._like.numel())
             self._matrix = torch.zeros(shape, dtype=self._dtype, device=self._device)
         if tensor.dtype != self._dtype:

@@ -38,7 +38,7 @@ class Kept:
         """
         asked = self._descent.ask()
         by, value = loss[:, 0], float(loss[0, 1])
-        if value < self._lowest and bool(torch.isfinite(by)):  # NaN is not
+        if value < self._lowest and bool(torch.isfinite(by)):  # NaN is not lower
             self.best, self._lowest = asked, value
         self._descent.tell(by, gradient)
 

@@ -73,7 +73,7 @@ class LBFGS:
             self._loss, self._gradient, self._squares = value, gradient, squares
             self._failures, self._gamma, self._length = 0, self._steepest(), 1.0
         elif finite and value <= self._loss:
-            pair = self._trial - self.best, self._gradient.neg_().add_(gradient)  # no copy that can be spared
+            pair = self._trial - self.best, self._gradient.neg_().add_(gradient)  # in place, to spare a copy
             self.best, self._loss, self._gradient, self._squares = self._trial, value, gradient, squares
             self._length, self._failures = 1.0, 0
         else:
@@ -161,7 +161,7 @@ class LBFGS:
         q = self._history.direction(held, self._gamma)
         del held
         self._try(torch.add(self.best, q.mul_(free), alpha=-self._length, out=q))
-        if not self._slope < 0:  # or NaN, from a history that overflowed
+        if not self._slope < 0:  # it may be NaN, from a history that overflowed
             self._try(torch.add(self.best, self._gradient, alpha=-self._steepest()))
 
     def _try(self, image: Tensor) -> None:

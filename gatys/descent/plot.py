@@ -109,7 +109,7 @@ def _draw(figure: Figure, axes: Axes, histories: list[list[Record]], layers: boo
     axes.margins(y=0.12)  # room for the levels' names
     if axes.get_yscale() == "linear":
         axes.set_ylim(bottom=0)
-    columns = int(figure.bbox.width) // 110  # of names that fit side by side
+    columns = int(figure.bbox.width) // 110  # as many names as fit side by side
     figure.legend(
         loc="outside lower center", ncols=min(columns, len(labelled)), handlelength=1.2, fontsize="small", frameon=False
     )

@@ -30,11 +30,11 @@ class Descent(Protocol):
 
     @property
     def best(self) -> Tensor:
-        """The best picture seen, (N, 3, H, W), for each of a batch."""
+        """Give the best picture seen, (N, 3, H, W), for each of a batch."""
 
     @property
     def setbacks(self) -> int:
-        """How often a picture was rolled back because its loss was not finite or far above the best."""
+        """Give how often a picture was rolled back because its loss was not finite or far above the best."""
 
     def ask(self) -> Tensor: ...
 

@@ -53,7 +53,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
         begin, end = end, end + tensor.numel() * tensor.element_size()
         header[name] = {"dtype": _NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [begin, end]}
     text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)  # so that what follows is aligned
+    text += b" " * (-len(text) % 8)  # what follows is then aligned
     place = 8 + text.index(_NO_DIGEST.encode())
     sha = hashlib.sha256(text)
     with replacing(path, alone=True) as temporary, temporary.open("xb") as file:

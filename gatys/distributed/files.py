@@ -1,4 +1,4 @@
-"""Pictures from files to the strips of processes, and back. Process 0 alone reads and writes, a strip at a time."""
+"""Files of pictures that are shared in strips: process 0 alone reads and writes, a strip at a time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .strips import Strips
 log = logging.getLogger(__name__)
 
 _UNREAD = Source((0, 0), 0, lambda low, high: torch.empty(0))
-"""What other processes have than the one that reads."""
+"""The source that other processes have than the one that reads."""
 
 
 def load_strip(path: str, place: Strips, size: int | Callable[[Size], int] | None = None) -> Picture:
@@ -39,7 +39,7 @@ def load_strip(path: str, place: Strips, size: int | Callable[[Size], int] | Non
 
 
 def _dealt(path: str, place: Strips) -> tuple[Tensor, Size]:
-    """(1, 3 or 4, h, W), the rows here, and the size of the whole."""
+    """Give the rows here, (1, 3 or 4, h, W), and the size of the whole."""
     team = place.team
     with ExitStack() as files:
         source = files.enter_context(open_rows(path)) if team.rank == 0 else _UNREAD
@@ -67,7 +67,7 @@ def save_strips(
                 if first:
                     write_rows(path, size, planes.shape[1], blocks, depth or 8)
             finally:
-                for _ in blocks:  # for the others' sake
+                for _ in blocks:  # the others must take all of them
                     pass
     else:
         whole = place.gather(image, size)

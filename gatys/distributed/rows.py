@@ -1,4 +1,4 @@
-"""Pictures of which never more than some rows are held: TIFF files, through the package `tifffile`, if that is there.
+"""Pictures by rows: TIFF files are read and written some rows at a time, through the package `tifffile`.
 
 Every other file is read and written whole, by `images`.
 """
@@ -24,26 +24,27 @@ from ..pictures.replacing import replacing
 from ..pictures.tiff import need_tiff_library, tiff_library
 
 ROWS = 64
-"""Of a block that is written at a time."""
+"""The rows of a block that is written at a time."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A picture to be read by rows."""
+    """A picture that is read by rows."""
 
     size: tuple[int, int]
-    """(height, width)"""
+    """The (height, width) of the picture."""
     channels: int
-    """3, or 4 with alpha"""
+    """The number of channels: 3, or 4 with alpha."""
     read: Callable[[int, int], Tensor]
-    """From the first row and the one after the last, float32 (1, channels, rows, width), sRGB in [0, 1]."""
+    """A function from the first row and the one after the last to float32 (1, channels, rows, width), sRGB in [0,
+    1]."""
 
 
 @contextmanager
 def open_rows(path: str) -> Iterator[Source]:
-    """A picture file as rows: read when they are asked for where the file allows it, else as `images.read_image` reads it.
+    """Open a picture file as rows: read when they are asked for where the file allows it, else by `images.read_image`.
 
-    It allows it if it is a TIFF of 8 or 16 bits a channel, grey, RGB or RGB with plain alpha, upright and without a
+    A file allows it if it is a TIFF of 8 or 16 bits a channel, grey, RGB or RGB with plain alpha, upright and without a
     colour profile.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A run of the command line as one of the processes that share each picture: who speaks, what all must share, its end."""
+"""The session of processes that share each picture: who speaks, what all must share, and how a run ends."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class SharedSession(Session):
     """One of the processes that `torchrun` has started.
 
     Args:
-        environment: what `torchrun` has said to this process.
+        environment: the environment variables, in which `torchrun` has spoken to this process.
     """
 
     shared = True

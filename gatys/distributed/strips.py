@@ -30,10 +30,11 @@ from .team import Processes
 
 ALIGNMENT = max(layer.stride for layer in LAYERS.values())
 ROWS = 256
-"""How many rows are gathered at a time."""
+"""The number of rows that are gathered at a time."""
 
 Run = tuple[int, int, int]
-"""Rows that lie in one piece in one strip: the process that owns them, the first one's place there, and how many."""
+"""A run of rows that lie in one piece in one strip: the process that owns them, the first one's place there, their
+number."""
 
 
 class Strips(Layout):
@@ -41,7 +42,8 @@ class Strips(Layout):
 
     Args:
         team: the processes.
-        layers: of all targets; strips that see rows of others on both sides own fewer, so that all have as much to do.
+        layers: the layers of all targets; strips that see rows of others on both sides own fewer, so that all have as
+            much to do.
         ring: whether the pictures are rings, which see beyond their border, too.
     """
 
@@ -51,7 +53,7 @@ class Strips(Layout):
         self.team: Processes = team
         self._halo, self._ring = halo(layers), ring
         self.bounds = cache(self._deal)
-        """From the height of a picture, where each strip begins, and the height."""
+        """A function from the height of a picture to the beginning of each strip, and the height."""
 
     def _deal(self, height: int) -> tuple[int, ...]:
         count, units = self.team.count, height // ALIGNMENT
@@ -111,7 +113,7 @@ class Strips(Layout):
         def here(part: Tile) -> Tile:
             span = part.rows
             moved = {name: getattr(span, name) - first for name in ("start", "stop", "low", "high")}
-            # the rows above come last in `around`: as in a ring of this length
+            # the rows above come last in `around`, which is so a ring of this length
             return replace(part, rows=replace(span, **moved, length=high - low))
 
         return [here(part) for part in tiles(size, tile, layers, padding, (first, last))]
@@ -187,10 +189,10 @@ class Strips(Layout):
             runs = self._runs(size[0], low, min(low + rows, size[0]))
             yield self._fetch(image, [runs, *([] for _ in range(1, self.team.count))]).cpu()
 
-    # which rows lie where
+    # places of rows
 
     def _window(self, rank: int, height: int, halo: tuple[int, int], padding: str) -> tuple[int, int]:
-        """Rows of the picture that a strip's features see; beyond the border, those of the other side."""
+        """Give the rows of the picture that a strip's features see; beyond the border, those of the other side."""
         first, last = self.bounds(height)[rank : rank + 2]
         if first == last:
             return first, last
@@ -208,7 +210,7 @@ class Strips(Layout):
         return found
 
     def _runs_around(self, size: Size, halo: tuple[int, int], padding: str) -> list[list[Run]]:
-        """Of each process, the rows below its strip and then those above."""
+        """Give the rows below the strip of each process and then those above."""
         found = []
         for rank in range(self.team.count):
             first, last = self.bounds(size[0])[rank : rank + 2]
@@ -217,7 +219,7 @@ class Strips(Layout):
         return found
 
     def _fetch(self, own: Tensor, runs: list[list[Run]]) -> Tensor:
-        """The rows of this process's runs, in their order, where `runs` are those of all."""
+        """Give the rows of this process's runs, in their order, where `runs` are those of all."""
         given = {
             rank: torch.cat([own[:, :, at : at + rows] for owner, at, rows in wanted if owner == self.team.rank], dim=2)
             for rank, wanted in enumerate(runs)
@@ -238,7 +240,7 @@ class Strips(Layout):
         return torch.cat(pieces, dim=2)
 
     def _return(self, own: Tensor, pulled: Tensor, runs: list[list[Run]]) -> None:
-        """The adjoint of `_fetch`: what all processes have for the rows that they fetched is added to `own`."""
+        """Apply the adjoint of `_fetch`: what all processes have for the rows that they fetched is added to `own`."""
         pieces: dict[int, list[Tensor]] = {}
         for (owner, _, _), piece in zip(
             runs[self.team.rank], pulled.split([rows for _, _, rows in runs[self.team.rank]], dim=2), strict=True

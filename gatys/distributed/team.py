@@ -1,4 +1,4 @@
-"""Processes that work on one picture at the same time, by `torch.distributed`.
+"""The team of processes that work on one picture at the same time, by `torch.distributed`.
 
 `torchrun` starts them and says to each, in its environment, how many there are and which it is. Everything here is
 collective: each process calls the same functions in the same order, or all wait for ever.
@@ -21,12 +21,12 @@ from ..errors import InputError, is_out_of_memory
 from ..passes.layout import Done, Name, Team
 
 JOIN = 120
-"""Seconds until all must be there."""
+"""The seconds until all must be there."""
 _LOST = re.compile(r"gloo|nccl|connection (closed|reset)|broken pipe|timed out", re.IGNORECASE)
 PARTING = 5
-"""Seconds that the store outlives a failure without `torchrun`, which keeps it itself."""
+"""The seconds that the store outlives a failure without `torchrun`, which keeps it itself."""
 WAIT = 3600
-"""Seconds that one may wait for the others at any point: for the slowest one's part of an evaluation, or its files."""
+"""The seconds that one may wait for the others at any point: for the slowest part of an evaluation, or its files."""
 
 
 class Processes(Team):
@@ -47,10 +47,11 @@ class Processes(Team):
         self.device, self._group, self._store = torch.device(device), group, store
         self.rank, self.count = dist.get_rank(group), dist.get_world_size(group)
         self.sent = 0
-        """Bytes that this process has sent so far; of a sum over processes what a ring sends, 2 (n - 1) / n of it."""
+        """The bytes that this process has sent so far; for a sum over processes what a ring sends, 2 (n - 1) / n of
+        it."""
 
     def add_all(self, values: Mapping[Name, Tensor]) -> dict[Name, Tensor]:
-        """Return the sums of several tensors at once, bit for bit the same on each process."""
+        """Give the sums of several tensors at once, bit for bit the same on each process."""
         done: dict[Name, Tensor] = {}
         for dtype in dict.fromkeys(value.dtype for value in values.values()):
             some = {name: value for name, value in values.items() if value.dtype == dtype}
@@ -84,14 +85,16 @@ class Processes(Team):
         return told[0]
 
     def may_speak(self) -> bool:
-        """Return True to the first process that asks, so that what happens to all is said once; it may be the last alive."""
+        """Tell whether this is the first process that asks, so that what happens to all is said once; it may be the
+        last alive.
+        """
         try:
             return self.rank == 0 if self._store is None else self._store.add("gatys/spoken", 1) == 1
         except RuntimeError:  # the store is gone with the process that held it, which is the first one
             return self.rank == 1
 
     def part(self) -> None:
-        """Let go of the others after a failure. Who holds the store waits until they have asked it who speaks."""
+        """Let go of the others after a failure; the holder of the store waits until they have asked it who speaks."""
         if self._store is None or self.rank or os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
             return
         dist.destroy_process_group()
@@ -126,10 +129,10 @@ class Processes(Team):
 
 
 def own_device(name: str, environment: Mapping[str, str] = os.environ) -> torch.device:
-    """Return the device of this process: for auto and cuda the GPU with its number on this machine, if there is one.
+    """Give the device of this process: for auto and cuda the GPU with its number on this machine, if there is one.
 
     Raises:
-        ValueError: where processes cannot work together on such a device, or there are more of them than GPUs.
+        InputError: where processes cannot work together on such a device, or there are more of them than GPUs.
     """
     cards, wanted = torch.cuda.device_count(), int(environment.get("LOCAL_WORLD_SIZE", "1"))
     if name == "auto":
@@ -165,7 +168,7 @@ def join(device: torch.device, seconds: Sequence[int] = (JOIN, WAIT)) -> Process
         seconds: until all must be there, and that one may wait for another later.
 
     Raises:
-        ValueError: where PyTorch has no such backend, or the others are not found in time.
+        InputError: where PyTorch has no such backend, or the others are not found in time.
     """
     backend = "nccl" if device.type == "cuda" else "gloo"
     if not dist.is_available() or not dist.is_backend_available(backend):

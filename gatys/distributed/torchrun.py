@@ -1,4 +1,4 @@
-"""Whether `torchrun` has started this process; without PyTorch, so that `--help` need not wait for it."""
+"""The question whether `torchrun` has started this process; without PyTorch, so that `--help` need not wait for it."""
 
 from __future__ import annotations
 

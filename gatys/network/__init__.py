@@ -1,1 +1,1 @@
-"""VGG networks: their layers, where filters come from, and how files of filters are read."""
+"""VGG networks: their layers, the places where filters come from, and the reading of files of filters."""

@@ -1,4 +1,4 @@
-"""Which device computes."""
+"""Devices: the one that computes, by its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Downloads of trained filters: with progress, checked by their SHA-256, and there whole or not at all.
+"""Downloads of trained filters: they show progress, are checked by SHA-256, and are there whole or not at all.
 
 This is the only module that speaks to the network.
 """
@@ -27,17 +27,17 @@ from ..errors import DownloadError, FolderError
 from .accepted_files import MAX_BYTES
 
 Report = Callable[[int, int], None]
-"""Called with (bytes done, bytes in all or 0)."""
+"""A function that is called with (bytes done, bytes in all or 0)."""
 Make = Callable[[Path, Path, str], None]
-"""Called with the path of what came, a path to write to, and the SHA-256 of what came."""
-_SCRATCH = ".vgg19-"  # how the names of folders begin that a download works in
+"""A function that is called with the path of what came, a path to write to, and the SHA-256 of what came."""
+_SCRATCH = ".vgg19-"  # the names of folders that a download works in begin so
 _PATIENCE = 20  # seconds without a byte
 _log = logging.getLogger(__name__)
 
 
 @contextmanager
 def _writing(folder: Path, url: str) -> Iterator[None]:
-    """Tell what the folder refuses from what the network does."""
+    """Raise FolderError for what the folder refuses, so that it is told from what the network does."""
     try:
         yield
     except OSError as error:
@@ -58,17 +58,17 @@ class Source:
 
     @property
     def name(self) -> str:
-        """The file's name, the last part of its address."""
+        """Give the file's name, the last part of its address."""
         return self.url.rsplit("/", 1)[-1]
 
 
 def imagenet_source() -> Source:
-    """torchvision's `VGG19_Weights.IMAGENET1K_V1` (548 MB); its file name ends in the hash's first digits."""
+    """Give torchvision's `VGG19_Weights.IMAGENET1K_V1` (548 MB); its file name ends in the hash's first digits."""
     return Source("https://download.pytorch.org/models/vgg19-dcbb9e9d.pth", "dcbb9e9d")
 
 
 def paper_source() -> Source:
-    """The VGG-19 of the paper, scaled to a mean activation of 1, as converted for AdaIN (80 MB), and its mirrors.
+    """Give the VGG-19 of the paper, scaled to a mean activation of 1, as converted for AdaIN (80 MB), and its mirrors.
 
     The environment variable HF_ENDPOINT replaces https://huggingface.co, as for Hugging Face's own programs.
     """
@@ -89,12 +89,13 @@ def fetch(what: str, source: Source, kept: Path, make: Make, progress: Report | 
 
     Args:
         what: the weights' name, for messages.
-        kept: in the folder of which all is done; that is made if needed.
+        kept: the file to make; its folder is made if needed.
         make: given the checked file as it came, it writes the one that is kept.
-        progress: what it raises cancels the download.
+        progress: called as pieces come; an exception from it cancels the download.
 
     Raises:
-        DownloadError: if no address gives the file; it names each with the reason. `FolderError` where the folder is why.
+        DownloadError: if no address gives the file; it names each with the reason. It is a `FolderError` where the
+            folder is why.
     """
     failures, unreachable = [], set()
     for url in (source.url, *source.mirrors):
@@ -107,7 +108,7 @@ def fetch(what: str, source: Source, kept: Path, make: Make, progress: Report | 
                 except FolderError:
                     raise
                 except (OSError, HTTPException, SafetensorError, ValueError) as error:  # ValueError: no address at all
-                    said = "".join(letter if letter.isprintable() else " " for letter in str(error))  # by a server
+                    said = "".join(letter if letter.isprintable() else " " for letter in str(error))  # a server's words
                     said = re.sub("^<urlopen error (.*)>$", r"\1", said)
                     failures.append((url, said[:300]))
                     if isinstance(error, URLError) and not isinstance(error, HTTPError):
@@ -117,7 +118,7 @@ def fetch(what: str, source: Source, kept: Path, make: Make, progress: Report | 
                 if done is None:
                     return
                 if progress is not None:
-                    progress(*done)  # outside the generator: what it raises is no failed download
+                    progress(*done)  # it stands outside the generator: what it raises is no failed download
     digest = f" (SHA-256 {source.sha256})" if source.mirrors else ""
     problem = DownloadError(
         f"could not get the {what!r} weights from {_tried(failures)}; download that elsewhere{digest} and put it into "
@@ -131,7 +132,7 @@ def fetch(what: str, source: Source, kept: Path, make: Make, progress: Report | 
 
 
 def _tried(failures: list[tuple[str, str]]) -> str:
-    """Addresses with the reasons why they failed; one that all have is said once."""
+    """Give the addresses with the reasons why they failed; a reason that all share is said once."""
     reasons = {said for _, said in failures}
     if len(reasons) == 1:
         return " or ".join(url for url, _ in failures) + f" ({reasons.pop()})"
@@ -139,7 +140,7 @@ def _tried(failures: list[tuple[str, str]]) -> str:
 
 
 def _pieces(url: str, sha256: str, kept: Path, make: Make) -> Generator[tuple[int, int], None, None]:
-    """Make `kept`; yields (bytes done, bytes in all or 0) after every piece."""
+    """Make `kept`, and yield (bytes done, bytes in all or 0) after every piece."""
     folder, digest, done = kept.parent, hashlib.sha256(), 0
     _log.info("downloading %s", url)
     request = urllib.request.Request(url, headers={"User-Agent": "gatys"})  # noqa: S310 - the digest decides
@@ -174,7 +175,7 @@ def _pieces(url: str, sha256: str, kept: Path, make: Make) -> Generator[tuple[in
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what downloads have left that were killed: nothing was written there for a day."""
+    """Remove the leftovers of downloads that were killed: nothing was written there for a day."""
     for scratch in folder.glob(f"{_SCRATCH}*"):
         with suppress(OSError):
             if time.time() - max(path.stat().st_mtime for path in (scratch, *scratch.iterdir())) > 86400:

@@ -1,6 +1,6 @@
-"""Which layout and preprocessing a checkpoint of VGG-19 or VGG-16 has, and its filters in the one that is used here.
+"""Filters of VGG-19 or VGG-16 from a checkpoint: its layout and preprocessing are found, and one form comes out.
 
-Whatever the file, the network that comes out takes sRGB in [0, 1]; its `mean` and `std` carry the preprocessing.
+The network that comes out always takes sRGB in [0, 1]; its `mean` and `std` carry the preprocessing.
 A *canonical* state is what `VGG.state_dict()` has: `convB_I.weight`, `convB_I.bias`, `mean`, `std`, RGB, float32.
 """
 
@@ -35,13 +35,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Layout:
-    """How a checkpoint stores the network: "torchvision", "caffe", "normalised" (AdaIN's), "gatys" (canonical)."""
+    """The way a checkpoint stores the network: "torchvision", "caffe", "normalised" (AdaIN's), "gatys" (canonical)."""
 
     name: str
     prefixes: Mapping[str, str]
-    """Of each layer of its network, shallowest first, the key without .weight or .bias."""
+    """The key of each layer of its network, shallowest first, without .weight or .bias."""
     architecture: str = "vgg19"
-    """One of `layers.TABLES`."""
+    """The architecture, one of `layers.TABLES`."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,11 @@ class Filters:
 
 
 def detect_layout(state: Mapping[str, Any], name: str, layout: FileLayout = "auto") -> Layout:
-    """The layout of a state dict, from its keys and shapes and, where these are ambiguous, the file's `name`.
+    """Give the layout of a state dict, from its keys and shapes and, where these are ambiguous, the file's `name`.
 
-    Raises WeightsError if it is not VGG's, ValueError if `layout` is given for a file with its own preprocessing.
+    Raises:
+        WeightsError: if it is not VGG's.
+        InputError: if `layout` is given for a file with its own preprocessing.
     """
     if "conv1_1.weight" in state:
         kind, every = ("gatys" if {"mean", "std"} <= state.keys() else "caffe"), dict(zip(LAYERS, LAYERS, strict=True))
@@ -96,13 +98,14 @@ def _what_is_wrong(state: Mapping[str, Any], absent: list[str], prefixes: Mappin
 
 
 def read_filters(path: Path, layout: FileLayout = "auto") -> Filters:
-    """The filters of a checkpoint file, every tensor checked.
+    """Read the filters of a checkpoint file, and check every tensor.
 
     Args:
         path: see `ACCEPTED_FILES`.
         layout: one of `LAYOUTS`; "auto" asks the keys, then the file's SHA-256, then its name.
 
-    Raises WeightsError and ValueError as `read_state` and `detect_layout` do.
+    Raises:
+        WeightsError, InputError: as `read_state` and `detect_layout` do.
     """
     stored = read_state(path)
     state, name = stored.state, stored.name
@@ -120,7 +123,7 @@ def read_filters(path: Path, layout: FileLayout = "auto") -> Filters:
 
 
 def _preprocessed(result: dict[str, Tensor], found: Layout, state: Mapping[str, Any], name: str) -> dict[str, Tensor]:
-    """The filters and their preprocessing as a canonical state, for a picture in RGB."""
+    """Give the filters and their preprocessing as a canonical state, for a picture in RGB."""
     if found.name == "gatys":
         return result | {key: _checked(state, key, (3,), name) for key in ("mean", "std")}
     if found.name == "caffe":

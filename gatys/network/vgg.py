@@ -28,7 +28,7 @@ def check_image(image: Tensor, layers: Iterable[Layer] = (), what: str = "image"
 
 
 def check_size(size: tuple[int, int], layers: Iterable[Layer], what: str = "image") -> None:
-    """Raise ValueError unless a picture of `size` (height, width) is large enough for `layers`."""
+    """Raise InputError unless a picture of `size` (height, width) is large enough for `layers`."""
     layers = list(layers)
     need, (height, width) = minimum_size(layers), size
     if min(height, width) < need:
@@ -41,22 +41,22 @@ def check_size(size: tuple[int, int], layers: Iterable[Layer], what: str = "imag
 
 @dataclass(frozen=True)
 class NetworkTag:
-    """Which network a target was made with: targets fit only the same filters under the same pooling."""
+    """The identity of the network a target was made with: targets fit only the same filters under the same pooling."""
 
     weights: str
     pooling: str
     fingerprint: str
-    """First 16 hexadecimal digits of the SHA-256 of the filters and the preprocessing; see `weights.fingerprint`."""
+    """The first 16 hexadecimal digits of the SHA-256 of filters and preprocessing; see `weights.fingerprint`."""
     architecture: str = "vgg19"
-    """One of `layers.TABLES`. What is older than the others' tables, such as style files, goes without and means VGG-19."""
+    """The architecture, one of `layers.TABLES`; older things, such as style files, do without it and mean VGG-19."""
 
     @property
     def layers(self) -> Mapping[str, Layer]:
-        """The network's layers by name, shallowest first."""
+        """Give the network's layers by name, shallowest first."""
         return TABLES[self.architecture]
 
     def fits(self, other: NetworkTag) -> bool:
-        """Whether both have the same filters under the same pooling, whatever their files are called."""
+        """Tell whether both have the same filters under the same pooling; the names of their files do not matter."""
         return (self.fingerprint, self.pooling) == (other.fingerprint, other.pooling)
 
     def __str__(self) -> str:
@@ -64,7 +64,10 @@ class NetworkTag:
 
 
 class _Convolution(nn.Conv2d):
-    """Whose filters come from elsewhere: `nn.utils.skip_init` does the same, but imports SymPy, which takes half a second."""
+    """A convolution whose filters come from elsewhere.
+
+    `nn.utils.skip_init` does the same, but imports SymPy, which takes half a second.
+    """
 
     def reset_parameters(self) -> None:
         pass
@@ -73,16 +76,20 @@ class _Convolution(nn.Conv2d):
 class VGG(nn.Module):
     """The convolutions of VGG-19 or VGG-16 with frozen filters, as a feature extractor.
 
-    `gatys.load_vgg` builds one with its weights. Pictures go in as sRGB in [0, 1]; `mean` and `std`
-    (RGB, same range) are the preprocessing that belongs to the weights.
+    `gatys.load_vgg` builds one with its weights. Pictures go in as sRGB in [0, 1]; `mean` and `std` (RGB, same range)
+    are the preprocessing that belongs to the weights.
 
     Args:
-        pooling: one of `POOLINGS`.
-        weights: what the filters are called.
+        pooling: one of `settings.POOLINGS`.
+        weights: the name of the filters.
         architecture: one of `layers.TABLES`.
 
     Raises:
-        ValueError: for another pooling or architecture.
+        InputError: for another pooling or architecture.
+
+    Example:
+        >>> net = gatys.load_vgg()
+        >>> features = net(gatys.load_image("photo.jpg", size=512), ["conv4_2"])["conv4_2"]
     """
 
     mean: Tensor
@@ -97,7 +104,7 @@ class VGG(nn.Module):
         self.responses: Responses = RESPONSES[0]  # another of them, or another preprocessing: `preprocessing.read_as`
         self.tag = NetworkTag(weights, pooling, "", architecture)
         self.remark: str | None = None
-        """What whoever gets a picture of this network should be told, such as that its filters are not trained."""
+        """A remark for everyone who gets a picture of this network, such as that its filters are not trained."""
         for layer in self.layers.values():
             self.add_module(layer.name, _Convolution(layer.in_channels, layer.channels, 3, padding=1))
         self.register_buffer("mean", torch.zeros(3))
@@ -107,15 +114,15 @@ class VGG(nn.Module):
 
     @property
     def layers(self) -> Mapping[str, Layer]:
-        """The network's layers by name, shallowest first, such as `net.layers["conv4_2"].stride`."""
+        """Give the network's layers by name, shallowest first, such as `net.layers["conv4_2"].stride`."""
         return self.tag.layers
 
     def convolution(self, name: str) -> nn.Conv2d:
-        """The convolution of a layer, by its canonical name."""
+        """Give the convolution of a layer, by its canonical name."""
         return cast(nn.Conv2d, getattr(self, name))
 
     def forward(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
-        """Responses after the ReLU, or before it where `self.responses` is "conv".
+        """Give responses after the ReLU, or before it where `self.responses` is "conv".
 
         Args:
             image: (N, 3, H, W), sRGB in [0, 1].
@@ -125,7 +132,7 @@ class VGG(nn.Module):
             `{name as given: (N, C, floor(H / stride), floor(W / stride))}`, differentiable in `image`.
 
         Raises:
-            ValueError: for a layer that the network does not have, or a picture that is too small for the layers.
+            InputError: for a layer that the network does not have, or a picture that is too small for the layers.
         """
         asked = {name: layer_name(name) for name in layers}
         need = minimum_size(self.chosen(asked.values()))
@@ -144,9 +151,10 @@ class VGG(nn.Module):
         )
 
     def chosen(self, names: Iterable[str], what: str = "layers") -> list[Layer]:
-        """The network's layers of these canonical names, in the same order.
+        """Give the network's layers of these canonical names, in the same order.
 
-        Raises InputError for one that it does not have; `what` names the input in the message.
+        Raises:
+            InputError: for one that it does not have; `what` names the input in the message.
         """
         names = list(names)
         check_members(names, self.tag.architecture, what)

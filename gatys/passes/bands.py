@@ -1,4 +1,4 @@
-"""A window's first block in bands of rows.
+"""Bands: the first block of a window is passed in bands of rows.
 
 The maps of the first block are the largest of all, and nothing behind its pooling needs them. Band by band they stay in
 the processor's cache and are never there as a whole.
@@ -13,29 +13,30 @@ import torch
 from .tiles import Span, Tile, spans
 
 _HALO = 2
-"""Pixels that the second convolution sees before and after a unit; of the pooling, too, the first on an even pixel."""
+"""The pixels that the second convolution sees before and after a unit; for the pooling, too, the first on an even
+pixel."""
 _FEWEST_ROWS = 32
-"""Fewer, and halos and calls cost more than the cache gives."""
+"""The lowest band; below, halos and calls cost more than the cache gives."""
 _CHANNELS = 64
 
 
 @dataclass(frozen=True)
 class Band:
     tile: Tile
-    """With its core, which may be empty: the band's rows of the core of the tile that it is a band of."""
+    """The rows of the tile that the band is of, with the core, which may be empty."""
     rows: Span
-    """Its rows, core and window, counted from the beginning of that tile's window."""
+    """The band's rows, core and window, counted from the beginning of that tile's window."""
 
     @property
     def has_core(self) -> bool:
-        """Whether its tile has a core."""
+        """Tell whether its tile has a core."""
         return self.tile.rows.start < self.tile.rows.stop
 
 
 def values_in_band(device: torch.device) -> int:
-    """About as many values has one of a band's maps: on the CPU so that four of them fit its cache.
+    """Give the target size of one of a band's maps in values: on the CPU so that four of them fit its cache.
 
-    Elsewhere there is only memory to gain, against a tenth of the time in bands of half as many.
+    Elsewhere bands only save memory, at the price of a tenth of the time in bands of half as many.
     """
     return 2**21 if device.type == "cpu" else 2**25
 

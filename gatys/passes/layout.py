@@ -1,8 +1,8 @@
-"""Which rows of each picture are here, and how the processes that hold the others are asked.
+"""The layout of pictures: which rows of each are here, and how the processes that hold the others are asked.
 
 A `Layout` says where the rows of a picture lie; its `Team` lets the processes that share pictures talk. The classes
 here are also the ordinary case: every picture is here as a whole, and the team is one process. `distributed.strips`
-and `distributed.team` have the others. Whatever adds up over a picture, looks beyond a border or resizes asks the
+and `distributed.team` have the others. All code that adds up over a picture, looks beyond a border or resizes asks the
 layout or its team, and is then right for both.
 """
 
@@ -22,63 +22,63 @@ from .tiles import Tile, tiles
 Done = TypeVar("Done")
 Name = TypeVar("Name", bound=Hashable)
 Size = tuple[int, int]
-"""(height, width) of a whole picture."""
+"""The (height, width) of a whole picture."""
 
 
 class Strip(NamedTuple):
-    """What the rows of `Layout.around` are to a sum over neighbours."""
+    """The rows of `Layout.around` as a sum over neighbours needs them."""
 
     own: int
-    """How many rows are this process's; they are the first ones."""
+    """The number of rows that are this process's; they are the first ones."""
     there: int
-    """The same with the next row, if there is one."""
+    """The same number with the next row, if there is one."""
     values: int
-    """How many values the whole picture has."""
+    """The number of values of the whole picture."""
 
 
 class Team:
-    """The processes that share pictures out; here the only one. All of a team call the same methods in the same order."""
+    """The processes that share pictures out; here the only one. All of a team call the same methods in one order."""
 
     rank = 0
-    """The number of this process. What is told or written once is told or written by the one with 0."""
+    """The number of this process. Process 0 alone tells and writes what is told or written once."""
     count = 1
     """The number of processes."""
 
     @property
     def alone(self) -> bool:
-        """Whether there is no other process."""
+        """Tell whether there is no other process."""
         return self.count == 1
 
     def add(self, value: Tensor) -> Tensor:
-        """Return the sum of what all processes give."""
+        """Give the sum of what all processes give."""
         return self.add_all({"": value})[""]
 
     def add_all(self, values: Mapping[Name, Tensor]) -> dict[Name, Tensor]:
-        """Return the sums of several tensors at once; all processes give the same names, shapes and dtypes."""
+        """Give the sums of several tensors at once; all processes give the same names, shapes and dtypes."""
         return dict(values)
 
     def least(self, number: int) -> int:
-        """Return the smallest number that a process gives."""
+        """Give the smallest number that a process gives."""
         return number
 
     def any(self, flag: bool) -> bool:
-        """Return whether the flag is set on at least one process."""
+        """Tell whether the flag is set on at least one process."""
         return self.least(-int(flag)) < 0
 
     def tell(self, value: Done) -> Done:
-        """Return what process 0 gives, of any kind; what the others give does not matter."""
+        """Give what process 0 gives, of any kind; what the others give does not matter."""
         return value
 
     def agree(self, what: Mapping[str, object]) -> None:
         """Raise InputError on every process where they do not all give the same."""
 
     def together(self, work: Callable[[], Done]) -> Done:
-        """Return what `work` returns; where memory runs out on one process, all raise an error that says so."""
+        """Give the result of `work`; where memory runs out on one process, all raise an error that says so."""
         return work()
 
 
 class Layout:
-    """Where the rows of each picture are; here all of them are in this process."""
+    """The places of the rows of each picture; here all of them are in this process."""
 
     team: Team = Team()
     """The processes that share the pictures."""
@@ -86,15 +86,15 @@ class Layout:
     """Whether every picture is here as a whole, so that an evaluation needs no other process."""
 
     def size(self, image: Tensor) -> Size:
-        """Return the size of the whole picture of which (N, C, h, W) are the rows here."""
+        """Give the size of the whole picture of which (N, C, h, W) are the rows here."""
         return image.shape[-2], image.shape[-1]
 
     def rows(self, size: Size) -> tuple[int, int]:
-        """Return the first row here, and the first after the last, of a picture of that size."""
+        """Give the first row here, and the first after the last, of a picture of that size."""
         return 0, size[0]
 
     def extent(self, size: Size, layers: Iterable[Layer], padding: str) -> Size:
-        """Return the size of what this process has to pass over of a picture of that size."""
+        """Give the size of what this process has to pass over of a picture of that size."""
         return size
 
     def check(self, image: Tensor, layers: Iterable[Layer], what: str) -> None:
@@ -113,15 +113,17 @@ class Layout:
         return tiles(size, tile, layers, padding)
 
     def around(self, image: Tensor, size: Size, layers: Iterable[Layer], padding: str) -> Tensor:
-        """Return the rows here, and behind them all that features of them see beyond."""
+        """Give the rows here, and behind them all that features of them see beyond."""
         return image
 
     def strip(self, image: Tensor, size: Size, padding: str) -> Strip | None:
-        """Say what `around(image, ...)` holds for a sum over neighbours; None where that is the whole picture."""
+        """Give the rows of `around(image, ...)` as a sum over neighbours needs them; None where that is the whole
+        picture.
+        """
         return None
 
     def collect(self, gradient: Tensor, size: Size, layers: Iterable[Layer], padding: str) -> Tensor:
-        """Return the gradient in the rows here, from the gradients in the pixels of `around` on every process."""
+        """Give the gradient in the rows here, from the gradients in the pixels of `around` on every process."""
         return gradient
 
     def resize(self, image: Tensor, size: Size, to: Size) -> Tensor:
@@ -133,23 +135,23 @@ class Layout:
         return resize(picture, to)
 
     def variance(self, values: Tensor) -> Tensor:
-        """Return the variance over all positions, (N, C), of (N, C, h, w) features of which these rows are here."""
+        """Give the variance over all positions, (N, C), of (N, C, h, w) features of which these rows are here."""
         return values.var(dim=(2, 3), correction=0)
 
     # between process 0 and all
 
     def gather(self, image: Tensor, size: Size) -> Tensor:
-        """Return the whole picture on process 0, in strips in main memory; on the others one without rows."""
+        """Give the whole picture on process 0, in strips in main memory; on the others give one without rows."""
         return image
 
     def deal(self, read: Callable[[int, int], Tensor], shape: Sequence[int], size: Size, dtype: torch.dtype) -> Tensor:
-        """Return the rows here of a picture that process 0 reads.
+        """Give the rows here of a picture that process 0 reads.
 
         Args:
             read: gives the rows from a first one to one before another, (*shape, rows, W); called on process 0 only.
-            shape: of the picture, without its height and width.
-            size: of the picture.
-            dtype: of the picture.
+            shape: the shape of the picture, without its height and width.
+            size: the (height, width) of the picture.
+            dtype: the dtype of the picture.
         """
         return read(0, size[0])
 

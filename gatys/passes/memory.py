@@ -1,4 +1,4 @@
-"""What passes and descents hold in memory, counted from the layer list, and what a device has free."""
+"""Memory: how much passes and descents hold, counted from the layer list, and how much a device has free."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from ..network.layers import Layer, layers_down_to
 from .bands import values_in_band
 
 PICTURES = {"lbfgs": 10, "adam": 10, None: 2}
-"""Picture-sized tensors alive at once, by optimizer, beside L-BFGS's pairs: content, picture, trial, gradients, ..."""
+"""The number of picture-sized tensors alive at once, by optimizer, beside L-BFGS's pairs: content, trial, gradients,
+..."""
 
 _SET_ASIDE = 2**26
-"""Bytes that convolutions set aside beside their tensors, whatever the size: 40 to 95 MiB, as measured on the CPU."""
+"""The bytes that convolutions set aside beside their tensors at any size: 40 to 95 MiB, as measured on the CPU."""
 
 
 def setup_bytes(device: torch.device | str) -> int:
-    """Bytes of a pass that do not grow with the size: what convolutions set aside, and bands of the first block."""
+    """Give the bytes of a pass that do not grow with the size: convolutions set some aside, and bands of the first
+    block.
+    """
     maps, bytes_per_value = 4, 4
     return _SET_ASIDE + maps * bytes_per_value * values_in_band(torch.device(device))
 
@@ -27,7 +30,8 @@ def setup_bytes(device: torch.device | str) -> int:
 def evaluation_bytes(
     size: tuple[int, int], layers: Iterable[Layer], *, batch: int = 1, gradient: bool = True, bytes_per_value: int = 4
 ) -> int:
-    """Bytes that a pass over one window holds at its peak, without the filters: `trunk.forward` and `backward`.
+    """Give the bytes that a pass over one window holds at its peak, without the filters: `trunk.forward` and
+    `backward`.
 
     Args:
         size: (height, width) of the window: that of the picture, or of a tile with its halo.
@@ -42,13 +46,13 @@ def evaluation_bytes(
     for index, layer in enumerate(layers_down_to(asked.values())):
         name, units = layer.name, layer.channels * (size[0] // layer.stride) * (size[1] // layer.stride)
         values = units * bytes_per_value
-        if layer.stride == 1:  # in bands, which are part of `setup_bytes`; what comes out of them is a quarter
+        if layer.stride == 1:  # it runs in bands, which `setup_bytes` counts; a quarter comes out of them
             if gradient and (index or name not in asked):
                 kept += values if name in asked else units
             before = values // 4
             peak = max(peak, kept + before)
             continue
-        # forward: what a convolution is given and gives; a Gram sum may need the tile's part in one piece
+        # forward, a convolution's input and output are there; a Gram sum may need the tile's part in one piece
         peak = max(peak, kept + before + values + (values if name in asked else units))
         if gradient:
             # back: the gradient that comes and the one that goes; or, where a layer is asked for, its features and, with
@@ -61,7 +65,9 @@ def evaluation_bytes(
 
 
 def kept_bytes(size: tuple[int, int], layers: Iterable[Layer], *, batch: int = 1, bytes_per_value: int = 4) -> int:
-    """Bytes of a window's packed tape: a bit for each unit, and the features asked for, but for the first layer's."""
+    """Give the bytes of a window's packed tape: a bit for each unit, and the features asked for, but for the first
+    layer's.
+    """
     asked = {layer.name: layer for layer in layers}
     total = 3 * bytes_per_value * size[0] * size[1]
     for index, layer in enumerate(layers_down_to(asked.values())):
@@ -78,7 +84,7 @@ def picture_bytes(size: tuple[int, int], *, batch: int = 1, bytes_per_value: int
 
 
 def free_memory(device: torch.device | str) -> int:
-    """Bytes that can still be allocated on a device: on the CPU, in main memory under all its limits."""
+    """Give the bytes that can still be allocated on a device: on the CPU, in main memory under all its limits."""
     device = torch.device(device)
     if device.type == "cuda":
         idle = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
@@ -97,7 +103,7 @@ def release(device: torch.device) -> None:
 
 
 def _limits() -> list[int]:
-    """What the limits that `psutil` does not know of leave: of a container, and of the process (`ulimit -v`)."""
+    """List the bytes left by limits that `psutil` does not know: of a container, and of the process (`ulimit -v`)."""
     left = []
     for maximum, used in (
         ("memory.max", "memory.current"),

@@ -1,7 +1,7 @@
-"""How an evaluation fits into memory: whole or in tiles, how large, and what L-BFGS may remember, and where.
+"""The plan of an evaluation: how it fits into memory, whole or in tiles, and what L-BFGS may remember, and where.
 
-The cheapest way that fits is taken. By arithmetic: a whole picture costs a pass forward and one back; tiles that keep
-what the way back needs cost that and their halos; tiles that keep nothing cost a second pass forward.
+The cheapest way that fits is taken. A whole picture costs a pass forward and one back; tiles that keep what
+the way back needs cost that and their halos; tiles that keep nothing cost a second pass forward.
 """
 
 from __future__ import annotations
@@ -27,51 +27,52 @@ Done = TypeVar("Done")
 SMALLEST_TILE = 64
 """Edge in pixels below which the planner does not go: a tile's window is then ten times as large as its core."""
 MOST_TILES = 256
-"""Along one edge."""
+"""The most tiles along one edge."""
 HALF_ABOVE = 2**22
-"""Pixels of a picture above which what only waits for its turn does so in half precision."""
+"""The number of pixels above which the parts of a picture that only wait do so in half precision."""
 USABLE = 0.85
-"""Share of the free memory that a plan may use; the rest is for what the estimate does not see."""
+"""The share of the free memory that a plan may use; the rest is for what the estimate does not see."""
 SHARE_OF_HISTORY = 0.4
-"""Share of that which L-BFGS may take before it remembers elsewhere, or less."""
+"""The share of that which L-BFGS may take before it remembers elsewhere, or less."""
 FEWEST_PAIRS = 3
 WORTH = 0.1
-"""Tiles need not be smaller than what would save this share of everything else."""
+"""The share of everything else that smaller tiles must save to be worth it."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How to evaluate pictures of one size, and what that costs."""
+    """A way to evaluate pictures of one size, and its cost."""
 
     size: tuple[int, int]
-    """(height, width) of the picture."""
+    """The (height, width) of the picture."""
     layers: tuple[Layer, ...]
     padding: str
     tile: tuple[int, int] | None
-    """(height, width) of the tiles' cores; None is one tile that is the whole picture."""
+    """The (height, width) of the tiles' cores; None is one tile that is the whole picture."""
     keep: bool
     """Whether tiles keep, packed, what the way back needs."""
     device: torch.device
     history_size: int
-    """Pairs that L-BFGS remembers."""
+    """The number of pairs that L-BFGS remembers."""
     history_device: torch.device
     bytes: int
-    """Expected peak on the device, without filters and targets, and without `setup_bytes`, which do not grow with the size."""
+    """The expected peak on the device, without filters and targets, and without `setup_bytes`, which do not grow with
+    the size."""
     batch: int = 1
     bytes_per_value: int = 4
     dtype: torch.dtype | None = None
-    """Of the convolutions; None is that of the network."""
+    """The dtype of the convolutions; None is that of the network."""
     whole: bool = False
     """Whether the picture may not be cut into tiles."""
 
     @property
     def half(self) -> bool:
-        """Whether L-BFGS remembers in half precision."""
+        """Tell whether L-BFGS remembers in half precision."""
         return _half(self.size)
 
     @property
     def grid(self) -> tuple[int, int]:
-        """Rows and columns of tiles."""
+        """Give the rows and columns of tiles."""
         rows, columns = (
             len(cut(length, edge, self.layers, self.padding))
             for length, edge in zip(self.size, self.tile or (None, None), strict=True)
@@ -80,19 +81,19 @@ class Plan:
 
     @property
     def surplus(self) -> float:
-        """Pixels of all windows over those of the picture: 1 for a whole picture."""
+        """Give the pixels of all windows over those of the picture: 1 for a whole picture."""
         windows = sum(h * w for h, w in (part.size for part in tiles(self.size, self.tile, self.layers, self.padding)))
         return windows / (self.size[0] * self.size[1])
 
     @property
     def operations(self) -> float:
-        """Floating-point operations of one evaluation, the convolutions' only."""
+        """Give the floating-point operations of one evaluation, the convolutions' only."""
         forward = sum(18 * each.in_channels * each.channels / each.stride**2 for each in layers_down_to(self.layers))
         passes = 2 if self.tile is None or self.keep else 3
         return self.batch * self.size[0] * self.size[1] * self.surplus * passes * forward
 
     def smaller(self) -> Plan:
-        """The plan to go on with after memory ran out: first keep nothing, then halve the tile.
+        """Give the plan to go on with after memory ran out: first keep nothing, then halve the tile.
 
         Raises:
             OutOfMemory: where the tile is the smallest already.
@@ -116,7 +117,7 @@ class Plan:
 
     @property
     def how(self) -> str:
-        """In words: "one piece", or what tiles."""
+        """Give the plan in words: "one piece", or what tiles."""
         rows, columns = self.grid
         if self.tile is None or rows * columns == 1:
             return "one piece"
@@ -160,9 +161,9 @@ def make_plan(
         optimizer: "lbfgs" or "adam"; None for passes forward only, without a descent.
         history_size: pairs that L-BFGS would like to remember; fewer, at least 3, where memory is short.
         batch: pictures at a time.
-        bytes_per_value: of the picture; 4 for float32.
-        dtype: of the convolutions, if it is not that of the picture.
-        padding: see `tiles.PADDINGS`.
+        bytes_per_value: the size of the picture's numbers; 4 for float32.
+        dtype: the dtype of the convolutions, if it is not that of the picture.
+        padding: one of `settings.PADDINGS`.
         tile: "auto" to choose; or None for whole pictures, or the edge of the tiles, which then keep nothing, so that
             memory is bounded by them.
         memory: bytes that may be used on the device beside filters and targets; default what is free there.
@@ -208,7 +209,7 @@ def make_plan(
 def within_memory(
     plan: Plan, work: Callable[[Plan], Done], device: torch.device, shrunk: Callable[[Plan], None]
 ) -> Done:
-    """What `work(plan)` returns; where memory runs out, it is called again with the next smaller plan.
+    """Give the result of `work(plan)`; where memory runs out, it is called again with the next smaller plan.
 
     `shrunk` is called with that plan before. Nothing must be lost when `work` is cut off.
 
@@ -228,7 +229,7 @@ def within_memory(
 
 
 def wanted_bytes(size: tuple[int, int], layers: Iterable[Layer], optimizer: str | None = "lbfgs") -> int:
-    """Bytes on the device that the cheapest way takes, for hosts that make room where they are asked to."""
+    """Give the bytes on the device that the cheapest way takes, for hosts that make room where they are asked to."""
     return make_plan(size, layers, optimizer=optimizer, memory=2**62).bytes
 
 
@@ -237,7 +238,7 @@ def _half(size: tuple[int, int]) -> bool:
 
 
 def _history(wanted: int, pair: int, budget: int, device: torch.device) -> tuple[int, torch.device]:
-    """How many pairs L-BFGS remembers, and where."""
+    """Give the number of pairs that L-BFGS remembers, and their device."""
     if wanted * pair <= SHARE_OF_HISTORY * budget:
         return wanted, device
     if device.type != "cpu":
@@ -254,7 +255,7 @@ def _ways(
     batch: int,
     bytes_per_value: int,
 ) -> Iterator[tuple[tuple[int, int] | None, bool, int, float]]:
-    """Tile, whether tapes are kept, bytes at the peak, and cost in pixels passed over."""
+    """Yield the tile, whether tapes are kept, the bytes at the peak, and the cost in pixels passed over."""
     how = {"batch": batch, "bytes_per_value": bytes_per_value}
     one_pass = evaluation_bytes((1024, 1024), layers, gradient=gradient, **how) / 2**20
     kept = kept_bytes((1024, 1024), layers, **how) / 2**20
@@ -278,13 +279,13 @@ def _ways(
                 yield None, False, int(one_pass * largest), 2.0 * pixels
             else:
                 if gradient and tile == "auto":
-                    # most of a packed tape is the features of the tiles' own parts
+                    # the features of the tiles' own parts are most of a packed tape
                     yield (height, width), True, int(one_pass * largest + kept * size[0] * size[1]), 2.0 * pixels
                 yield (height, width), False, int(one_pass * largest), 3.0 * pixels
 
 
 def outlook(plans: Sequence[Plan], steps: Sequence[int], dtype: torch.dtype) -> str:
-    """The plan of the first of several sizes, and how long all will take, by the measured rate of convolutions."""
+    """Describe the plan of the first of several sizes, and the time of all, by the measured rate of convolutions."""
     rate = convolution_rate(plans[0].device, dtype)
     seconds = [plan.operations / rate for plan in plans]
     whole = sum(n * each for n, each in zip(steps, seconds, strict=True))
@@ -300,7 +301,9 @@ def _duration(seconds: float) -> str:
 
 @cache
 def convolution_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """Floating-point operations a second that 3x3 convolutions reach on a device; measured once, in well under a second."""
+    """Measure the floating-point operations a second that 3x3 convolutions reach on a device, once, in well under a
+    second.
+    """
     x, w = (
         torch.ones(1, 256, 96, 96, device=device, dtype=dtype),
         torch.ones(256, 256, 3, 3, device=device, dtype=dtype),

@@ -1,4 +1,4 @@
-"""The precision of convolutions. Pictures, Gram sums, losses and gradients of pictures are float32 whatever it is."""
+"""The precision of convolutions: it may be lower, while pictures, Gram sums, losses and gradients stay float32."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from ..network.vgg import VGG
 from ..settings import PRECISIONS, Precision
 
 _FEWEST = 16
-"""Channels of a map; of fewer, convolutions in bfloat16 on graphics cards take nearly twice as long."""
+"""The fewest channels of a map; of fewer, convolutions in bfloat16 on graphics cards take nearly twice as long."""
 
 
 def choose(precision: Precision, net: VGG) -> torch.dtype:
-    """The dtype of the convolutions of `net` on its device.
+    """Choose the dtype of the convolutions of `net` on its device.
 
-    "auto" is bfloat16 where the device multiplies matrices in it: NVIDIA from compute capability 8.0, CPUs with AMX
-    or AVX512-BF16. Elsewhere it is float32, as for a network in float64, which stays in it.
+    "auto" is bfloat16 where the device multiplies matrices in it: NVIDIA from compute capability 8.0, CPUs with AMX or
+    AVX512-BF16. Elsewhere it is float32, as for a network in float64, which stays in it.
 
     Raises:
-        ValueError: for none of `PRECISIONS`, and for a lower one than a float64 network's own.
+        InputError: for none of `settings.PRECISIONS`, and for a lower one than a float64 network's own.
     """
     if precision not in PRECISIONS:
         raise InputError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}")
@@ -48,12 +48,12 @@ def _has_bfloat16(device: torch.device) -> bool:
 
 
 def dtype_name(dtype: torch.dtype) -> str:
-    """As in `PRECISIONS`."""
+    """Give the name of a dtype in `settings.PRECISIONS`."""
     return str(dtype).removeprefix("torch.")
 
 
 def lowered(net: VGG, dtype: torch.dtype) -> VGG:
-    """The same network with convolutions in `dtype`, for `trunk`; mean and deviation stay as they are.
+    """Give the same network with convolutions in `dtype`, for `trunk`; mean and deviation stay as they are.
 
     On graphics cards in bfloat16, the first one sees more channels, of zeros.
     """
@@ -78,6 +78,6 @@ def _cast(convolution: nn.Conv2d, dtype: torch.dtype) -> nn.Conv2d:
 
 
 def derivative_scale(sizes: Sequence[Tensor]) -> Tensor:
-    """A power of two that brings the largest of some root mean squares to about 1, the middle of float16's range."""
+    """Give a power of two that brings the largest of some root mean squares to about 1, amid float16's range."""
     largest = torch.stack(list(sizes)).amax().clamp(min=torch.finfo(torch.float32).tiny)
     return torch.exp2(-torch.log2(largest).ceil().clamp(-100, 100))

@@ -1,4 +1,4 @@
-"""Cutting a picture into tiles so that the features of the tiles together are exactly those of the picture.
+"""Tiles: a picture is cut so that the features of the tiles together are exactly those of the picture.
 
 A tile owns a core: a block of every layer's features. Its window is the core's pixels plus the halo that
 those features see, cut at the picture's true borders, where the network's padding applies. Windows start at
@@ -32,18 +32,18 @@ class Span:
     high: int
     length: int
     padding: str
-    """What convolutions see beyond the window; where the window is cut, no feature of the core sees it."""
+    """The padding that convolutions see beyond the window; where the window is cut, no feature of the core sees it."""
 
     def owned(self, stride: int) -> slice:
-        """Units of a layer of that stride that the core owns, counted in the whole picture."""
+        """Give the units of a layer of that stride that the core owns, counted in the whole picture."""
         return slice(self.start // stride, self.stop // stride)
 
     def core(self, stride: int) -> slice:
-        """The same units counted from the beginning of the window."""
+        """Give the same units counted from the beginning of the window."""
         return slice((self.start - self.low) // stride, self.stop // stride - self.low // stride)
 
     def pieces(self) -> list[tuple[slice, slice]]:
-        """The window in parts that lie in one piece in the picture: (pixels of the window, pixels of the picture)."""
+        """Give the window in parts that lie in one piece in the picture: (pixels of the window, of the picture)."""
         found, at = [], self.low
         while at < self.high:
             there = at % self.length
@@ -60,11 +60,11 @@ class Tile:
 
     @property
     def size(self) -> tuple[int, int]:
-        """(height, width) of the window in pixels."""
+        """Give the (height, width) of the window in pixels."""
         return self.rows.high - self.rows.low, self.columns.high - self.columns.low
 
     def window(self, image: Tensor) -> Tensor:
-        """The pixels of (N, C, H, W) that the tile's features depend on."""
+        """Give the pixels of (N, C, H, W) that the tile's features depend on."""
         rows = [image[:, :, there] for _, there in self.rows.pieces()]
         band = rows[0] if len(rows) == 1 else torch.cat(rows, dim=2)
         columns = [band[..., there] for _, there in self.columns.pieces()]
@@ -77,16 +77,16 @@ class Tile:
                 gradient[..., rows, columns] += pulled[..., here_rows, here_columns]
 
     def owned(self, layer: Layer) -> tuple[slice, slice]:
-        """Where the tile's part of a layer lies among the features of the whole picture."""
+        """Give the place of the tile's part of a layer among the features of the whole picture."""
         return self.rows.owned(layer.stride), self.columns.owned(layer.stride)
 
     def core(self, layer: Layer) -> tuple[slice, slice]:
-        """Where it lies among the features of its window."""
+        """Give the place of that part among the features of its window."""
         return self.rows.core(layer.stride), self.columns.core(layer.stride)
 
 
 def halo(layers: Iterable[Layer]) -> tuple[int, int]:
-    """Pixels that the features of a core see before and after it, the first rounded up to the deepest stride."""
+    """Give the pixels that features of a core see before and after it, the first rounded up to the deepest stride."""
     used = list(layers)
     stride = minimum_size(used)
     before = max(-layer.first for layer in used)
@@ -107,14 +107,16 @@ def cut(
     if first == last:
         return []
     stride = minimum_size(layers)
-    units = (last - first) // stride  # the last core also takes the pixels that the poolings leave over
+    units = (last - first) // stride  # the last core takes pixels left over by the poolings, too
     count = 1 if tile is None else max(1, min(units, -(-length // tile)))
     edges = [first + units * k // count * stride for k in range(count)] + [last]
     return spans(edges, halo(layers), length, stride, padding)
 
 
 def spans(edges: list[int], halo: tuple[int, int], length: int, stride: int, padding: str) -> list[Span]:
-    """The spans between neighbouring edges, with `halo` pixels before and after each, on an edge of `length` pixels."""
+    """Give the spans between neighbouring edges, with `halo` pixels before and after each, on an edge of `length`
+    pixels.
+    """
     found, (before, after) = [], halo
     for start, stop in pairwise(edges):
         low, high, beyond = start - before, stop + after, padding
@@ -135,17 +137,17 @@ def tiles(
     padding: str = "zero",
     rows: tuple[int, int] | None = None,
 ) -> list[Tile]:
-    """Tiles that cover a picture.
+    """Give the tiles that cover a picture.
 
     Args:
         size: (height, width).
         tile: edge of the cores in pixels, or their (height, width); None gives one tile that is the whole picture.
         layers: those whose features are needed; they set the halo and the strides.
-        padding: one of `PADDINGS`.
+        padding: one of `settings.PADDINGS`.
         rows: the part [first, last) of the picture's rows to cover, both multiples of the deepest stride or its ends.
 
     Raises:
-        ValueError: if `tile` is not a whole number of at least the deepest layer's stride, or for another padding.
+        InputError: if `tile` is not a whole number of at least the deepest layer's stride, or for another padding.
     """
     layers = list(layers)
     check_tile(tile, layers)
@@ -156,7 +158,7 @@ def tiles(
 
 
 def check_tile(tile: int | tuple[int, int] | None, layers: Iterable[Layer]) -> None:
-    """Raise ValueError unless `tile` is None, a whole number of at least the deepest stride, or a pair of such."""
+    """Raise InputError unless `tile` is None, a whole number of at least the deepest stride, or a pair of such."""
     stride = minimum_size(layers)
     edges = tile if isinstance(tile, tuple) and len(tile) == 2 else (tile,)
     if tile is not None and any(isinstance(e, bool) or not isinstance(e, int) or e < stride for e in edges):
@@ -166,6 +168,6 @@ def check_tile(tile: int | tuple[int, int] | None, layers: Iterable[Layer]) -> N
 
 
 def check_padding(padding: str) -> None:
-    """Raise ValueError unless `padding` is one of `PADDINGS`."""
+    """Raise InputError unless `padding` is one of `settings.PADDINGS`."""
     if padding not in PADDINGS:
         raise InputError(f"padding: expected one of {', '.join(PADDINGS)}, got {padding!r}")

@@ -1,8 +1,8 @@
-"""The network forward and back over one window, by hand.
+"""The trunk of the network, forward and back over one window, by hand.
 
-Backward through a frozen network needs little of what autograd keeps: of a rectifier only where it was open, of a
-max pooling which of the four was taken, of a convolution and an average pooling nothing. So a pass holds less than half of
-the memory, in less time, and comes to the same result; packed to bits, a seventh. The first block runs in bands of rows.
+Backward through a frozen network needs little of what autograd keeps: where each rectifier was open, which of the four
+each max pooling took, and nothing of convolutions and average poolings. So a pass holds less than half of the memory,
+in less time, and comes to the same result; packed to bits, a seventh. The first block runs in bands of rows.
 
 A pass computes in the dtype of the network's convolutions; the picture and its gradient have their own.
 """
@@ -25,17 +25,17 @@ from .bands import Band, bands
 from .tiles import Tile
 
 See = Callable[[str, Tensor, Tile], None]
-"""Called with a layer's name, a tile's own part of its features, which is not to be written to or kept, and that tile:
-the one that the pass is for, or in the first block a band of it."""
+"""A function that is called with a layer's name, a tile's own part of its features, which is not to be written to or
+kept, and that tile: the one that the pass is for, or in the first block a band of it."""
 Cotangent = Callable[[str, Tensor, Tensor | None, Tile], Tensor]
-"""From the same, the derivative of the loss in these features: a tensor of its own, or added in place to the third of
-the arguments, where that is given."""
+"""A function that gives, from the same, the derivative of the loss in these features: a tensor of its own, or added in
+place to the third of the arguments, where that is given."""
 Steps = list[tuple[Layer, Layer | None]]
-"""Layers in the order of the pass, each with the one after it."""
+"""The layers in the order of the pass, each with the one after it."""
 
 
 class Tape:
-    """What the way back through the layers of one tile, or of one band, needs."""
+    """The parts of a pass that the way back through the layers of one tile, or of one band, needs."""
 
     def __init__(self, part: Tile, window: Tensor, layers: Iterable[Layer], *, linear: bool):
         self.part, self.window = part, window
@@ -51,7 +51,7 @@ class Tape:
     def keep(self, name: str, features: Tensor) -> None:
         if name not in self.layers:
             self._gates[name] = gate(features)
-        elif name != FIRST:  # which costs less to compute again than to keep
+        elif name != FIRST:  # the first costs less to compute again than to keep
             self._features[name] = features
 
     def keep_pooling(self, name: str, size: tuple[int, int], taken: Tensor | None) -> None:
@@ -71,7 +71,7 @@ class Tape:
         self._packed = True
 
     def pop_features(self, net: VGG, name: str) -> tuple[Tensor, Tensor]:
-        """The tile's own part of a layer's features, and what `shut` reads."""
+        """Give the tile's own part of a layer's features."""
         if name == FIRST:
             features = respond(net, name, prepare(net, self.window), self.part, linear=self.linear)
         else:
@@ -84,12 +84,12 @@ class Tape:
         return features[core].contiguous(memory_format=torch.channels_last), mask
 
     def pop_gate(self, name: str) -> Tensor | None:
-        """What `shut` reads of a layer that is not asked for; None where the pooling after it says so, too."""
+        """Give what `shut` reads; None where the pooling after it says so, too."""
         mask = self._gates.pop(name, None)
         return unpack(mask) if mask is not None and mask.dtype == torch.uint8 else mask
 
     def pop_pooling(self, name: str) -> tuple[tuple[int, int], Tensor | None]:
-        """Of the pooling before a layer: the size that it was given, and for max pooling what was taken."""
+        """Give the size that the pooling before a layer was given, and for max pooling what was taken."""
         return self._sizes.pop(name), self._taken.pop(name, None)
 
 
@@ -146,7 +146,7 @@ def forward(
         The tape, if it was asked for.
 
     Raises:
-        ValueError: for a layer that the network does not have.
+        InputError: for a layer that the network does not have.
     """
     wanted = net.chosen(layers)
     first, rest = _steps(wanted)
@@ -159,7 +159,7 @@ def forward(
 
 @torch.no_grad()
 def backward(net: VGG, tape: Tape, cotangent: Cotangent) -> Tensor:
-    """The gradient in a window's pixels, (N, 3, h, w), of a loss whose derivative in the features is `cotangent`.
+    """Give the gradient in a window's pixels, (N, 3, h, w), of a loss whose derivative in the features is `cotangent`.
 
     The tape is used up on the way.
     """
@@ -181,7 +181,7 @@ def backward(net: VGG, tape: Tape, cotangent: Cotangent) -> Tensor:
 
 
 def _steps(wanted: Iterable[Layer]) -> tuple[Steps, Steps]:
-    """Those of the first block, and the rest."""
+    """Give the steps of the first block, and the rest."""
     run = layers_down_to(wanted)
     steps = list(itertools.zip_longest(run, run[1:]))
     return [step for step in steps if step[0].stride == 1], [step for step in steps if step[0].stride > 1]
@@ -190,7 +190,7 @@ def _steps(wanted: Iterable[Layer]) -> tuple[Steps, Steps]:
 def _first_block(
     net: VGG, image: Tensor, steps: Steps, tape: Tape, see: See | None, *, keep: bool, banded: bool
 ) -> list[Tensor]:
-    """The map behind the first pooling, if there is one: in a list, so that whoever takes it has it alone."""
+    """Give the map behind the first pooling, if there is one: in a list, so that its taker has it alone."""
     pooled = steps[-1][1] is not None
     cut = bands(tape.part, image.device, batch=image.shape[0], pooled=pooled, most=None if banded else 1)
     whole: list[Tensor] = []
@@ -215,7 +215,7 @@ def _first_block(
 
 
 def _down(net: VGG, x: Tensor, steps: Steps, tape: Tape, see: See | None, *, keep: bool) -> Tensor:
-    """Forward through some layers, and the pooling behind them, if another layer comes."""
+    """Go forward through some layers, and the pooling behind them, if another layer comes."""
     for layer, after in steps:
         name, part = layer.name, tape.part
         asked = name in tape.layers
@@ -238,7 +238,7 @@ def _down(net: VGG, x: Tensor, steps: Steps, tape: Tape, see: See | None, *, kee
 
 
 def _up(net: VGG, gradient: Tensor | None, steps: Steps, tape: Tape, cotangent: Cotangent) -> Tensor:
-    """The adjoint of `_down`, from the derivative in what that returned, or None where nothing comes after."""
+    """Apply the adjoint of `_down` to the derivative in what that gave; None where nothing comes after."""
     for layer, after in reversed(steps):
         if gradient is not None and after is not None and after.stride != layer.stride:
             gradient = pull_pooling(gradient, *tape.pop_pooling(after.name))
@@ -253,7 +253,7 @@ def _up(net: VGG, gradient: Tensor | None, steps: Steps, tape: Tape, cotangent: 
 
 
 def _join(net: VGG, gradient: Tensor | None, layer: Layer, tape: Tape, cotangent: Cotangent) -> Tensor:
-    """The derivative before the rectifier of a layer that is asked for, from that behind it, with the layer's own."""
+    """Give the derivative before the rectifier of a layer that is asked for, from that behind it and its own."""
     features, mask = tape.pop_features(net, layer.name)
     core = (..., *tape.part.core(layer))
     if gradient is None:
@@ -264,7 +264,7 @@ def _join(net: VGG, gradient: Tensor | None, layer: Layer, tape: Tape, cotangent
         del own
     else:
         if tape.linear:
-            shut(gradient, mask)  # what is read before the rectifier has not passed it
+            shut(gradient, mask)  # features read before the rectifier have not passed it
         cotangent(layer.name, features, gradient[core], tape.part)
     del features
     if not tape.linear:

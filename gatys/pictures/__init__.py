@@ -1,1 +1,1 @@
-"""Files and pixels: reading, writing, colour profiles, resampling, and colours."""
+"""Pictures as files and pixels: reading, writing, colour profiles, resampling, and colours."""

@@ -1,4 +1,4 @@
-"""Checks of pictures: their shape and their values."""
+"""Checks of pictures: they look at shape and values."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from torch import Tensor
 from ..errors import InputError
 
 OVERSHOOT = 0.5
-"""How far outside [0, 1] a picture may lie: bicubic resampling, clamped by nobody, takes none further (its weights come
-to 1.89 without their signs, in two dimensions); pictures of 0 to 255 or -1 to 1 go beyond."""
+"""How far outside [0, 1] a picture may lie. Bicubic resampling without clamping takes none further (its weights come to
+1.89 without their signs, in two dimensions); pictures of 0 to 255 or -1 to 1 go beyond."""
 
 
 def shape_of(image: Tensor) -> str:
@@ -41,11 +41,11 @@ def check_picture(image: Tensor, what: str = "image") -> None:
 
 
 def size_of(image: Tensor) -> tuple[int, int]:
-    """The height and width of a tensor that ends in them, (..., H, W)."""
+    """Give the height and width of a tensor that ends in them, (..., H, W)."""
     return image.shape[-2], image.shape[-1]
 
 
 def value_range(image: Tensor) -> tuple[float, float]:
-    """The smallest and the largest value."""
+    """Give the smallest and the largest value."""
     image = image.detach()
     return float(image.min()), float(image.max())

@@ -1,11 +1,11 @@
-"""Keeping the content's colours: painting in them from the start, or putting them back at the end.
+"""Keeping the content's colours: a painting takes them on from the start, or a result gets them back at the end.
 
 After Gatys, Bethge, Hertzmann and Shechtman, *Preserving Color in Neural Artistic Style Transfer* (2016,
 arXiv:1606.05897): `match_colors` gives the style picture the content's colours before its Gram matrices are taken;
 `keep_luminance` leaves the finished picture its lights and darks and replaces its colours.
 
-All of it is done in main memory and in float64: some devices lack float64, eigenvalues or sorting, and so the result
-is the same on each of them.
+Both work in main memory and in float64: some devices lack float64, eigenvalues or sorting, and so the result is the
+same on each of them.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from .conversion import AnyPicture, as_picture
 from .resampling import resize
 
 LUMA = (0.299, 0.587, 0.114)
-"""Weights of R, G and B in luma: Rec. ITU-R BT.601, the Y of YIQ; of gamma-encoded values, as the paper takes it."""
+"""The weights of R, G and B in luma, by Rec. ITU-R BT.601: the Y of YIQ, of gamma-encoded values, as the paper takes
+it."""
 
 VARIANCE_FLOOR = 1e-4
-"""Variances below this, a deviation of 0.01 or 2.5 steps of 8 bits, are not stretched further.
+"""The floor below which variances, a deviation of 0.01 or 2.5 steps of 8 bits, are not stretched further.
 
 Grey and constant pictures have directions without variance, where the transfer would divide by zero, and nearly grey
 ones have only rounding and JPEG noise there: the 1e-5 that Gatys' own code adds still turns it into coloured specks.
@@ -64,8 +65,12 @@ def match_colors(
         content's mean colour. A grey content makes it grey; by histogram, which knows no other channel, only nearly.
 
     Raises:
-        ValueError: for pictures of another shape or kind or with NaN, numbers of them that do not fit, an unknown
+        InputError: for pictures of another shape or kind or with NaN, numbers of them that do not fit, an unknown
             method or root, or a strength outside 0 .. 1.
+
+    Example:
+        >>> painting = gatys.match_colors(painting, photo)
+        >>> style = gatys.extract_style(net, painting)
     """
     check_choice("method", method, METHODS)
     check_choice("root", root, ROOTS)
@@ -90,23 +95,27 @@ def match_colors_by(way: Method | Root, images: AnyPicture, reference: AnyPictur
 def keep_luminance(result: AnyPicture, content: AnyPicture, *, match: bool = False, strength: float = 1.0) -> Tensor:
     """Give a finished picture the colours of the content, and leave it its own luminance.
 
-    The I and Q channels of the content (YIQ, gamma-encoded) with the Y of the result: adding the same number to R, G
+    The I and Q channels of the content (YIQ, gamma-encoded) meet the Y of the result: adding the same number to R, G
     and B changes Y alone, so this is `content + (Y_result - Y_content)`. Where that leaves [0, 1], the colour is drawn
     towards grey until it fits: luminance and hue stay exact, which clamping R, G and B would break.
 
     Args:
         result: (N, 3, H, W) in [0, 1], or another kind of picture as for `extract_content`.
         content: (1 or N, 3, H', W') in [0, 1], likewise; of another size, it is resized to that of `result`.
-        match: first bring the mean and the standard deviation of the result's luminance to the content's, as the
-            paper does with the style's, for a result that has come out too dark, too light or too flat.
+        match: whether to bring the mean and the standard deviation of the result's luminance to the content's first,
+            as the paper does with the style's, for a result that has come out too dark, too light or too flat.
         strength: how far to go, from 0 (the result as it is) to 1 (all the way); pixels are mixed between.
 
     Returns:
         (N, 3, H, W) in [0, 1], like `result` in device and type.
 
     Raises:
-        ValueError: for pictures of another shape or kind or with NaN, numbers of them that do not fit, or a strength
+        InputError: for pictures of another shape or kind or with NaN, numbers of them that do not fit, or a strength
             outside 0 .. 1.
+
+    Example:
+        >>> calm = gatys.keep_luminance(result.image, photo)
+        >>> gatys.save_image(calm, "result.png")
     """
     result, content = as_picture(result, "result"), as_picture(content, "content")
     pairs = _pairs(result, content, "result", "content", strength)
@@ -122,13 +131,13 @@ def keep_luminance(result: AnyPicture, content: AnyPicture, *, match: bool = Fal
     return torch.stack([kept(picture, colours) for picture, colours in pairs])
 
 
-# what both check
+# checks that both need
 
 
 def _pairs(
     images: Tensor, references: Tensor, what: str, reference: str, strength: float
 ) -> Iterable[tuple[Tensor, Tensor]]:
-    """Each picture with its reference, (3, H, W) in main memory and float64."""
+    """Check the pictures, and yield each with its reference, (3, H, W) in main memory and float64."""
     count = images.shape[0]
     if references.shape[0] not in (1, count):
         raise InputError(
@@ -156,7 +165,7 @@ def _match_linear(style: Tensor, content: Tensor, root: Root) -> Tensor:
 
 
 def _moments(picture: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (3, 1) and covariance (3, 3) of the colours of a (3, H, W) picture."""
+    """Give mean (3, 1) and covariance (3, 3) of the colours of a (3, H, W) picture."""
     pixels = picture.flatten(1)
     mean = pixels.mean(1, keepdim=True)
     centred = pixels - mean
@@ -164,7 +173,7 @@ def _moments(picture: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _transfer(style: Tensor, content: Tensor, root: Root) -> Tensor:
-    """The (3, 3) matrix A with A style A^T = content, `style` having its variances raised to the floor.
+    """Give the (3, 3) matrix A with A style A^T = content, `style` having its variances raised to the floor.
 
     Only the style's covariance is inverted, so only that one is touched: a grey content gives grey exactly, and
     without variances under the floor nothing is changed at all.
@@ -178,7 +187,7 @@ def _transfer(style: Tensor, content: Tensor, root: Root) -> Tensor:
 
 
 def _roots(covariance: Tensor, floor: float = VARIANCE_FLOOR) -> tuple[Tensor, Tensor]:
-    """The symmetric root of a (3, 3) covariance with its variances raised to `floor`, and the root's inverse.
+    """Give the symmetric root of a (3, 3) covariance with its variances raised to `floor`, and the root's inverse.
 
     With a floor of 0 the inverse may be infinite; it is for those who need the root alone.
     """
@@ -188,7 +197,7 @@ def _roots(covariance: Tensor, floor: float = VARIANCE_FLOOR) -> tuple[Tensor, T
 
 
 def _lower_factor(covariance: Tensor) -> Tensor:
-    """The Cholesky factor of a covariance that may be singular, by way of the QR factors of its root."""
+    """Give the Cholesky factor of a covariance that may be singular, by way of the QR factors of its root."""
     upper = torch.linalg.qr(_roots(covariance, floor=0.0)[0])[1]
     return (upper * torch.where(upper.diagonal() < 0, -1.0, 1.0)[:, None]).T
 
@@ -204,7 +213,7 @@ def _match_channel(values: Tensor, wanted: Tensor) -> Tensor:
     """Replace each value of one channel by the mean of `wanted` over the share of the order that it holds."""
     _, level_of, counts = torch.unique(values, return_inverse=True, return_counts=True)
     ends = counts.cumsum(0).to(torch.float64) * (wanted.numel() / values.numel())
-    ends[-1] = wanted.numel()  # whatever the rounding
+    ends[-1] = wanted.numel()  # rounding must not change it
     sums = torch.cat([wanted.new_zeros(1), wanted.flatten().sort().values.cumsum(0)])
     whole = ends.floor().long().clamp(max=wanted.numel() - 1)
     until = sums[whole] + (ends - whole) * (sums[whole + 1] - sums[whole])
@@ -216,7 +225,7 @@ def _match_channel(values: Tensor, wanted: Tensor) -> Tensor:
 
 
 def _luma(picture: Tensor) -> Tensor:
-    """(3, H, W) -> (1, H, W)."""
+    """Give the luma of (3, H, W) as (1, H, W)."""
     return (picture * picture.new_tensor(LUMA).view(3, 1, 1)).sum(0, keepdim=True)
 
 
@@ -227,7 +236,7 @@ def _match_spread(luminance: Tensor, wanted: Tensor) -> Tensor:
 
 
 def _fit_gamut(luminance: Tensor, chroma: Tensor) -> Tensor:
-    """`luminance + s * chroma` with the largest s up to 1 that stays in [0, 1]; luminance must be in [0, 1]."""
+    """Give `luminance + s * chroma` with the largest s up to 1 that stays in [0, 1]; luminance must be in [0, 1]."""
     room = torch.where(chroma > 0, 1 - luminance, luminance)
     tiny = torch.finfo(chroma.dtype).tiny  # without chroma there is nothing to draw in
     scale = (room / chroma.abs().clamp_min(tiny)).amin(0, keepdim=True).clamp(max=1)

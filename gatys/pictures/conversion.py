@@ -1,4 +1,4 @@
-"""Pictures of every kind that people have, as tensors: PIL pictures, numpy arrays and the paths of files."""
+"""Conversion of pictures of every kind to tensors: PIL pictures, numpy arrays and the paths of files."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from .resampling import resize
 log = logging.getLogger(__name__)
 
 AnyPicture = Tensor | np.ndarray | Image.Image | str | os.PathLike
-"""What is taken wherever a picture is, or several of one size."""
+"""A picture of any kind that is taken wherever a picture is, or several of one size."""
 KINDS = (Tensor, np.ndarray, Image.Image, str, os.PathLike)
-"""The same, for isinstance."""
+"""The same kinds, for isinstance."""
 
 _DTYPES = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
-"""Of an array's whole numbers, and the one that means 1."""
+"""The dtypes of an array's whole numbers, and the number that means 1."""
 
 
 def load_image(path: str | os.PathLike, size: int | None = None) -> Tensor:
@@ -35,7 +35,7 @@ def load_image(path: str | os.PathLike, size: int | None = None) -> Tensor:
     Transparency is ignored with a warning: the colours underneath count.
 
     Args:
-        path: of a PNG, JPEG, WebP, TIFF or one of the other formats of `images.READABLE`.
+        path: the path of a PNG, JPEG, WebP, TIFF or one of the other formats of `images.READABLE`.
         size: longer edge of the result in pixels, by antialiased bicubic resampling; None leaves the picture as it is.
 
     Returns:
@@ -58,17 +58,20 @@ def save_image(
     depth: int | None = None,
     quality: int = 95,
 ) -> Path:
-    """Write a picture to a file, in the format of the path's suffix, and return the path.
+    """Write a picture to a file, in the format of the path's suffix, and give the path.
 
     The file appears whole or not at all, and replaces one that is there. Each value goes to its nearest level.
 
     Args:
         image: one picture in [0, 1]: a tensor (1, 3, H, W) or (3, H, W), what `optimize` returns (anything with such a
             tensor as its `.image`), a numpy array or a PIL picture.
-        path: ends in .png, .jpg, .jpeg, .webp, .tif or .tiff; its folder must exist.
+        path: where to write; it ends in .png, .jpg, .jpeg, .webp, .tif or .tiff, and its folder must exist.
         alpha: (1, 1, H, W) or (1, H, W) in [0, 1], 1 is opaque. JPEG cannot hold it, which is logged as a warning.
         depth: bits a channel, 8 (the default) or, in PNG and TIFF, 16.
-        quality: 1 to 100, of JPEG (whose colour is not subsampled) and WebP; PNG and TIFF are lossless.
+        quality: 1 to 100, for JPEG (whose colour is not subsampled) and WebP; PNG and TIFF are lossless.
+
+    Returns:
+        The path.
 
     Raises:
         ImageError: for arguments that are not as above, and where the format or the disk refuses.
@@ -108,7 +111,7 @@ def as_picture(picture: AnyPicture, what: str = "image", size: int | None = None
 
 
 def to_tensor(picture: AnyPicture, what: str = "image") -> Tensor:
-    """Convert a picture of any kind to (N, 3, H, W); whoever takes it checks the values with `check_picture`.
+    """Convert a picture of any kind to (N, 3, H, W); its values are left to `check_picture`.
 
     Args:
         picture: a tensor, which comes back itself; a PIL picture or the path of a file, which are read as `load_image`
@@ -152,7 +155,7 @@ def _array_picture(array: np.ndarray, what: str) -> Picture:
     if top == 1 and array.dtype.kind != "f":
         expected = "an array of uint8, uint16, or floating point in [0, 1]"
         raise InputError(f"{what}: expected {expected}, got {array.dtype}; convert it to one of these")
-    values = np.array(array, dtype=np.float32, order="C")  # a copy, whatever the strides and the order of the bytes
+    values = np.array(array, dtype=np.float32, order="C")  # a copy with strides and bytes in order
     values = values[..., None] if array.ndim == 2 else values
     values = values[None] if array.ndim < 4 else values
     planes = torch.from_numpy(values).movedim(-1, 1) / top

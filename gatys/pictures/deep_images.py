@@ -1,4 +1,4 @@
-"""Pictures of more than 8 bits a channel, for `images`.
+"""Deep images: pictures of more than 8 bits a channel, for `images`.
 
 Pillow reads such grey as it is but keeps only the upper byte of colour, and writes 8 bits: here the lower byte is
 fetched too, and a PNG of 16 bits is written. For TIFFs, where that does not go, see `tiff`.
@@ -22,15 +22,21 @@ from .tiff import encode_tiff
 
 
 class DeepImageError(ValueError):
-    """Samples that cannot be used; its text is a sentence's end, to follow the file's name."""
+    """The reason why samples cannot be used; its text is a sentence's end, to follow the file's name."""
 
 
 def read_samples(image: Image.Image, data: bytes | None) -> tuple[Tensor, Tensor | None] | None:
-    """Colour (1 or 3, H, W) and alpha (1, H, W) or None, float32 in [0, 1]; None where Pillow's 8 bits are all there is to get.
+    """Give colour (1 or 3, H, W) and alpha (1, H, W) or None; give None where Pillow's 8 bits are all there is to get.
 
-    image: as Pillow decoded `data`, the whole file; None where that is not at hand. Integers count to
-        65535, floating-point samples to 1.
-    Raises DeepImageError where samples lie outside that range.
+    Args:
+        image: the picture as Pillow decoded it. Integers count to 65535, floating-point samples to 1.
+        data: the whole file; None where that is not at hand.
+
+    Returns:
+        float32 in [0, 1].
+
+    Raises:
+        DeepImageError: where samples lie outside that range.
     """
     top = 65535.0
     if data and _planes_are_lost(image):
@@ -40,7 +46,7 @@ def read_samples(image: Image.Image, data: bytes | None) -> tuple[Tensor, Tensor
         values = torch.from_numpy(np.array(image).astype(np.float32))[None]
         top = 1.0 if image.mode == "F" else top
         check_range(values, top)
-        if _tags(image).get(262) == 0:  # white is 0, which Pillow heeds up to 8 bits only
+        if _tags(image).get(262) == 0:  # white is 0, which Pillow knows up to 8 bits only
             values = top - values
     elif image.mode in ("RGB", "RGBA") and data and stores_16_bits(image, data) and (lower := _lower_bytes(data)):
         levels = np.array(image).astype(np.float32) * 256 + np.array(lower)
@@ -64,25 +70,27 @@ def check_range(values: Tensor, top: float = 1.0) -> None:
 
 
 def _tags(image: Image.Image) -> Mapping[int, Any]:
-    """The tags of a TIFF by their numbers; none of another file."""
+    """Give the tags of a TIFF by their numbers; none of another file."""
     return image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else {}
 
 
 def _planes_are_lost(image: Image.Image) -> bool:
-    """Whether this is a TIFF of 16 bits whose planes lie one after another, unpacked, where Pillow takes them for stripes."""
+    """Tell whether this is a TIFF of 16 bits whose planes lie one after another, unpacked: Pillow takes them for
+    stripes.
+    """
     tags = _tags(image)
     return 16 in tags.get(258, ()) and tags.get(284, 1) != 1 and tags.get(277, 1) > 1 and tags.get(259, 1) == 1
 
 
 def stores_16_bits(image: Image.Image, data: bytes) -> bool:
-    """Whether a PNG or TIFF file has 16 bits a channel, whatever Pillow made of them."""
+    """Tell whether a PNG or TIFF file has 16 bits a channel, which Pillow's picture may not show."""
     if image.format == "PNG":
         return data[24] == 16  # a fixed place of every PNG
     return 16 in _tags(image).get(258, ())  # bits per sample
 
 
 def _lower_bytes(data: bytes) -> Image.Image | None:
-    """The picture of the lower bytes of 16-bit colour; None where Pillow has no raw mode for it.
+    """Give the picture of the lower bytes of 16-bit colour; None where Pillow has no raw mode for it.
 
     Told that the file has the other byte order, Pillow takes the lower byte for the upper one.
     """
@@ -103,9 +111,10 @@ def _lower_bytes(data: bytes) -> Image.Image | None:
 
 
 def encode_png(levels: np.ndarray) -> bytes:
-    """The bytes of a 16-bit PNG marked as sRGB.
+    """Make a 16-bit PNG that is marked as sRGB.
 
-    levels: uint16 (H, W, 3) or (H, W, 4), the fourth channel straight (not premultiplied) alpha; 0 .. 65535.
+    Args:
+        levels: uint16 (H, W, 3) or (H, W, 4), the fourth channel straight (not premultiplied) alpha; 0 to 65535.
     """
     height, width, channels = levels.shape
     rows = np.ascontiguousarray(levels, dtype=">u2").view(np.uint8).reshape(height, -1)
@@ -128,4 +137,4 @@ def _png_chunk(kind: bytes, content: bytes) -> bytes:
 
 
 ENCODERS: Mapping[str, Callable[[np.ndarray], bytes | memoryview]] = {"PNG": encode_png, "TIFF": encode_tiff}
-"""Format -> the function that makes its 16-bit file."""
+"""The function that makes a 16-bit file of each format."""

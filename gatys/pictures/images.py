@@ -1,7 +1,7 @@
-"""Files and pixels, for the command line: reading, writing and resizing pictures.
+"""Image files: they are read, written and resized here.
 
-Pictures are float32 tensors (N, 3, H, W), sRGB in [0, 1]. Whatever is wrong with a file or with an argument is an
-`ImageError` of one sentence. What is read or written but not quite as asked is a warning of this module's logger.
+Pictures are float32 tensors (N, 3, H, W), sRGB in [0, 1]. All that is wrong with a file or an argument is an
+`ImageError` of one sentence. Where a file is read or written but not quite as asked, this module's logger warns.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ from .tiff import need_tiff_library, read_tiff
 log = logging.getLogger(__name__)
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
-"""Suffix of a file that `write_image` writes -> its format."""
+"""The format of a file that `write_image` writes, by its suffix."""
 
 READABLE: tuple[str, ...] = ("AVIF", "BMP", "DDS", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "PSD", "QOI")
 READABLE += ("SGI", "TGA", "TIFF", "WEBP")
 """Formats that `read_image` reads, by Pillow's names: not EPS, say, for which Pillow starts another program."""
 MAX_PIXELS = 178_956_970
-"""Of a picture that is read; in Pillow this is where a decompression bomb begins. It takes 2 GB as a tensor."""
+"""The largest picture that is read; in Pillow this is where a decompression bomb begins. It takes 2 GB as a tensor."""
 MAX_BYTES = 2 << 30
-"""Of a file that is read."""
+"""The largest file that is read."""
 
 SEVERAL = "%s holds several frames; only the first is used"
 
@@ -53,17 +53,17 @@ _GREY_MODES = {"1", "L", "LA"}
 _COLOUR_MODES = {"P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV"}
 _DAMAGE: tuple[type[Exception], ...]
 _DAMAGE = (OSError, ValueError, SyntaxError, RuntimeError, EOFError, LookupError, TypeError, ArithmeticError)
-_DAMAGE += (struct.error, zlib.error)  # all that decoders raise on damaged files
+_DAMAGE += (struct.error, zlib.error)  # decoders raise all of these on damaged files
 
 
 @dataclass(frozen=True)
 class Picture:
-    """What a file holds."""
+    """The picture that a file holds."""
 
     pixels: Tensor
-    """float32 (1, 3, H, W), sRGB in [0, 1], not premultiplied by alpha."""
+    """The colour, float32 (1, 3, H, W), sRGB in [0, 1], not premultiplied by alpha."""
     alpha: Tensor | None
-    """float32 (1, 1, H, W) in [0, 1], 1 is opaque; None where the file has none."""
+    """The opacity, float32 (1, 1, H, W) in [0, 1], 1 is opaque; None where the file has none."""
 
     @classmethod
     def of(cls, planes: Tensor) -> Picture:
@@ -72,9 +72,10 @@ class Picture:
 
 
 def fit(width: int, height: int, size: int) -> tuple[int, int]:
-    """(width, height) in pixels with a longer edge of `size` and the same aspect; the shorter is rounded, at least 1.
+    """Give (width, height) in pixels with a longer edge of `size` and the same aspect; the shorter is at least 1.
 
-    Raises ImageError where a number is not a positive integer.
+    Raises:
+        ImageError: where a number is not a positive integer.
     """
     for name, value in (("width", width), ("height", height), ("size", size)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
@@ -85,17 +86,20 @@ def fit(width: int, height: int, size: int) -> tuple[int, int]:
 
 
 def read_image(path: str | os.PathLike, size: int | Callable[[tuple[int, int]], int] | None = None) -> Picture:
-    """The picture in a file, upright as its EXIF orientation says, in sRGB.
+    """Read the picture in a file, upright as its EXIF orientation says, in sRGB.
 
-    size: longer edge of the result in pixels, by `resize`; None leaves it as it is. A function gives it from the
-        picture's (height, width).
+    Every format of READABLE can be read: greyscale, palette and CMYK become RGB, transparency becomes `alpha`. Integer
+    grey of more than 8 bits counts to 65535, floating point to 1. An embedded colour profile is converted to sRGB, at 8
+    bits a channel unless it is sRGB already. 16-bit RGB(A) is read in full from PNG and TIFF, and floating-point TIFFs
+    are read; from every other format Pillow gives 8 bits. Of several frames the first is read.
 
-    Every format of READABLE: greyscale, palette and CMYK become RGB, transparency becomes `alpha`. Integer grey of more
-    than 8 bits counts to 65535, floating point to 1. An embedded colour profile is converted to sRGB, at 8 bits a
-    channel unless it is sRGB already. 16-bit RGB(A) is read in full from PNG and TIFF, and floating-point TIFFs are read;
-    from every other format Pillow gives 8 bits. Of several frames the first is read.
+    Args:
+        path: the path of the file.
+        size: longer edge of the result in pixels, by `resize`; None leaves it as it is. A function gives it from the
+            picture's (height, width).
 
-    Raises ImageError where there is no readable picture at `path`, or `size` is not a positive integer.
+    Raises:
+        ImageError: where there is no readable picture at `path`, or `size` is not a positive integer.
     """
     if size is not None and not callable(size):
         fit(1, 1, size)
@@ -114,14 +118,17 @@ def read_image(path: str | os.PathLike, size: int | Callable[[tuple[int, int]], 
 def pillow_picture(image: Image.Image, name: str) -> Picture:
     """Convert a picture of Pillow's as `read_image` converts that of a file; of several frames, the one it stands at.
 
-    name: what it is called in messages.
+    Args:
+        image: the picture.
+        name: how to call it in messages.
 
-    Raises ImageError where its kind of pixels has no sRGB colour, and where it is loaded only now and damaged.
+    Raises:
+        ImageError: where its kind of pixels has no sRGB colour, and where it is loaded only now and damaged.
     """
     try:
         with _damage_told(name):
             return Picture.of(_upright(image, None, name))
-    except (AssertionError, AttributeError) as problem:  # Pillow's, of a file that was closed before it was read
+    except (AssertionError, AttributeError) as problem:  # the file was closed before it was read
         raise ImageError(f"{name!r} is closed and was never loaded; convert it before it is closed") from problem
 
 
@@ -145,10 +152,10 @@ def _read(path: Path, name: str) -> bytes:
 
 @contextmanager
 def _damage_told(name: str) -> Iterator[None]:
-    """Turns whatever decoders raise on damaged files into an ImageError."""
+    """Turn all that decoders raise on damaged files into an ImageError."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's, of large pictures and of metadata that make no difference here
+            warnings.simplefilter("ignore")  # Pillow warns of things that make no difference here
             yield
     except ImageError:
         raise
@@ -165,7 +172,7 @@ def _damage_told(name: str) -> Iterator[None]:
 
 
 def _planes_in(data: bytes, name: str) -> Tensor:
-    """(1, 3 or 4, H, W) in [0, 1]: colour and perhaps alpha, upright."""
+    """Read colour and perhaps alpha, (1, 3 or 4, H, W) in [0, 1], upright."""
     tiff = read_tiff(data, MAX_PIXELS)
     if tiff is not None:
         check_range(tiff.colour if tiff.alpha is None else torch.cat((tiff.colour, tiff.alpha)))
@@ -182,7 +189,9 @@ def _planes_in(data: bytes, name: str) -> Tensor:
 
 
 def _upright(image: Image.Image, data: bytes | None, name: str) -> Tensor:
-    """(1, 3 or 4, H, W) of a picture that Pillow opened, from the bytes of its whole file where these are at hand."""
+    """Convert a picture that Pillow opened to (1, 3 or 4, H, W), from the bytes of its whole file where these are at
+    hand.
+    """
     image.load()
     colour, alpha = read_samples(image, data) or _samples(image, data, name)
     return _finished(colour, alpha, image.info.get("icc_profile"), image.getexif().get(_ORIENTATION, 1), name)
@@ -191,7 +200,7 @@ def _upright(image: Image.Image, data: bytes | None, name: str) -> Tensor:
 def _finished(
     colour: Image.Image | Tensor, alpha: Tensor | None, profile: bytes | None, orientation: int, name: str
 ) -> Tensor:
-    """(1, 3 or 4, H, W): the colour brought from its profile to sRGB, with the alpha, turned upright."""
+    """Bring colour from its profile to sRGB, and turn it upright with the alpha, (1, 3 or 4, H, W)."""
     converted = to_srgb(colour, profile, name) if profile else None
     if converted is not None:
         colour = converted
@@ -204,7 +213,7 @@ def _finished(
 
 
 def _samples(image: Image.Image, data: bytes | None, name: str) -> tuple[Image.Image, Tensor | None]:
-    """8-bit colour in L, RGB or CMYK, whichever the file's profile would describe, and alpha (1, H, W)."""
+    """Give 8-bit colour in L, RGB or CMYK, whichever the file's profile would describe, and alpha (1, H, W)."""
     mode = image.mode
     if mode not in _GREY_MODES | _COLOUR_MODES:
         raise ImageError(f"{name!r} has pixels of the kind {mode}, which have no sRGB colour; save it as RGB")
@@ -219,10 +228,12 @@ def _samples(image: Image.Image, data: bytes | None, name: str) -> tuple[Image.I
 
 
 def check_output(path: str | os.PathLike, depth: int | None = None) -> Path:
-    """`path` as a Path, once it is sure that `write_image` can write there; call it before long work.
+    """Give `path` as a Path, once it is known that `write_image` can write there; call it before long work.
 
-    Raises ImageError where the suffix is not in FORMATS, its format has no such depth, the path is a folder, or the
-    folder that it lies in is missing or not writable; and MissingPackage for a TIFF of 16 bits without tifffile.
+    Raises:
+        ImageError: where the suffix is not in FORMATS, its format has no such depth, the path is a folder, or the
+            folder that it lies in is missing or not writable.
+        MissingPackage: for a TIFF of 16 bits without tifffile.
     """
     path = Path(path)
     name, folder = str(path), path.parent
@@ -272,15 +283,20 @@ def write_image(
     depth: int | None = None,
     quality: int = 95,
 ) -> Path:
-    """Writes a picture in the format of the path's suffix (see FORMATS) and returns the path.
+    """Write a picture in the format of the path's suffix (see FORMATS) and give the path.
 
-    image: (1, 3, H, W) or (3, H, W), floating point, sRGB in [0, 1]; each value goes to its nearest level.
-    alpha: (1, 1, H, W) or (1, H, W) in [0, 1], 1 is opaque; JPEG cannot hold it, and warns.
-    depth: bits a channel, 8 (the default) or, in PNG and TIFF, 16.
-    quality: 1 .. 100, of JPEG (whose colour is not subsampled) and WebP; PNG and TIFF are lossless.
+    The file appears whole or not at all, replacing one that is there.
 
-    The file appears whole or not at all, replacing one that is there. Raises ImageError as `check_output` does, where
-    an argument is not of that form, and where the format or the disk refuses.
+    Args:
+        path: where to write.
+        image: (1, 3, H, W) or (3, H, W), floating point, sRGB in [0, 1]; each value goes to its nearest level.
+        alpha: (1, 1, H, W) or (1, H, W) in [0, 1], 1 is opaque; JPEG cannot hold it, and warns.
+        depth: bits a channel, 8 (the default) or, in PNG and TIFF, 16.
+        quality: 1 .. 100, for JPEG (whose colour is not subsampled) and WebP; PNG and TIFF are lossless.
+
+    Raises:
+        ImageError: as `check_output` does, where an argument is not of that form, and where the format or the disk
+            refuses.
     """
     path = check_output(path, depth)
     form = FORMATS[path.suffix.lower()]
@@ -310,7 +326,7 @@ def write_image(
 
 
 def _encode(levels: np.ndarray, form: str, quality: int) -> bytes:
-    """The file of uint8 levels (H, W, 3 or 4)."""
+    """Give the file of uint8 levels (H, W, 3 or 4)."""
     srgb = PngInfo()
     srgb.add(b"sRGB", b"\0")
     options: dict[str, dict[str, Any]] = {

@@ -14,13 +14,13 @@ log = logging.getLogger(__name__)
 
 
 def as_tensor(image: Image.Image) -> Tensor:
-    """(C, H, W) in [0, 1] of an 8-bit picture."""
+    """Give an 8-bit picture as (C, H, W) in [0, 1]."""
     levels = torch.from_numpy(np.array(image)).reshape(image.height, image.width, len(image.getbands()))
     return levels.permute(2, 0, 1).float() / 255
 
 
 def to_srgb(colour: Image.Image | Tensor, profile: bytes, name: str) -> Image.Image | None:
-    """`colour` converted from its profile at 8 bits; None where it is to be taken as sRGB as it stands."""
+    """Convert `colour` from its profile at 8 bits; give None where it is to be taken as sRGB as it stands."""
     deep = isinstance(colour, Tensor)
     if isinstance(colour, Tensor):  # ImageCms knows 8 bits only
         levels = (colour * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()

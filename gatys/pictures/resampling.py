@@ -1,4 +1,4 @@
-"""Resampling of pictures: whole, and by rows, of which the result is the same."""
+"""Resampling of pictures: whole, or some rows at a time with the same result."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .checks import size_of
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
     """Resample (N, C, H, W) to `size` = (height, width): bicubic, antialiased, clamped to [0, 1].
 
-    Done in main memory, since some devices lack antialiased resampling; the result is on the device of `image`.
+    It works in main memory, since some devices lack antialiased resampling; the result is on the device of `image`.
     """
     if size_of(image) == tuple(size):
         return image
@@ -22,7 +22,10 @@ def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def seen_rows(height: int, to: int, start: int, stop: int) -> tuple[int, int]:
-    """First row, and the first after the last, that rows [start, stop) of a picture resized from `height` to `to` see."""
+    """Give the first row, and the first after the last, that rows [start, stop) of a resized picture see.
+
+    The picture is resized from `height` to `to` rows.
+    """
     if start == stop:
         return 0, 0
     scale = height / to
@@ -32,7 +35,7 @@ def seen_rows(height: int, to: int, start: int, stop: int) -> tuple[int, int]:
 
 
 def resize_rows(band: Tensor, low: int, height: int, to: int, start: int, stop: int) -> Tensor:
-    """Rows [start, stop) of what `resize` makes of a picture of `height` rows at a height of `to`, but for the clamping.
+    """Give rows [start, stop) of what `resize` makes of a picture of `height` rows at a height of `to`, not clamped.
 
     Args:
         band: (N, C, h, W), rows of the picture from `low` on, all that `seen_rows` names.
@@ -51,13 +54,13 @@ def resize_rows(band: Tensor, low: int, height: int, to: int, start: int, stop: 
 
 
 def _cubic(distance: Tensor) -> Tensor:
-    """Keys' cubic convolution kernel with a = -1/2 (1981, equation 15), which antialiased resampling uses."""
+    """Give Keys' cubic convolution kernel with a = -1/2 (1981, equation 15), which antialiased resampling uses."""
     x = distance.abs()
     return torch.where(x < 1, (1.5 * x - 2.5) * x * x + 1, torch.where(x < 2, ((2.5 - 0.5 * x) * x - 4) * x + 2, 0))
 
 
 def resize_columns(image: Tensor, width: int) -> Tensor:
-    """What `resize` makes of the columns, but for the clamping."""
+    """Resample the columns as `resize` does, but without clamping."""
     if image.shape[-1] == width:
         return image
     if image.shape[-2] == 0:
@@ -76,7 +79,7 @@ def scale_picture(image: Tensor, factor: float, reference: tuple[int, int] | Non
         reference: (height, width) of another picture.
 
     Raises:
-        ValueError: for a factor that is not finite and above 0.
+        InputError: for a factor that is not finite and above 0.
     """
     if not 0 < factor < float("inf"):
         raise InputError(f"style_scale: expected a finite factor above 0, got {factor!r}")

@@ -1,4 +1,4 @@
-"""TIFFs that Pillow cannot write, or reads wrongly or not at all, by the package tifffile.
+"""TIFF files that Pillow cannot write, or reads wrongly or not at all: the package tifffile does it.
 
 They are those of more than 8 bits a channel, and those whose planes lie one after another. The package is imported when
 it is needed: the nodes do without it.
@@ -21,9 +21,9 @@ from torch import Tensor
 from ..errors import MissingPackage
 
 _QUIET = logging.NullHandler()
-"""Without it, what tifffile logs of damaged files would come on the screen beside the error."""
+"""A handler without which tifffile's remarks on damaged files would come on the screen beside the error."""
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-"""First bytes of a TIFF: of both orders of bytes, the second two of more than 4 GiB."""
+"""The first bytes of a TIFF, in both orders of bytes; the last two begin those of more than 4 GiB."""
 
 _TOPS = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.float16): 1}
 _TOPS |= {np.dtype(np.float32): 1, np.dtype(np.float64): 1}
@@ -31,17 +31,17 @@ _TOPS |= {np.dtype(np.float32): 1, np.dtype(np.float64): 1}
 _STORED, _DEFLATED = 1, (8, 32946)
 _WHITE_IS_0, _GREY, _RGB = 0, 1, 2
 _IGNORED, _PREMULTIPLIED, _STRAIGHT = 0, 1, 2
-"""What an extra sample can be; the second two are kinds of alpha."""
+"""The kinds of an extra sample; the last two are kinds of alpha."""
 
 
 @dataclass(frozen=True)
 class TiffPicture:
-    """The first picture of a TIFF, as it is stored."""
+    """The first picture of a TIFF, as the file stores it."""
 
     colour: Tensor
-    """float32 (1 or 3, H, W); 1 is full intensity, and floating-point samples may lie outside [0, 1]."""
+    """The colour, float32 (1 or 3, H, W); 1 is full intensity, and floating-point samples may lie outside [0, 1]."""
     alpha: Tensor | None
-    """float32 (1, H, W), 1 is opaque."""
+    """The opacity, float32 (1, H, W), 1 is opaque."""
     profile: bytes | None
     orientation: int
     several: bool
@@ -69,7 +69,7 @@ def need_tiff_library() -> ModuleType:
 
 
 def read_tiff(data: bytes, most_pixels: int) -> TiffPicture | None:
-    """Read a TIFF that Pillow does not read as well; None for any other, and for one of more than `most_pixels`.
+    """Read a TIFF that Pillow does not read as well; give None for any other, and for one of more than `most_pixels`.
 
     Nothing larger than the picture is allocated for it.
 
@@ -78,7 +78,7 @@ def read_tiff(data: bytes, most_pixels: int) -> TiffPicture | None:
 
     Raises:
         ValueError: where strips or tiles are cut short or have another size than the file says.
-        Exception: whatever tifffile raises on damaged files.
+        Exception: any that tifffile raises on damaged files.
     """
     library = tiff_library()
     if library is None or data[:4] not in MAGIC:
@@ -120,7 +120,7 @@ def _is_ours(page: Any) -> bool:
         and (page.dtype != np.uint8 or planes)
         and page.bitspersample == 8 * page.dtype.itemsize
         and page.imagedepth == 1
-        and (page.compression == _STORED or page.compression in _DEFLATED)  # what tifffile can do by itself
+        and (page.compression == _STORED or page.compression in _DEFLATED)  # tifffile can do these by itself
         and page.predictor in (1, 2)
     )
 

@@ -34,7 +34,7 @@ CONTENT_LOSSES: Mapping[str, Callable[[int, int], float]] = MappingProxyType(
         "sum (F-P)^2 / 2": lambda n, m: n * m / 2,
     }
 )
-"""How a source takes a layer's content term: from N and M, what multiplies mean((F - P)^2)."""
+"""The content terms of sources: from N and M, the factor on mean((F - P)^2) of a layer."""
 
 STYLE_LOSSES: Mapping[str, Callable[[int, int], float]] = MappingProxyType(
     {
@@ -45,7 +45,7 @@ STYLE_LOSSES: Mapping[str, Callable[[int, int], float]] = MappingProxyType(
         "mean (G-A)^2 / (N M)": lambda n, m: m / n**3,
     }
 )
-"""How a source takes a layer's style term: from N and M, what multiplies sum((G/M - A/M')^2).
+"""The style terms of sources: from N and M, the factor on sum((G/M - A/M')^2) of a layer.
 
 Those with a bare G need a style picture as large as the content; the others divide each Gram matrix by its own M.
 """
@@ -57,7 +57,8 @@ TV_LOSSES: Mapping[str, tuple[str, float, int]] = MappingProxyType(
         "sum d^2 / 2, corners": ("corner", 0.5, 2),
     }
 )
-"""How a source takes the differences d of neighbours, in its own pixel units: the `tv_form`, a factor, d's exponent."""
+"""The smoothness terms of sources, of differences d of neighbours in its own pixel units: `tv_form`, factor, d's
+exponent."""
 
 EDGES: Mapping[str, Callable[[tuple[int, int], tuple[int, int]], float]] = MappingProxyType(
     {
@@ -67,37 +68,41 @@ EDGES: Mapping[str, Callable[[tuple[int, int], tuple[int, int]], float]] = Mappi
         "shorter, at most as long as the longer was": lambda size, like: min(min(like), max(size)) / min(size),
     }
 )
-"""Which edge a source sets: from two (height, width), the factor that brings the first to the second."""
+"""The edges that sources set: from two (height, width), the factor that brings the first to the second."""
 
 STRETCH = "both"
-"""Of a style picture: it is made as large as the content, whatever its own shape."""
+"""The word for a style picture that is made as large as the content, whatever its own shape."""
 
 
 @dataclass(frozen=True)
 class Preset:
-    """Everything that a source fixes. Numbers are the source's own, in its own units.
+    """A published setting: everything that a source fixes, in its own numbers and units.
 
     `settings` and `objective` translate them to pictures in [0, 1].
+
+    Example:
+        >>> preset = gatys.presets["gatys2016"]
+        >>> result = preset.optimize(gatys.load_vgg(), photo, painting)
     """
 
     name: str
     title: str
-    """What it is, in a few words."""
+    """The name of the source in a few words."""
     remark: str
-    """What is special about it, in a sentence or two."""
+    """A remark on what is special about it, in a sentence or two."""
     source: str
-    """Repository, file and commit, or paper; `sources` are places in it unless they name another."""
+    """The repository, file and commit, or the paper; `sources` are places in it unless they name another."""
     sources: Mapping[str, str]
-    """{field: line, cell or section that it was read in}, for each of the fields below."""
+    """The line, cell or section that each of the fields below was read in, by the field's name."""
     weights: str
-    """"imagenet" or a file's name."""
+    """The filters: "imagenet" or a file's name."""
     preprocessing: Preprocessing
-    """One of `PREPROCESSINGS`, or "own"."""
+    """The preprocessing, one of `settings.PREPROCESSINGS`, or "own"."""
     pooling: Pooling
     responses: Responses
     content_layers: Mapping[str, float]
     style_layers: Mapping[str, float]
-    """Each layer's own weight w_l."""
+    """The weight w_l of each layer, as the source has it."""
     content_loss: str
     style_loss: str
     tv_loss: str
@@ -107,17 +112,17 @@ class Preset:
     init: str
     optimizer: str
     learning_rate: float
-    """Of Adam in units of what the network is given; of L-BFGS a factor."""
+    """The rate: for Adam in units of what the network is given; for L-BFGS a factor."""
     steps: int
     history_size: int
     size: int
     edge: str
-    """Which edge of the result is `size` pixels long, one of `EDGES`."""
+    """The edge of the result that is `size` pixels long, one of `EDGES`."""
     style_edge: str
-    """Which edge the style picture has in common with the result, one of `EDGES` or `STRETCH`."""
+    """The edge that the style picture has in common with the result, one of `EDGES` or `STRETCH`."""
 
     def settings(self, size: tuple[int, int]) -> dict[str, Any]:
-        """Arguments of this package that make the source's own loss of a picture of `size` (height, width).
+        """Give arguments of this package that make the source's own loss of a picture of `size` (height, width).
 
         The names are those of the arguments of `load_vgg`, `read_as`, `extract_content`, `extract_style` and
         `optimize`, and of the command line's options. The style's coefficients are the source's own w_l where all
@@ -125,7 +130,7 @@ class Preset:
         each value by about the rate, whatever the gradient, so that a change of units is a factor.
 
         Raises:
-            ValueError: if `size` is too small for the layers.
+            InputError: if `size` is too small for the layers.
         """
         height, width = size
         units = {name: (height // LAYERS[name].stride) * (width // LAYERS[name].stride) for name in self._layers}
@@ -173,11 +178,11 @@ class Preset:
         return [*self.content_layers, *self.style_layers]
 
     def result_edge(self, size: tuple[int, int]) -> int:
-        """Longer edge in pixels that the source would give the result for a content picture of `size`."""
+        """Give the longer edge in pixels that the source would give the result for a content picture of `size`."""
         return max(1, round(max(size) * EDGES[self.edge](size, (self.size, self.size))))
 
     def style_size(self, size: tuple[int, int], result: tuple[int, int], scale: float = 1.0) -> tuple[int, int]:
-        """(height, width) that the source would give a style picture of `size` for a result of size `result`.
+        """Give the (height, width) that the source would give a style picture of `size` for a result of size `result`.
 
         `scale` is a further factor.
         """
@@ -186,11 +191,11 @@ class Preset:
         return _scaled(size, EDGES[self.style_edge](size, result) * scale)
 
     def network(self, net: VGG) -> VGG:
-        """The filters of `net`, read as the source reads them; see `read_as`."""
+        """Give a network with the filters of `net`, read as the source reads them; see `read_as`."""
         return read_as(net, pooling=self.pooling, preprocessing=self.preprocessing, responses=self.responses)
 
     def objective(self, net: VGG, content_image: AnyPicture, style_image: AnyPicture) -> Objective:
-        """The source's own loss for these pictures, and its gradient in pictures in [0, 1].
+        """Give the source's own loss for these pictures, and its gradient in pictures in [0, 1].
 
         Args:
             net: any filters; pooling, preprocessing and the side of the rectifier become those of the source.
@@ -200,7 +205,7 @@ class Preset:
                 refuse other sizes, get it at the content's size.
 
         Raises:
-            ValueError: for pictures that are not as above or too small for the layers.
+            InputError: for pictures that are not as above or too small for the layers.
         """
         targets, settings = self._prepare(net, content_image, style_image)
         names = ("content_weight", "style_weight", "tv_weight", "tv_form")
@@ -209,7 +214,7 @@ class Preset:
     def optimize(self, net: VGG, content_image: AnyPicture, style_image: AnyPicture, **changes: Any) -> Result:
         """Descend as the source does, as far as this package's optimisers are its own.
 
-        Arguments as for `objective`; `changes` are arguments of `gatys.optimize` that are to differ.
+        The arguments are those of `objective`; `changes` are arguments of `gatys.optimize` that are to differ.
         """
         targets, settings = self._prepare(net, content_image, style_image)
         given = targets | {name: value for name, value in settings.items() if name in SETTINGS} | changes

@@ -22,11 +22,11 @@ WEIGHTS_FROM: Mapping[str, str] = MappingProxyType(
         "vgg19-d01eb7cb.pth": "https://web.eecs.umich.edu/~justincj/models/vgg19-d01eb7cb.pth",
     }
 )
-"""Of each file that a preset needs, where its authors publish it."""
+"""The addresses where authors publish the files that presets need, by the files' names."""
 
 
 class Presets(Mapping[str, Preset]):
-    """Presets by name; an unknown name is refused with those there are."""
+    """The presets by name; an unknown name is refused with those there are."""
 
     def __init__(self, *presets: Preset):
         self._presets = {preset.name: preset for preset in presets}
@@ -45,12 +45,12 @@ class Presets(Mapping[str, Preset]):
 
 
 def weights_from(weights: str) -> str:
-    """Where the weights of a preset are published."""
+    """Give the address where the weights of a preset are published."""
     return imagenet_source().url if weights == "imagenet" else WEIGHTS_FROM[weights]
 
 
 def _preset(name: str, title: str, remark: str, source: str, **fields: tuple[Any, str]) -> Preset:
-    """Of each field its value and the place it was read in."""
+    """Make a preset of a value and the place it was read in for each field."""
     values: dict[str, Any] = {
         field: MappingProxyType(value) if isinstance(value, dict) else value for field, (value, _) in fields.items()
     }
@@ -255,4 +255,4 @@ presets = Presets(
         style_edge=("height", ":60"),
     ),
 )
-"""{name: Preset}: settings of the paper and of well-known implementations."""
+"""The settings of the paper and of well-known implementations, {name: Preset}."""

@@ -75,7 +75,7 @@ def _sum_of_pieces(f: Tensor) -> Tensor:
 
 
 def _wide_product(some: Tensor) -> Tensor:
-    """The Gram sums of (pieces, positions, C) in float32."""
+    """Give the Gram sums of (pieces, positions, C) in float32."""
     turned = some.transpose(1, 2)
     return torch.bmm(turned, some) if some.dtype == torch.float32 else torch.bmm(turned, some, out_dtype=torch.float32)
 
@@ -103,13 +103,13 @@ def gram_sum_gradient(
     Returns:
         (N, C, H, W) in the dtype of `features`: `onto`, where that is given.
     """
-    # bfloat16 has float32's range, and matrix products in it add up in float32: as convolutions in it, this rounds once
+    # bfloat16 has the range of float32, and its matrix products add up in float32: they round once, like convolutions
     plain = weight is None and features.dtype in (cotangent.dtype, torch.bfloat16)
     twice = (2 * cotangent).to(features.dtype) if plain else 2 * cotangent
     if onto is not None:
         if plain and onto.is_contiguous(memory_format=torch.channels_last):
             _positions(onto).baddbmm_(_positions(features), twice)
-        else:  # the product first, of some rows at a time
+        else:  # take the product first, of some rows at a time
             for some, *given in portions(onto, features, *([] if weight is None else [weight])):
                 some.add_(gram_sum_gradient(given[0], cotangent, *given[1:]))
         return onto

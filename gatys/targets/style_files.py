@@ -40,7 +40,7 @@ MAX_HEADER = 1 << 20
 MAX_DESCRIPTION = 10_000
 MAX_EDGE = 1 << 17
 """The largest edge in pixels that a file may claim; a texture without content gets this size."""
-_ASYMMETRY = 1e-4  # of the largest entry, far above the rounding of a matrix product
+_ASYMMETRY = 1e-4  # a share of the largest entry, far above the rounding of a matrix product
 _FIELDS = {"network", "layers", "levels", "size", "normalize", "automatic"}
 
 
@@ -185,7 +185,7 @@ def _encode(style: Style, thumbnail: Tensor | None, description: str) -> bytes:
         tensors["thumbnail"] = picture[0].movedim(0, -1).clamp(0, 1).mul(255).round().to(torch.uint8).contiguous()
     record = {"levels": len(style.values)} | {name: getattr(style, name) for name in ("size", "normalize", "automatic")}
     network = asdict(style.network)
-    if network["architecture"] == "vgg19":  # as older files go without, so that older programs read this one
+    if network["architecture"] == "vgg19":  # older files go without it, and so older programs read this one, too
         del network["architecture"]
     record |= {"network": network, "layers": dict(style.layers)}
     return safetensors.torch.save(tensors, {"format": FORMAT, "style": json.dumps(record), "description": description})

@@ -1,1 +1,1 @@
-"""Films: each frame from the last one's result."""
+"""Films: each frame is made from the last one's result."""

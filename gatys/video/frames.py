@@ -34,11 +34,11 @@ from ..targets.regions import RegionalStyle
 from ..targets.targets import ContentTarget, StyleTarget, fit_levels
 
 LATER_STEPS = 0.25
-"""Default of `later_steps`, as a share of `steps`."""
+"""The default of `later_steps`, as a share of `steps`."""
 ENOUGH = 0.5
-"""Share of a frame's area that its past must cover, or it is made anew."""
+"""The share of a frame's area that its past must cover, or it is made anew."""
 SAME, DIFFERENT = 5 / 255, 15 / 255
-"""Frames that differ by less show the same, by more another thing."""
+"""The bounds of likeness: frames that differ by less show the same, by more another thing."""
 
 Warped = Callable[[int, Tensor], AnyPicture | None] | Sequence[AnyPicture | None] | AnyPicture
 Masks = Callable[[int], Tensor | None] | Sequence[Tensor | None] | Tensor
@@ -46,12 +46,18 @@ Masks = Callable[[int], Tensor | None] | Sequence[Tensor | None] | Tensor
 
 @dataclass(frozen=True, eq=False)
 class FramesResult:
-    """What `optimize_frames` returns."""
+    """The result of `optimize_frames`: one picture for each frame, with losses and notes.
+
+    Example:
+        >>> film = gatys.optimize_frames(net, frames, style=style)
+        >>> for index, image in enumerate(film.images):
+        ...     gatys.save_image(image, f"{index:04}.png")
+    """
 
     images: Tensor
-    """(N, 3, H, W), sRGB in [0, 1], one for each frame, on the device where the targets are kept."""
+    """The results, (N, 3, H, W), sRGB in [0, 1], one for each frame, on the device where the targets are kept."""
     histories: tuple[tuple[Record, ...], ...]
-    """Of each frame, one record an evaluation."""
+    """The records of each frame, one for each evaluation."""
     notes: tuple[str, ...]
     """What went wrong on the way and was mended, in sentences; empty for an ordinary run."""
     stopped: bool
@@ -74,30 +80,31 @@ class FilmArguments(Settings):
     """
 
     style: StyleTarget | RegionalStyle | None = None
-    """How to paint; the same for all frames."""
+    """The style to paint in; the same for all frames."""
     later_steps: int | None = None
-    """Evaluations of a frame that starts from its past; default a quarter of `steps`."""
+    """The evaluations of a frame that starts from its past; by default a quarter of `steps`."""
     warm_start: bool = True
-    """False starts every frame as the first one, held together by the temporal term alone."""
+    """Whether a frame starts from its past; False starts each as the first one, held together by the temporal term
+    alone."""
     warped: Warped | None = None
     """The last frame's result moved along with the scene. A function of the frame's index (from 1) and that result,
     (1, 3, H, W) in [0, 1]; or pictures made beforehand, one for each frame, or for each but the first. They may be of any
     size, and None where there is none: then the last result is taken as it is, and trusted where the frames themselves
     agree (`agreement`). That is right where the camera stands still."""
     occlusion: Masks | None = None
-    """Where the past is wrong, since the scene was hidden before or has changed: 1 there, 0 elsewhere, (H, W) or
-    (1, 1, H, W), of any size. A function of the frame's index, or masks like the pictures of `warped`, or a single one
-    for all frames. It takes the place of `agreement`."""
+    """The places where the past is wrong, since the scene was hidden before or has changed: 1 there, 0 elsewhere, (H,
+    W) or (1, 1, H, W), of any size. It is a function of the frame's index, or masks like the pictures of `warped`, or a
+    single one for all frames. It takes the place of `agreement`."""
     anchor_every: int = 0
-    """Forget the past at every such frame, against drift (artistic-videos, issue 59), at the price of a visible change
-    there; 0 is never."""
+    """The distance of frames at which the past is forgotten, against drift (artistic-videos, issue 59), at the price of
+    a visible change there; 0 is never."""
     terms: Sequence[Term] = ()
     """Further terms of the loss."""
     settings: Settings | None = None
-    """Settings, where they come as one value; what is given beside them takes their place."""
+    """Settings as one value; arguments given beside them take their place."""
     callback: Callable[[Progress, int], None] | None = None
-    """Called with a `Progress` and the frame's index after each evaluation. StopIteration ends the film early; what is
-    there so far is returned. Any other exception is passed on."""
+    """A function that is called with a `Progress` and the frame's index after each evaluation. StopIteration ends the
+    film early; what is there so far is returned. Any other exception is passed on."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -125,6 +132,9 @@ def optimize_frames(net: VGG, content: ContentTarget | Iterable[ContentTarget], 
         net: the network that the targets were extracted with, on the device and in the dtype to work in.
         content: a target for each frame, or one for a batch; all of one size.
         told: the fields of `Settings` and of `FilmArguments`, given by their names: `style`, `steps`, `warped`, ...
+
+    Returns:
+        One picture for each frame, (N, 3, H, W) in [0, 1], with the records of each and notes.
 
     Raises:
         InputError: without frames, for frames of several sizes, for pictures and masks that do not fit the frames,
@@ -195,9 +205,10 @@ def _start(
 
 
 def agreement(frame: Tensor, other: Tensor) -> Tensor:
-    """Where two frames show the same: 1 there, 0 where they differ, between in between.
+    """Measure where two frames show the same: 1 there, 0 where they differ, fractions between.
 
-    The mean absolute difference over a window of 5 x 5 pixels, so that the noise of a camera does not count.
+    It is taken from the mean absolute difference over a window of 5 x 5 pixels, so that the noise of a camera does not
+    count.
 
     Args:
         frame, other: (N, 3, H, W) in [0, 1].
@@ -220,19 +231,19 @@ class _Frame:
 
 @dataclass(frozen=True, eq=False)
 class _Past:
-    """What a frame inherits."""
+    """The picture that a frame inherits, and the trust in it."""
 
     image: Tensor
-    """(1, 3, H, W)"""
+    """The picture, (1, 3, H, W)."""
     trust: Tensor | None
-    """(1, 1, H, W); None is 1 everywhere."""
+    """The trust in each pixel, (1, 1, H, W); None is 1 everywhere."""
 
     @property
     def share(self) -> float:
         return 1.0 if self.trust is None else float(self.trust.mean())
 
     def start(self, content: Tensor, last: _Frame | None) -> Tensor:
-        """The past where it is to be trusted; elsewhere the frame's own content, changed as the last frame's was."""
+        """Give the past where it is to be trusted; elsewhere the own content, changed as the last frame's was."""
         if self.trust is None:
             return self.image
         change = 0 if last is None else last.result - last.content
@@ -268,7 +279,7 @@ def _each(contents: ContentTarget | Iterable[ContentTarget]) -> Iterator[Content
 
 
 def _by_index(given: Any, count: int | None, what: str) -> Callable[..., Any]:
-    """A function of the frame's index, and for pictures of the last result, from any form that users may give."""
+    """Give a function of the frame's index, and for pictures of the last result, from any form that users may give."""
     if given is None:
         return lambda index, *last: None
     if callable(given):
@@ -297,5 +308,5 @@ def _later_steps(steps: int | Sequence[int], later_steps: int | None) -> int:
 
 
 def _at_full_size(steps: int, levels: int) -> list[int]:
-    """Steps of each level: one for each coarser level, which is the look at the start, and changes nothing."""
+    """Give the steps of each level: one for each coarser level, which is the look at the start, and changes nothing."""
     return [max(1, steps - levels + 1), *[1] * (levels - 1)]

@@ -1,4 +1,4 @@
-"""What a long run says where no terminal shows a bar: a line every half minute, by a clock that the tests set."""
+"""The console of a long run without a terminal: a line every half minute, by a clock that the tests set."""
 
 import io
 import logging

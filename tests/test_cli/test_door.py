@@ -1,4 +1,4 @@
-"""What is answered without PyTorch, and that it is the same as with it."""
+"""The door of the command: `--help` and `--version` are answered without PyTorch, and say the same as with it."""
 
 import inspect
 import os

@@ -1,4 +1,4 @@
-"""What L-BFGS remembers, beside the two-loop recursion written as in the book."""
+"""The memory of L-BFGS, beside the two-loop recursion written as in the book."""
 
 import pytest
 import torch

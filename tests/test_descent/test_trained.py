@@ -1,4 +1,4 @@
-"""Through filters that were really trained: those of VGG-16 in a Python package, which the fixture `trained` brings."""
+"""Runs with filters that were really trained: those of VGG-16 in a Python package, from the fixture `trained`."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""No growth over many runs in a real ComfyUI, and memory given back when the host asks for it.
+"""The memory of a real ComfyUI: it does not grow over many runs, and is given back when the host asks for it.
 
 Ten runs by default, two hundred with GATYS_LONG_TESTS=1, as many as GATYS_RUNS says. Tensors are counted exactly; of
 the process's own memory the slope over the runs is taken, and a picture leaked each run would be twice the bound.

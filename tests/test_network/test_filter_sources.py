@@ -1,4 +1,4 @@
-"""Where filters come from when no file is named: "paper" with its mirrors, and "auto". All of it on 127.0.0.1."""
+"""The sources of filters when no file is named: "paper" with its mirrors, and "auto". All of it runs on 127.0.0.1."""
 
 import hashlib
 import http.server

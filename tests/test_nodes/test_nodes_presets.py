@@ -1,4 +1,4 @@
-"""What the page's menu of presets sets: its data against the presets, and against the widgets that there are.
+"""The page's menu of presets: its data against the presets, and against the widgets that there are.
 
 After a change of the presets write it anew: `PYTHONPATH=tests python tests/test_nodes/test_nodes_presets.py --write`.
 """

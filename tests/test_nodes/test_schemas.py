@@ -1,4 +1,5 @@
-"""What the frontend is told about the nodes: against a golden file, and against rules that a person would check.
+"""The schemas of the nodes, as the frontend gets them: against a golden file, and against rules that a person would
+check.
 
 A saved workflow depends on every id, type and order in `schemas.json`; after an intended change write it anew:
 `PYTHONPATH=tests python tests/test_nodes/test_schemas.py --write`, and read the difference.

@@ -1,4 +1,4 @@
-"""What differs by device: poolings, and what is found out about cuDNN."""
+"""Differences between devices: poolings, and what is found out about cuDNN."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What NVIDIA cards do otherwise than the CPU, on one: the same numbers, and graphs that change none."""
+"""An NVIDIA card beside the CPU: the same numbers come out, and graphs change none."""
 
 import pytest
 import torch

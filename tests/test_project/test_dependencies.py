@@ -1,4 +1,4 @@
-"""What the package imports is what it declares, and what only some need is imported only when they need it."""
+"""Dependencies: the package declares what it imports, and imports only when needed what only some functions need."""
 
 import ast
 import subprocess

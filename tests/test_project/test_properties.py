@@ -1,4 +1,4 @@
-"""What holds whatever is given: results are finite, in range and repeatable, inputs are left alone, tiles change nothing.
+"""Properties of every run: results are finite, in range and repeatable, inputs are left alone, tiles change nothing.
 
 A few examples a property, always the same ones. With GATYS_LONG_TESTS=1 thousands, others each time.
 """

@@ -1,4 +1,5 @@
-"""That a change of the source which is to change no result changes none: runs of all kinds give the same bytes as before.
+"""The same bytes: a change of the source that is to change no result leaves runs of all kinds as they were, to the
+byte.
 
 `BEFORE` is the last commit that changed results on purpose. Whoever does so again names that commit here, and says in
 its message what changed and by how much.

@@ -1,4 +1,4 @@
-"""What SECURITY.md says of the source: it runs no code that it did not bring, and speaks to the network in one place."""
+"""SECURITY.md's statements on the source: it runs no code that it did not bring, and has one way to the network."""
 
 import ast
 import re

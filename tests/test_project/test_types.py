@@ -1,4 +1,4 @@
-"""What type checkers see of the package: a user's script, and the lists of public names."""
+"""The package as type checkers see it: a user's script, and the lists of public names."""
 
 import ast
 import subprocess
