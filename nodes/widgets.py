@@ -122,7 +122,7 @@ class MemoryOptions(TypedDict):
 
 
 def memory_options(tile: int, padding: PaddingOrAuto) -> MemoryOptions:
-    """What these widgets mean as arguments of `gatys.optimize`."""
+    """Turn the values of these widgets into arguments of `gatys.optimize`."""
     return {"tile": tile or "auto", "padding": None if padding == "auto" else padding}
 
 
