@@ -229,7 +229,7 @@ class Pressure(Leak):
         other = torch.nn.Linear(1024, 1024)
         patcher = ModelPatcher(other, load_device=mm.get_torch_device(), offload_device=mm.unet_offload_device())
         loaded = [type(entry.model.model).__name__ for entry in mm.current_loaded_models]
-        if "VGG19" not in loaded:
+        if "VGG" not in loaded:
             raise RuntimeError(f"Pressure: our network was not loaded, but {loaded}")
         mm.free_memory(1e30, mm.get_torch_device())
         if mm.current_loaded_models:
