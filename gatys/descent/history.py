@@ -122,7 +122,8 @@ class History:
         """Give the products of all s (0) and y (1), oldest first, with some vectors; the device is waited for."""
         rows = self._rows
         if self._near:
-            used = self._matrix[: max(rows) + 1]  # type: ignore[index]
+            assert self._matrix is not None  # noqa: S101 (a row is there)
+            used = self._matrix[: max(rows) + 1]
             found = torch.stack([used @ vector.flatten() for vector in vectors], dim=1)
             found = found if rows == list(range(len(rows))) else found[rows]
         else:
@@ -132,7 +133,8 @@ class History:
     def _combine(self, vector: Tensor, factor: float, coefficients: dict[int, float]) -> Tensor:
         """Give `factor` times a vector and the sum of all rows, each times its coefficient."""
         if self._near:
-            used = self._matrix[: max(coefficients) + 1]  # type: ignore[index]
+            assert self._matrix is not None  # noqa: S101 (a row is there)
+            used = self._matrix[: max(coefficients) + 1]
             all_of_them = torch.tensor([coefficients.get(row, 0.0) for row in range(len(used))], dtype=torch.float64)
             all_of_them = all_of_them.to(vector.dtype).to(vector.device)
             return torch.addmv(vector.flatten(), used.T, all_of_them, beta=factor).view_as(vector)

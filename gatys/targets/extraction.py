@@ -95,26 +95,19 @@ def extract_content(
     device = net.mean.device if device is None else torch.device(device)
     guides = None
     if mask is not None:
-        mask = check_mask(mask, image, "content mask", lambda mask: place.stretch(mask, size))
+        mask = check_mask(mask, image, "content mask", partial(place.stretch, to=size))
         masks = _pyramid(mask, size, count, place)
         guides = tuple({name: guide_at(m, net.layers[name].stride).to(device) for name in layers} for m in masks)
     way = _Way(padding, tile, memory, place, callback)
-    features = []
-    for picture in _pyramid(image.detach(), size, count, place):
-        kept = _kept_dtype(dtype, net, place.size(picture))
-        level = {name: _empty(picture, net.layers[name], kept, device) for name in layers}
-        for index in range(picture.shape[0]):  # one picture at a time: a film must not need a film of memory
-
-            def see(name: str, core: Tensor, part: Tile, level: dict[str, Tensor] = level, index: int = index) -> None:
-                owned = (index, ..., *part.owned(net.layers[name]))
-                level[name][owned] = core[0].to(level[name].dtype).to(device)
-
-            _sweep(net, picture[index : index + 1], layers, see, way)
-        features.append(level)
+    pictures = _pyramid(image.detach(), size, count, place)
+    features = tuple(
+        _features(net, picture, layers, _kept_dtype(dtype, net, place.size(picture)), device, way)
+        for picture in pictures
+    )
     return ContentTarget(
         network=net.tag,
         layers=layers,
-        features=tuple(features),
+        features=features,
         guides=guides,
         image=image.detach().to(device, copy=True),
         normalize=normalize,
@@ -177,21 +170,10 @@ def extract_style(
     _check_tile(tile, used)
     how_compared = find_statistic(statistic)
     check_whole_picture(how_compared, tile, place.team.count)
-    batches = to_tensors(images, "style image")
-    if not batches:
-        raise InputError("style image: expected at least one picture, got an empty list")
-    if mask is not None and len(batches) > 1:
-        raise InputError(f"style mask: expected one batch of style pictures, got {len(batches)}; blend styles instead")
-    for image in batches:
-        place.check(image, used, "style image")
+    batches = _style_batches(images, mask, used, how_compared, place)
     sizes = [place.size(image) for image in batches]
     count = min(resolve_levels(levels, size, used, "style image") for size in sizes)
     total = sum(image.shape[0] for image in batches)
-    if total > 1 and not how_compared.additive:
-        raise InputError(
-            f"style image: {how_compared.name!r} looks at all positions of one picture at once, got {total} pictures to "
-            "average; give one"
-        )
     way = _Way(padding, tile, memory, place, callback)
     values: list[dict[str, Tensor]] = [{} for _ in range(count)]
     for image, size in zip(batches, sizes, strict=True):
@@ -216,9 +198,47 @@ def extract_style(
     )
 
 
+def _style_batches(
+    images: AnyPicture | Iterable[AnyPicture],
+    mask: Tensor | None,
+    layers: Iterable[Layer],
+    statistic: Statistic,
+    place: Layout,
+) -> list[Tensor]:
+    batches = to_tensors(images, "style image")
+    if not batches:
+        raise InputError("style image: expected at least one picture, got an empty list")
+    if mask is not None and len(batches) > 1:
+        raise InputError(f"style mask: expected one batch of style pictures, got {len(batches)}; blend styles instead")
+    for image in batches:
+        place.check(image, layers, "style image")
+    total = sum(image.shape[0] for image in batches)
+    if total > 1 and not statistic.additive:
+        raise InputError(
+            f"style image: {statistic.name!r} looks at all positions of one picture at once, got {total} pictures to "
+            "average; give one"
+        )
+    return batches
+
+
 def _pyramid(image: Tensor, size: tuple[int, int], levels: int, place: Layout) -> Iterator[Tensor]:
     """Give a picture of `size` (height, width) at each level, full size first."""
     return (place.resize(image, size, level_size(size, level)) for level in range(levels))
+
+
+def _features(
+    net: VGG, pictures: Tensor, layers: Iterable[str], dtype: torch.dtype, device: torch.device, way: _Way
+) -> dict[str, Tensor]:
+    """Give the features of each layer, one picture at a time: a film must not need a film of memory."""
+    features = {name: _empty(pictures, net.layers[name], dtype, device) for name in layers}
+    for index in range(pictures.shape[0]):
+
+        def see(name: str, core: Tensor, part: Tile, index: int = index) -> None:
+            owned = (index, ..., *part.owned(net.layers[name]))
+            features[name][owned] = core[0].to(dtype).to(device)
+
+        _sweep(net, pictures[index : index + 1], layers, see, way)
+    return features
 
 
 def _values(

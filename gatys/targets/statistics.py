@@ -7,6 +7,7 @@ speed. Another one is a subclass of `Statistic` with two methods; its derivative
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Literal
 
 import torch
@@ -18,7 +19,7 @@ from .gram import accumulation_dtype, gram_sum, gram_sum_gradient
 StatisticName = Literal["gram"]
 
 
-class Statistic:
+class Statistic(ABC):
     """A statistic of a layer's features, and the penalty of a picture whose statistic is another one.
 
     A subclass writes `sums` and `penalty`. It may write `derivative` and `pull`, too, where it knows them in closed form.
@@ -38,6 +39,7 @@ class Statistic:
     additive: bool = True
     """Whether the sums of tiles add up to those of the picture. Where they do not, tiles and processes are refused."""
 
+    @abstractmethod
     def sums(self, features: Tensor, weight: Tensor | None = None) -> Tensor:
         """Sum over the positions of features.
 
@@ -48,8 +50,8 @@ class Statistic:
         Returns:
             (N, ...), differentiable in `features` unless `pull` is written by hand.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def penalty(self, sums: Tensor, target: Tensor) -> Tensor:
         """Compare a picture's sums with those of the style, each divided by the weight of all its positions.
 
@@ -60,7 +62,6 @@ class Statistic:
         Returns:
             (N,), at least 0, differentiable in `sums` unless `derivative` is written by hand.
         """
-        raise NotImplementedError
 
     def magnitude(self, target: Tensor) -> Tensor:
         """Give the size of a target, (1,): the penalty is divided by it where a style is normalised."""
