@@ -14,6 +14,7 @@ from ..objective.evaluation import Bounded
 from ..objective.objective import Objective
 from ..passes.plan import HALF_ABOVE, Plan, make_plan, outlook
 from ..passes.precision import choose
+from ..settings import STRENGTH
 from ..targets.levels import level_size
 from ..targets.regions import every_style
 from ..targets.statistics import check_whole_picture
@@ -73,7 +74,7 @@ class Course:
             content=told.content,
             style=told.style,
             temporal=told.temporal,
-            content_weight=told.content_weight,
+            content_weight=told.alpha,
             style_weight=told.style_weight,
             tv_weight=told.tv_weight,
             temporal_weight=told.temporal_weight,
@@ -153,6 +154,9 @@ def options_of(course: Course) -> dict[str, object]:
     told = course.told
     found: dict[str, object] = {"steps": course.schedule, "optimizer": course.optimizer, "learning_rate": told.rate}
     found["history_size"] = told.history_size
-    for name in ("content_weight", "style_weight", "tv_weight", "tv_form", "temporal_weight", "padding"):
+    found["content_weight"] = told.alpha
+    for name in ("style_weight", "tv_weight", "tv_form", "temporal_weight", "padding"):
         found[name] = getattr(told, name)
+    # what was not there in earlier versions is named only where it differs from what they did
+    found |= {"strength": told.strength} if told.strength != STRENGTH else {}
     return found | ({"terms": list(told.terms)} if told.terms else {})
