@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from importlib import metadata
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
@@ -91,6 +92,13 @@ TEMPORAL_WEIGHT = 1.0
 same."""
 
 
+STRENGTH = 0.5
+"""The default of `strength`, at which the content weight is as it was given."""
+STRENGTH_KNOTS = ((0.0, 2.0), (0.25, 0.9), (STRENGTH, 0.0), (0.75, -0.9), (1.0, -2.5))
+"""Strength, and the decimal logarithm of the factor that it puts on the content weight; straight between. Chosen so
+that equal steps look equally large, through trained filters (benchmarks/look.py)."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """The settings of a descent: how `optimize` makes a picture of its targets.
@@ -121,6 +129,10 @@ class Settings:
     """Alpha, the factor of the content term. The default is made for normalised targets."""
     style_weight: float = STYLE_WEIGHT
     """Beta, the factor of the style term."""
+    strength: float = STRENGTH
+    """How strongly the style shows, from 0, nearly the photograph, to 1, nearly a texture of the painting; equal steps
+    look equally large. It multiplies the content weight by `content_factor`, and 0.5 leaves it as it is. Without
+    content it does nothing."""
     tv_weight: float = TV_WEIGHT
     """The weight of smoothness; 0 leaves it out."""
     tv_form: TvForm = "squared"
@@ -169,6 +181,7 @@ class Settings:
             raise InputError(f"tile: expected 'auto', None or a whole number of pixels, got {self.tile!r}")
         for name in ("content_weight", "style_weight", "tv_weight", "temporal_weight"):
             check_weight(name, getattr(self, name))
+        check_strength(self.strength)
         check_choice("tv_form", self.tv_form, TV_FORMS)
         check_choice("precision", self.precision, PRECISIONS)
         if self.padding is not None:
@@ -179,6 +192,11 @@ class Settings:
         """Give the learning rate: the optimiser's own where none was given."""
         own = 1.0 if callable(self.optimizer) else LEARNING_RATES[self.optimizer]
         return own if self.learning_rate is None else self.learning_rate
+
+    @property
+    def alpha(self) -> float:
+        """Give the factor of the content term: the content weight as the strength changes it."""
+        return self.content_weight * content_factor(self.strength)
 
 
 SETTINGS = tuple(field.name for field in fields(Settings))
@@ -198,6 +216,20 @@ def check_weight(what: str, value: float) -> None:
     """Raise InputError unless a weight is finite and at least 0; `what` names the argument."""
     if not 0 <= value < math.inf:
         raise InputError(f"{what}: expected a finite number of at least 0, got {value!r}")
+
+
+def check_strength(value: float) -> None:
+    """Raise InputError unless a strength is a number from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= 1:
+        raise InputError(f"strength: expected a number from 0 to 1, got {value!r}")
+
+
+def content_factor(strength: float) -> float:
+    """Give the factor that a strength puts on the content weight, as `STRENGTH_KNOTS` say."""
+    above = next(index for index, (place, _) in enumerate(STRENGTH_KNOTS) if index and strength <= place)
+    (low, at_low), (high, at_high) = STRENGTH_KNOTS[above - 1 : above + 1]
+    share = (strength - low) / (high - low)
+    return float(10 ** (at_low * (1 - share) + at_high * share))
 
 
 def _version() -> str:

@@ -29,6 +29,7 @@ from ..settings import (
     STYLE_SUFFIX,
     TV_FORMS,
     __version__,
+    check_strength,
 )
 
 SIZE = 512
@@ -84,6 +85,15 @@ def _number(limits: str = "", fits: Callable[[float], bool] = math.isfinite) -> 
 
 _ABOVE_0 = _number(" above 0", lambda value: value > 0)
 _AT_LEAST_0 = _number(" of at least 0", lambda value: value >= 0)
+
+
+def _strength(text: str) -> float:
+    try:
+        value = float(text)
+        check_strength(value)
+    except ValueError:  # InputError is one
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}") from None
+    return value
 
 
 class _Parser(argparse.ArgumentParser):
@@ -150,6 +160,8 @@ _HELP = {
     "style_layers": "where the style is matched: layer names, each with its weight or 1",
     "content_weight": "alpha, factor of the content term, at least 0",
     "style_weight": "beta, factor of the style term, at least 0",
+    "strength": "how strongly the style shows, from 0 (nearly CONTENT) to 1 (nearly a texture of STYLE), in steps that look "
+    "equal: a factor on --content-weight, which is 1 at 0.5",
     "tv_weight": "factor of smoothness, at least 0; 0.1 calms the grain",
     "tv_form": "what is smooth: squared differences of neighbours, absolute ones, or as neural-style, squared without those "
     "along the lower and right edge (corner)",
@@ -224,6 +236,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("padding", choices=PADDINGS)
     add("device", default="auto")
     group = parser.add_argument_group("objective")
+    add("strength", type=_strength, metavar="0..1")
     add("content_layers", type=_layers, default=CONTENT_LAYERS, metavar="LAYER[=WEIGHT],...")
     add("style_layers", type=_layers, default=STYLE_LAYERS, metavar="LAYER[=WEIGHT],...")
     add("content_weight", type=_AT_LEAST_0, metavar="FACTOR")

@@ -11,9 +11,10 @@ from torch import Tensor
 from ..errors import InputError
 from ..network.vgg import VGG
 from ..passes.layout import Layout
+from ..pictures.colors import are_grey
 from ..pictures.conversion import AnyPicture, to_tensor
 from ..settings import INITS
-from ..targets.regions import RegionalStyle
+from ..targets.regions import RegionalStyle, every_style
 from ..targets.targets import ContentTarget, StyleTarget
 
 _PIECE = 2**20
@@ -131,3 +132,22 @@ def starting_picture(
     else:
         image = content.image
     return image.to(device=net.mean.device, dtype=net.mean.dtype).clone(memory_format=torch.contiguous_format)
+
+
+def stay_grey(
+    content: ContentTarget | None,
+    style: StyleTarget | RegionalStyle | None,
+    given: Tensor | None,
+    count: int,
+    place: Layout,
+) -> tuple[bool, ...]:
+    """Tell of each of `count` pictures whether it is to stay grey.
+
+    It is where the content, all styles and the picture `given` to start from, as far as they are there, are grey: there
+    is no colour that could be meant, but the network's derivatives would bring some in.
+    """
+    if not all(region.style.grey for region in every_style(style)):
+        return (False,) * count
+    pictures = [picture for picture in (None if content is None else content.image, given) if picture is not None]
+    seen = [are_grey(picture.expand(count, -1, -1, -1)) for picture in pictures]
+    return tuple(not place.team.any(not all(each[index] for each in seen)) for index in range(count))

@@ -92,6 +92,7 @@ def blend_styles(styles: Iterable[tuple[StyleTarget, float]]) -> StyleTarget:
         size=max((style.size for style, _ in pairs), key=min),
         normalize=first.normalize,
         automatic=all(style.automatic for style, _ in pairs),
+        grey=all(style.grey for style, _ in pairs),
         statistic=first.statistic,
     )
 

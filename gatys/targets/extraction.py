@@ -16,6 +16,7 @@ from ..passes.layout import WHOLE, Layout
 from ..passes.plan import HALF_ABOVE, Plan, make_plan, within_memory
 from ..passes.tiles import Tile, check_padding, check_tile
 from ..passes.trunk import See, forward
+from ..pictures.colors import are_grey
 from ..pictures.conversion import AnyPicture, to_tensor, to_tensors
 from ..settings import Padding, TileSize
 from .levels import Levels, level_size, resolve_levels
@@ -195,6 +196,7 @@ def extract_style(
         normalize=normalize,
         automatic=levels == "auto",
         statistic=how_compared,
+        grey=not place.team.any(not all(all(are_grey(image)) for image in batches)),
     )
 
 

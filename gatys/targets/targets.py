@@ -115,6 +115,8 @@ class StyleTarget:
     """Whether the number of levels was left to the picture's size."""
     statistic: Statistic = GRAM
     """The statistic that the values are of."""
+    grey: bool = False
+    """Whether all pictures that it was extracted from are grey."""
 
     @property
     def used(self) -> list[Layer]:
