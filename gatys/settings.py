@@ -61,7 +61,7 @@ Root = Literal["symmetric", "pca", "cholesky"]
 ROOTS: tuple[Root, ...] = get_args(Root)
 """Which root of a covariance matrix the linear method takes."""
 
-Init = Literal["auto", "content", "noise", "mean"]
+Init = Literal["auto", "recolored", "content", "noise", "mean"]
 INITS: tuple[Init, ...] = get_args(Init)
 """What a descent starts from."""
 
@@ -114,9 +114,10 @@ class Settings:
     """
 
     init: Init | str | Tensor = "auto"
-    """What to start from: "content", "noise" (white noise, uniform in [0, 1]), "mean" (the network's mean colour with
-    noise of a thousandth, as jcjohnson/neural-style does), or a picture (1 or N, 3, H, W), which is resized where
-    needed. "auto" is the content where there is one, and noise otherwise."""
+    """What to start from: "recolored" (the content in the colours of the style), "content", "noise" (white noise, uniform
+    in [0, 1]), "mean" (the network's mean colour with noise of a thousandth, as jcjohnson/neural-style does), or a
+    picture (1 or N, 3, H, W), which is resized where needed. "auto" is "recolored" where there are content and style,
+    else "content" where there is one, and else "noise"."""
     steps: int | Sequence[int] = 120
     """Number of evaluations of loss and gradient over all levels, or of each level, full size first; see
     `schedule.split_steps`."""

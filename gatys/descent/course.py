@@ -145,7 +145,7 @@ def plan_course(net: VGG, told: Arguments) -> Course:
         check_whole_picture(region.style.statistic, told.tile, place.team.count)
     full = full_size(content, style, init, told.size, place)
     levels = fit_levels(content, style, full)
-    start = starting_picture(net, content, init, full, told.seed, place)
+    start = starting_picture(net, content, style, init, full, told.seed, place)
     from_noise = not isinstance(init, Tensor) and (init in ("noise", "mean") or content is None)
     schedule = split_steps(told.steps, levels, ratio=FROM_NOISE if from_noise else 1.0)
     sizes = [level_size(full, level) for level in range(levels)]

@@ -179,8 +179,8 @@ def _exact(picture: Tensor) -> Tensor:
 def _match_linear(style: Tensor, content: Tensor, root: Root) -> Tensor:
     style_mean, style_covariance = _moments(style)
     content_mean, content_covariance = _moments(content)
-    transfer = _transfer(style_covariance, content_covariance, root)
-    moved = transfer @ (style.flatten(1) - style_mean) + content_mean
+    matrix = transfer(style_covariance, content_covariance, root)
+    moved = matrix @ (style.flatten(1) - style_mean) + content_mean
     return moved.view_as(style)
 
 
@@ -192,7 +192,7 @@ def _moments(picture: Tensor) -> tuple[Tensor, Tensor]:
     return mean, centred @ centred.T / pixels.shape[1]
 
 
-def _transfer(style: Tensor, content: Tensor, root: Root) -> Tensor:
+def transfer(style: Tensor, content: Tensor, root: Root) -> Tensor:
     """Give the (3, 3) matrix A with A style A^T = content, `style` having its variances raised to the floor.
 
     Only the style's covariance is inverted, so only that one is touched: a grey content gives grey exactly, and

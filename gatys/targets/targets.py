@@ -15,6 +15,7 @@ from ..network.layers import Layer
 from ..network.vgg import VGG, NetworkTag
 from ..pictures.checks import shape_of, size_of
 from ..pictures.conversion import AnyPicture
+from ..pictures.recoloring import Colors
 from ..settings import Padding
 from .levels import fewest_levels, level_size, levels_with_room
 from .statistics import GRAM, Statistic
@@ -117,6 +118,8 @@ class StyleTarget:
     """The statistic that the values are of."""
     grey: bool = False
     """Whether all pictures that it was extracted from are grey."""
+    colors: Colors | None = None
+    """The colours of these pictures; None in styles from files of version 0.1."""
 
     @property
     def used(self) -> list[Layer]:
