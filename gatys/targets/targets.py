@@ -242,5 +242,7 @@ def check_network(net: VGG, target: Target, what: str) -> None:
         made, given = (f"{tag}" for tag in (target.network, net.tag))
         if target.network.architecture != net.tag.architecture:  # names of files need not tell
             made, given = (f"{tag}, a {title(tag.architecture)}" for tag in (target.network, net.tag))
-        raise InputError(f"{what}: made with {made}, but the network given is {given}; extract it again with that network")
+        raise InputError(
+            f"{what}: made with {made}, but the network given is {given}; extract it again with that network"
+        )
     net.chosen(target.layers, f"layers of the {what}")

@@ -130,6 +130,7 @@ def test_widgets_reach_gatys(standin, run, vgg19, net):
         content_weight=3.0,
         style_weight=2.0,
         tv_weight=0.5,
+        strength=0.7,
         init="noise",
         seed=7,
     )
@@ -146,6 +147,7 @@ def test_widgets_reach_gatys(standin, run, vgg19, net):
         content_weight=3.0,
         style_weight=2.0,
         tv_weight=0.5,
+        strength=0.7,
         init="noise",
         seed=7,
     )
