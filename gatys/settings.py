@@ -133,7 +133,7 @@ class Settings:
     style_weight: float = STYLE_WEIGHT
     """Beta, the factor of the style term."""
     strength: float = STRENGTH
-    """How strongly the style shows, from 0, nearly the photograph, to 1, nearly a texture of the painting; equal steps
+    """How strongly the style shows, from 0, nearly the photograph, to 1, where the content hardly counts; equal steps
     look equally large. It multiplies the content weight by `content_factor`, and 0.5 leaves it as it is. Without
     content it does nothing."""
     tv_weight: float = TV_WEIGHT

@@ -179,7 +179,7 @@ _HELP = {
     "style_layers": "where the style is matched: layer names, each with its weight or 1",
     "content_weight": "alpha, factor of the content term, at least 0",
     "style_weight": "beta, factor of the style term, at least 0",
-    "strength": "how strongly the style shows, from 0 (nearly CONTENT) to 1 (nearly a texture of STYLE), in steps that look "
+    "strength": "how strongly the style shows, from 0 (nearly CONTENT) to 1 (CONTENT hardly counts), in steps that look "
     "equal: a factor on --content-weight, which is 1 at 0.5",
     "tv_weight": "factor of smoothness, at least 0; 0.1 calms the grain",
     "tv_form": "what is smooth: squared differences of neighbours, absolute ones, or as neural-style, squared without those "
