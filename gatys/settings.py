@@ -86,6 +86,9 @@ PRESETS: tuple[PresetName, ...] = get_args(PresetName)
 STYLE_SUFFIX = ".safetensors"
 """The ending of the names of style files."""
 
+SIZE = 512
+"""The longer edge of a result in pixels, unless another is asked for."""
+
 CONTENT_WEIGHT, STYLE_WEIGHT, TV_WEIGHT = 0.002, 1.0, 0.0
 TEMPORAL_WEIGHT = 1.0
 """The default weights, chosen with trained filters (benchmarks/look.py) for normalised targets; `Objective` has the
@@ -131,7 +134,7 @@ class Settings:
     style_weight: float = STYLE_WEIGHT
     """Beta, the factor of the style term."""
     strength: float = STRENGTH
-    """How strongly the style shows, from 0, nearly the photograph, to 1, nearly a texture of the painting; equal steps
+    """How strongly the style shows, from 0, nearly the photograph, to 1, where the content hardly counts; equal steps
     look equally large. It multiplies the content weight by `content_factor`, and 0.5 leaves it as it is. Without
     content it does nothing."""
     tv_weight: float = TV_WEIGHT
@@ -204,6 +207,14 @@ SETTINGS = tuple(field.name for field in fields(Settings))
 """The names of all settings."""
 DEFAULTS: Mapping[str, Any] = {field.name: field.default for field in fields(Settings)}
 """The default of each setting by its name."""
+
+Quality = Literal["draft", "good", "final"]
+QUALITIES: Mapping[Quality, Mapping[str, Any]] = {
+    "draft": {"size": 320, "levels": "auto", "steps": 60, "precision": "auto"},
+    "good": {"size": SIZE, "levels": "auto", "steps": DEFAULTS["steps"], "precision": DEFAULTS["precision"]},
+    "final": {"size": 1024, "levels": "auto", "steps": 200, "precision": "float32"},
+}
+"""What each quality sets where nothing else is said; "good" is what the defaults are."""
 
 
 def check_choice(what: str, value: object, known: Iterable[str]) -> None:

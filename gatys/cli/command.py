@@ -167,6 +167,9 @@ def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_
     if options.preset is not None:
         options = fill_options(options, given.size)
         log.info("preset %s: %s", options.preset, describe(options, given.size))
+    elif options.quality is not None:
+        said = describe(options, given.size) or "all that it says was given"
+        log.info("quality %s: %s", options.quality, said)
     out: str | Path = options.out or _free_path(_default_name(options))
     if session.first:
         check_output(out, options.depth)
@@ -270,7 +273,7 @@ def _save(out: str | Path, result: Result, given: Inputs, options: Options, sess
     if options.keep_luminance and content is not None:
         image = keep_luminance(image, content.pixels)
     alpha = None if content is None else content.alpha
-    session.save(out, image, given.size, alpha=alpha, depth=options.depth, quality=options.quality)
+    session.save(out, image, given.size, alpha=alpha, depth=options.depth, quality=options.file_quality)
 
 
 # before the network is loaded

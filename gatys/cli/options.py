@@ -24,15 +24,17 @@ from ..settings import (
     PREPROCESSINGS,
     PRESETS,
     PROPAGATIONS,
+    QUALITIES,
     RESPONSES,
     ROOTS,
+    SIZE,
     STYLE_SUFFIX,
     TV_FORMS,
+    Quality,
     __version__,
     check_strength,
 )
 
-SIZE = 512
 NO_CONTENT = "-"
 
 
@@ -96,6 +98,15 @@ def _strength(text: str) -> float:
     return value
 
 
+class _QualityOrPercent(argparse.Action):
+    """A word is the picture's quality; a number is the file's, which this option was in version 0.1."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, value: Any, option: str | None = None
+    ) -> None:
+        setattr(namespace, "file_quality" if isinstance(value, int) else self.dest, value)
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message.removeprefix('argument ')}; --help lists what can be given")
@@ -105,7 +116,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
     {name: value for name, value in SETTINGS_DEFAULTS.items() if value is not None and name != "temporal_weight"}
     | {
         "preprocessing": OWN,
-        "quality": 95,
+        "file_quality": 95,
         "weights": "auto",
         "layout": "auto",
         "pooling": POOLINGS[0],
@@ -118,6 +129,12 @@ there would import PyTorch."""
 
 def _text(layers: Mapping[str, float]) -> str:
     return ",".join(name if weight == 1 else f"{name}={weight:g}" for name, weight in layers.items())
+
+
+def _quality(word: Quality) -> str:
+    sets = QUALITIES[word]
+    precise = "" if sets["precision"] == "auto" else f", {sets['precision']}"
+    return f"{word} ({sets['size']} pixels, {sets['steps']} steps{precise})"
 
 
 _RATES = ", ".join(f"{rate:g} for {name}" for name, rate in LEARNING_RATES.items())
@@ -147,7 +164,9 @@ _HELP = {
     "keep_luminance": "give the result the colours of CONTENT at last, so that only its luminance is painted (default: "
     "the result's own colours)",
     "depth": "bits a channel of OUT; 16 needs .png or .tif (default: 8)",
-    "quality": "of .jpg and .webp, in percent, 1 to 100",
+    "quality": f"{', '.join(map(_quality, QUALITIES))}: what is not given of --size, --levels, --steps and --precision; a "
+    "number counts as --file-quality (default: good)",
+    "file_quality": "of .jpg and .webp, in percent, 1 to 100",
     "weights": "filters of the network: paper (the paper's own, 80 MB are downloaded once), imagenet (torchvision's, 548 "
     "MB), untrained or untrained:SEED (random), a file (VGG-19 or VGG-16 as .pth, .safetensors or Keras' .h5, or a .whl or "
     ".zip with one), or auto: a file that is there, else paper, else untrained",
@@ -160,7 +179,7 @@ _HELP = {
     "style_layers": "where the style is matched: layer names, each with its weight or 1",
     "content_weight": "alpha, factor of the content term, at least 0",
     "style_weight": "beta, factor of the style term, at least 0",
-    "strength": "how strongly the style shows, from 0 (nearly CONTENT) to 1 (nearly a texture of STYLE), in steps that look "
+    "strength": "how strongly the style shows, from 0 (nearly CONTENT) to 1 (CONTENT hardly counts), in steps that look "
     "equal: a factor on --content-weight, which is 1 at 0.5",
     "tv_weight": "factor of smoothness, at least 0; 0.1 calms the grain",
     "tv_form": "what is smooth: squared differences of neighbours, absolute ones, or as neural-style, squared without those "
@@ -217,7 +236,9 @@ def build_parser() -> argparse.ArgumentParser:
     add("size", type=_whole(0), default=SIZE, metavar="PIXELS")
     add("style_scale", type=_ABOVE_0, default=1.0, metavar="FACTOR")
     add("depth", type=_whole(8), choices=(8, 16))
-    add("quality", type=_whole(1, 100), metavar="PERCENT")
+    words = {word: word for word in QUALITIES}
+    add("quality", action=_QualityOrPercent, type=_whole(1, 100, **words), metavar="QUALITY")
+    add("file_quality", type=_whole(1, 100), metavar="PERCENT")
     group = parser.add_argument_group("styles and colours")
     add("load_style", action="append", default=[], metavar="FILE")
     add("blend", action="append", type=_number(), default=[], metavar="WEIGHT")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..settings import FileLayout, Method, Pooling, Preprocessing, Propagation, Responses, Root, Settings
+from ..settings import FileLayout, Method, Pooling, Preprocessing, Propagation, Quality, Responses, Root, Settings
 from ..targets.levels import Levels
 
 
@@ -27,7 +27,9 @@ class Options(Settings):
     width) of the content, as a preset does."""
     style_scale: float
     depth: int | None
-    quality: int
+    quality: Quality | None
+    """The word that fills size, levels, steps and precision, one of `settings.QUALITIES`; None where none was given."""
+    file_quality: int
     # styles and colours
     load_style: Sequence[str]
     blend: Sequence[float]
@@ -54,7 +56,7 @@ class Options(Settings):
     """The word "verbose" or "quiet"; None for what is between."""
 
     filled: Sequence[str] = ()
-    """The names of the options that the preset fills, since they were not given."""
+    """The names of the options that the preset or the quality fills, since they were not given."""
 
     @property
     def total_steps(self) -> int:

@@ -319,6 +319,7 @@ def test_help_states_every_option_and_default(capsys):
         special = {
             "learning_rate": "1 for lbfgs, 0.02 for adam",
             "depth": "8",
+            "quality": "good",
             "memory": "what is free",
             "padding": "zero",
             "checkpoint": "none",
@@ -428,7 +429,12 @@ BAD = {  # what is wrong: arguments after CONTENT STYLE, or all of them; a part 
     "device not there": ("--device cuda:99", "--device: 'cuda:99' is not on this machine"),
     "depth": ("--depth 12", "--depth: invalid choice: 12"),
     "depth of jpeg": ("--depth 16 -o x.jpg", "'x.jpg' would be JPEG, which has no 16 bits"),
-    "quality": ("--quality 101", "--quality: expected a whole number from 1 to 100, got '101'"),
+    "quality": ("--quality best", "--quality: expected draft, good, final, a whole number from 1 to 100, got 'best'"),
+    "quality of the file": ("--file-quality 101", "--file-quality: expected a whole number from 1 to 100, got '101'"),
+    "quality of a preset": (
+        "--quality draft --preset udacity",
+        "--quality, --preset: a preset has a size and steps of its",
+    ),
     "output folder": ("-o gone/x.png", "there is no folder 'gone'"),
     "output is a folder": ("-o folder", "'folder' is a folder"),
     "output suffix": ("-o x.bmp", "'x.bmp' has the suffix '.bmp'"),
