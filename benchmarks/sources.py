@@ -8,8 +8,9 @@ FILTERS is a VGG-16 or VGG-19 as Caffe has it (a VGG-16 becomes the VGG-19 that 
 it lacks are the identity). Programs for torchvision's filters get them as if they had been trained with its mean and
 deviation, the paper gets them with a mean activation of 1 over the two pictures.
 
-The programs run from clones as they are, with their own numbers; only pictures and sizes are given. At the evaluations of
-MARKS the picture that the program has reached is put aside with its own loss and gradient, and compared with the preset's.
+The programs run from clones as they are, with their own numbers; only pictures and sizes are given. At the
+first two, a quarter and the last of the evaluations the picture that the program has reached is put aside with its own loss and
+gradient, and compared with the preset's.
 gatys2016 has no program and neural-style's is written in Lua: for them the transcriptions of
 tests/test_published/test_presets.py run in PyTorch's L-BFGS. Then this package descends, and both results are judged by the
 preset's loss, clipped to [0, 1] as they are saved.
@@ -303,7 +304,7 @@ def compare(name, options, nets, folder):
     last = options.evaluations
     began = time.process_time()
     theirs = run_source(name, options, net, photo, painting, folder, {1, 2, last // 4, last})
-    middle = time.process_time()
+    spent = time.process_time() - began
     for mark, (picture, loss, gradient) in theirs.items():
         terms, own = objective.terms(picture)  # `evaluate` refuses pictures that leave [0, 1]
         off, gradient_off = abs(float(terms.total) / loss - 1), float((own - gradient).norm() / gradient.norm())
@@ -312,15 +313,20 @@ def compare(name, options, nets, folder):
         )
     if not options.pictures:
         return
-    middle = time.process_time()
+    began = time.process_time()
     result = preset.optimize(net, photo, painting, steps=last)
-    end = time.process_time()
+    ours = time.process_time() - began
     saved = {"ours": result.image, "source": theirs[last][0].clamp(0, 1)}
-    losses = {what: objective.evaluate(picture)[0]["total"] for what, picture in saved.items()}
+    losses = {}
     for what, picture in saved.items():
         gatys.save_image(picture, options.pictures / f"{name}-{what}.png")
+        terms, _ = objective.terms(picture)
+        losses[what] = float(terms.total)
+        weighted = ((part, objective.weights[part] * getattr(terms, part)) for part in ("content", "style", "tv"))
+        shares = [f"{part} {float(value / terms.total):.3f}" for part, value in weighted]
+        print(f"{name:18} {what}: shares of the loss", *shares)
     print(f"{name:18} {last:5}  ours {losses['ours']:.4g}  source, saved {losses['source']:.4g}", *result.notes)
-    print(f"{name:18} processor seconds: ours {end - middle:.0f}, source {middle - began:.0f}", flush=True)
+    print(f"{name:18} processor seconds: ours {ours:.0f}, source {spent:.0f}", flush=True)
     text = {what: f"{name}: {what}, {last} evaluations, loss {loss:.4g}" for what, loss in losses.items()}
     (options.pictures / f"{name}.json").write_text(json.dumps(text))
 
