@@ -97,7 +97,7 @@ same."""
 
 STRENGTH = 0.5
 """The default of `strength`, at which the content weight is as it was given."""
-STRENGTH_KNOTS = ((0.0, 2.0), (0.25, 0.9), (STRENGTH, 0.0), (0.75, -0.9), (1.0, -2.5))
+STRENGTH_KNOTS = ((0.0, 3.0), (0.25, 1.6), (STRENGTH, 0.0), (0.75, -0.4), (1.0, -1.2))
 """Strength, and the decimal logarithm of the factor that it puts on the content weight; straight between. Chosen so
 that equal steps look equally large, through trained filters (benchmarks/look.py)."""
 
