@@ -44,8 +44,8 @@ class Source:
 def open_rows(path: str) -> Iterator[Source]:
     """Open a picture file as rows: read when they are asked for where the file allows it, else by `images.read_image`.
 
-    A file allows it if it is a TIFF of 8 or 16 bits a channel, grey, RGB or RGB with plain alpha, upright and without a
-    colour profile.
+    A file allows it if it is a TIFF of 8 or 16 bits a channel, grey, RGB or RGB with plain alpha, upright and in sRGB as
+    far as it says.
 
     Raises:
         ImageError: as `read_image`, and where rows are damaged.
@@ -110,12 +110,14 @@ def _told(name: str, what: str, cure: str) -> Iterator[None]:
 def _is_plain(page: Any) -> bool:
     kinds = {1: ("MINISBLACK",), 2: ("MINISBLACK",), 3: ("RGB",), 4: ("RGB",)}
     alpha = [int(each) for each in page.extrasamples]
+    exif = page.tags.valueof(34665)
     return (
         page.photometric.name in kinds.get(page.samplesperpixel, ())
         and page.dtype in (np.uint8, np.uint16)
         and page.planarconfig == 1
         and alpha == [2] * (page.samplesperpixel % 2 == 0)
-        and not {34675, 37724}.intersection(page.tags.keys())  # colour profile, layers
+        and not {301, 319, 34675, 37724}.intersection(page.tags.keys())  # curve, primaries, colour profile, layers
+        and (exif or {}).get("ColorSpace", 1) == 1
         and int(page.tags.valueof(274) or 1) == 1  # orientation
     )
 

@@ -35,7 +35,7 @@ def load_image(path: str | os.PathLike, size: int | None = None) -> Tensor:
     Transparency is ignored with a warning: the colours underneath count.
 
     Args:
-        path: the path of a PNG, JPEG, WebP, TIFF or one of the other formats of `images.READABLE`.
+        path: the path of a PNG, JPEG, WebP, TIFF or one of the other formats of `decoding.READABLE`.
         size: longer edge of the result in pixels, by antialiased bicubic resampling; None leaves the picture as it is.
 
     Returns:
