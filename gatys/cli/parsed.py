@@ -28,6 +28,9 @@ class Options(Settings):
     style_scale: float
     depth: int | None
     quality: int
+    strip: bool
+    no_overwrite: bool
+    like: str | None
     # styles and colours
     load_style: Sequence[str]
     blend: Sequence[float]
@@ -55,6 +58,8 @@ class Options(Settings):
 
     filled: Sequence[str] = ()
     """The names of the options that the preset fills, since they were not given."""
+    expected_filters: str | None = None
+    """The digest that the filters must have, since they are to be those of the run that `like` names."""
 
     @property
     def total_steps(self) -> int:

@@ -75,7 +75,6 @@ def save_image(
 
     Raises:
         ImageError: for arguments that are not as above, and where the format or the disk refuses.
-        MissingPackage: for a TIFF of 16 bits, where the package tifffile is not installed.
 
     Example:
         >>> gatys.save_image(gatys.optimize(net, content=content, style=style), "out.png")

@@ -10,7 +10,7 @@ import logging
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -28,9 +28,28 @@ from .told_colors import told_by, told_by_tiff
 
 log = logging.getLogger(__name__)
 
-READABLE: tuple[str, ...] = ("AVIF", "BMP", "DDS", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "PSD", "QOI")
-READABLE += ("SGI", "TGA", "TIFF", "WEBP")
-"""Formats that `read_image` reads, by Pillow's names: not EPS, say, for which Pillow starts another program."""
+READABLE: Mapping[str, tuple[str, ...]] = {
+    "AVIF": (".avif", ".avifs"),
+    "BMP": (".bmp", ".dib"),
+    "DDS": (".dds",),
+    "GIF": (".gif",),
+    "ICO": (".ico",),
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
+    "JPEG2000": (".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"),
+    "PCX": (".pcx",),
+    "PNG": (".png", ".apng"),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm", ".pfm"),
+    "PSD": (".psd",),
+    "QOI": (".qoi",),
+    "SGI": (".sgi", ".rgb", ".rgba", ".bw"),
+    "TGA": (".tga", ".icb", ".vda", ".vst"),
+    "TIFF": (".tif", ".tiff"),
+    "WEBP": (".webp",),
+}
+"""Formats that are read, by Pillow's names, and the suffixes of their files: not EPS, say, for which Pillow starts
+another program."""
+MAX_PIXELS = 178_956_970
+"""The largest picture that is read; in Pillow this is where a decompression bomb begins. It takes 2 GB as a tensor."""
 SEVERAL = "%s holds several frames; only the first is used"
 
 _ORIENTATION = 0x0112  # EXIF tag

@@ -7,10 +7,8 @@ fetched too, and a PNG of 16 bits is written. For TIFFs, where that does not go,
 from __future__ import annotations
 
 import io
-import struct
 import sys
-import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,7 +17,6 @@ from PIL import Image, TiffImagePlugin
 from torch import Tensor
 
 from .checks import NotReadHere
-from .tiff import encode_tiff
 
 _SIGNED, _PALETTE = 2, 3
 """TIFF's sample format of whole numbers with signs, and its photometric interpretation of a palette."""
@@ -113,33 +110,3 @@ def _lower_bytes(data: bytes) -> Image.Image | None:
     image.tile = tiles
     image.load()
     return image
-
-
-def encode_png(levels: np.ndarray) -> bytes:
-    """Make a 16-bit PNG that is marked as sRGB.
-
-    Args:
-        levels: uint16 (H, W, 3) or (H, W, 4), the fourth channel straight (not premultiplied) alpha; 0 to 65535.
-    """
-    height, width, channels = levels.shape
-    rows = np.ascontiguousarray(levels, dtype=">u2").view(np.uint8).reshape(height, -1)
-    filtered = np.full((height, rows.shape[1] + 1), 2, dtype=np.uint8)  # a row begins with its filter: 2 is Up
-    filtered[0, 1:] = rows[0]
-    np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])  # modulo 256, as the format asks
-    header = struct.pack(">IIBBBBB", width, height, 16, {3: 2, 4: 6}[channels], 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        (
-            _png_chunk(b"IHDR", header),
-            _png_chunk(b"sRGB", b"\0"),
-            _png_chunk(b"IDAT", zlib.compress(filtered.data, 6)),
-            _png_chunk(b"IEND", b""),
-        )
-    )
-
-
-def _png_chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(content, zlib.crc32(kind)))
-
-
-ENCODERS: Mapping[str, Callable[[np.ndarray], bytes | memoryview]] = {"PNG": encode_png, "TIFF": encode_tiff}
-"""The function that makes a 16-bit file of each format."""

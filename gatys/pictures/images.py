@@ -6,36 +6,30 @@ Pictures are float32 tensors (N, 3, H, W), sRGB in [0, 1]. All that is wrong wit
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from ..errors import ImageError
 from .checks import size_of
-from .decoding import damage_told, planes_in, upright
-from .deep_images import ENCODERS
+from .decoding import MAX_PIXELS, damage_told, planes_in, upright
+from .metadata import Metadata
 from .replacing import replacing
 from .resampling import resize
-from .tiff import need_tiff_library
+from .writing import encode
 
 log = logging.getLogger(__name__)
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 """The format of a file that `write_image` writes, by its suffix."""
 
-MAX_PIXELS = 178_956_970
-"""The largest picture that is read; in Pillow this is where a decompression bomb begins. It takes 2 GB as a tensor."""
 MAX_BYTES = 2 << 30
 """The largest file that is read."""
 
@@ -136,16 +130,16 @@ def _read(path: Path, name: str) -> bytes:
     return data
 
 
-def check_output(path: str | os.PathLike, depth: int | None = None) -> Path:
+def check_output(path: str | os.PathLike, depth: int | None = None, overwrite: bool = True) -> Path:
     """Give `path` as a Path, once it is known that `write_image` can write there; call it before long work.
 
     Raises:
-        ImageError: where the suffix is not in FORMATS, its format has no such depth, the path is a folder, or the
-            folder that it lies in is missing or not writable.
-        MissingPackage: for a TIFF of 16 bits without tifffile.
+        ImageError: where the suffix is not in FORMATS, its format has no such depth, the path is a folder or a device,
+            the folder that it lies in is missing or not writable, and where a file is there that is not to be
+            replaced. Of a symbolic link, this is about the place that it leads to.
     """
     path = Path(path)
-    name, folder = str(path), path.parent
+    name, folder = str(path), Path(os.path.realpath(path) if os.path.islink(path) else path).parent
     if os.path.isdir(path):
         raise ImageError(f"{name!r} is a folder; give the path of a file to write")
     form = FORMATS.get(path.suffix.lower())
@@ -153,10 +147,8 @@ def check_output(path: str | os.PathLike, depth: int | None = None) -> Path:
         raise ImageError(f"{name!r} has the suffix {path.suffix!r}; give it one of {', '.join(FORMATS)}")
     if depth not in (None, 8, 16):
         raise ImageError(f"depth must be 8 or 16 bits a channel, not {depth!r}; give one of these")
-    if depth == 16 and form not in ENCODERS:
+    if depth == 16 and form not in ("PNG", "TIFF"):
         raise ImageError(f"{name!r} would be {form}, which has no 16 bits a channel; use .png or .tif, or depth 8")
-    if depth == 16 and form == "TIFF":
-        need_tiff_library()
     if not os.path.isdir(folder):
         raise ImageError(f"there is no folder {str(folder)!r} to write {path.name!r} to; create it first")
     try:
@@ -165,6 +157,10 @@ def check_output(path: str | os.PathLike, depth: int | None = None) -> Path:
         pass
     except (OSError, ValueError) as problem:
         raise ImageError(f"{name!r} can be no file ({problem}); give it another name") from problem
+    if os.path.exists(path) and not os.path.isfile(path) or os.path.islink(os.path.realpath(path)):
+        raise ImageError(f"{name!r} is a device, or a link that leads nowhere; give the path of a file to write")
+    if not overwrite and os.path.exists(path):
+        raise ImageError(f"{name!r} exists already; give another path, or leave out --no-overwrite")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ImageError(f"the folder {str(folder)!r} is not writable; choose another or change its permissions")
     return path
@@ -191,10 +187,13 @@ def write_image(
     alpha: Tensor | None = None,
     depth: int | None = None,
     quality: int = 95,
+    metadata: Metadata | None = None,
+    overwrite: bool = True,
 ) -> Path:
     """Write a picture in the format of the path's suffix (see FORMATS) and give the path.
 
-    The file appears whole or not at all, replacing one that is there.
+    The file appears whole or not at all, replacing one that is there; where the path is a symbolic link, it does so
+    where the link leads.
 
     Args:
         path: where to write.
@@ -202,6 +201,8 @@ def write_image(
         alpha: (1, 1, H, W) or (1, H, W) in [0, 1], 1 is opaque; JPEG cannot hold it, and warns.
         depth: bits a channel, 8 (the default) or, in PNG and TIFF, 16.
         quality: 1 .. 100, for JPEG (whose colour is not subsampled) and WebP; PNG and TIFF are lossless.
+        metadata: what the file says beside its pixels; its profile is that to which they are converted.
+        overwrite: whether a file that is there may be replaced.
 
     Raises:
         ImageError: as `check_output` does, where an argument is not of that form, and where the format or the disk
@@ -221,29 +222,13 @@ def write_image(
             log.warning("%s is written without its alpha, which JPEG cannot hold; use .png to keep it", path)
         else:
             planes = torch.cat((planes, alpha))
-    levels = (planes * (65535 if depth == 16 else 255)).round().permute(1, 2, 0).numpy()
     try:
-        if depth == 16:
-            encoded = ENCODERS[form](levels.astype(np.uint16))
-        else:
-            encoded = _encode(levels.astype(np.uint8), form, quality)
-        with replacing(path) as temporary:
+        encoded = encode(planes, form, depth or 8, quality, metadata or Metadata(), str(path))
+        with replacing(path, overwrite=overwrite) as temporary:
             temporary.write_bytes(encoded)
+    except FileExistsError:
+        raise ImageError(f"{str(path)!r} exists already; give another path, or leave out --no-overwrite") from None
     except (OSError, ValueError, struct.error) as problem:
-        raise ImageError(f"{str(path)!r} cannot be written ({problem}); change the path, format or size") from problem
+        why = getattr(problem, "strerror", None) or problem
+        raise ImageError(f"{str(path)!r} cannot be written ({why}); change the path, format or size") from problem
     return path
-
-
-def _encode(levels: np.ndarray, form: str, quality: int) -> bytes:
-    """Give the file of uint8 levels (H, W, 3 or 4)."""
-    srgb = PngInfo()
-    srgb.add(b"sRGB", b"\0")
-    options: dict[str, dict[str, Any]] = {
-        "JPEG": {"quality": quality, "subsampling": 0},
-        "WEBP": {"quality": quality, "exact": True},  # exact: colour under transparent pixels is kept too
-        "PNG": {"pnginfo": srgb},
-        "TIFF": {},
-    }
-    buffer = io.BytesIO()
-    Image.fromarray(levels).save(buffer, format=form, **options[form])
-    return buffer.getvalue()

@@ -16,6 +16,8 @@ from torch import Tensor
 from ..errors import ImageError
 from .encodings import SRGB, Encoding, linear_light
 
+SUFFIXES = (".heic", ".heif", ".hif", ".jxl", ".exr")
+"""The suffixes of these formats."""
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 _JPEG_XL = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
 _EXR = b"v/1\x01"

@@ -1,4 +1,4 @@
-"""TIFF files that Pillow cannot write, or reads wrongly or not at all: the package tifffile does it.
+"""TIFF files that Pillow reads wrongly or not at all: the package tifffile does it.
 
 They are those of more than 8 bits a channel, and those whose planes lie one after another. The package is imported when
 it is needed: the nodes do without it.
@@ -67,7 +67,7 @@ def need_tiff_library() -> ModuleType:
     library = tiff_library()
     if library is None:
         raise MissingPackage(
-            "a TIFF of 16 bits or by rows is written by the package tifffile, which is not installed; run pip install tifffile"
+            "a TIFF by rows is written by the package tifffile, which is not installed; run pip install tifffile"
         )
     return library
 
@@ -148,28 +148,3 @@ def _check_segments(page: Any, data: memoryview) -> None:
         part = data[offset : offset + length]
         if page.compression in _DEFLATED and len(zlib.decompressobj().decompress(part, share + 1)) > share:
             raise ValueError("a strip or tile is larger than it says")
-
-
-def encode_tiff(levels: np.ndarray) -> memoryview:
-    """Make an uncompressed TIFF of 16 bits, in one strip.
-
-    Args:
-        levels: uint16 (H, W, 3) or (H, W, 4), the fourth channel straight (not premultiplied) alpha; 0 to 65535.
-
-    Raises:
-        MissingPackage: where tifffile is not installed.
-    """
-    file = io.BytesIO()
-    need_tiff_library().imwrite(
-        file,
-        levels,
-        byteorder="<",
-        photometric="rgb",
-        extrasamples=["unassalpha"] if levels.shape[-1] == 4 else None,
-        rowsperstrip=len(levels),
-        resolution=(72, 72),
-        resolutionunit="inch",
-        metadata=None,
-        software=False,
-    )
-    return file.getbuffer()

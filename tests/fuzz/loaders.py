@@ -40,7 +40,8 @@ with atheris.instrument_imports(include=["gatys", "PIL", "pickletools", "tifffil
     from gatys.errors import CheckpointError
     from gatys.network import weights
     from gatys.network.vgg import NetworkTag
-    from gatys.pictures import images
+    from gatys.pictures import images, writing
+    from gatys.pictures.metadata import Metadata
     from gatys.targets import style_files as bank
     from gatys.targets.targets import StyleTarget
 
@@ -159,9 +160,9 @@ def image_files():
         buffer = io.BytesIO()
         picture.convert("RGB").save(buffer, "TIFF", compression=compression)
         yield buffer.getvalue()
-    for encode in images.ENCODERS.values():
+    for encode in (writing.encode_png, writing.encode_tiff):
         for channels in (3, 4):
-            yield bytes(encode(levels[..., :channels].astype(np.uint16) * 257))
+            yield encode(levels[..., :channels].astype(np.uint16) * 257, Metadata())
     for kind, planes, compression in itertools.product(("u2", "f4"), ("contig", "separate"), (None, "zlib")):
         made = (levels[..., :4] / 255 * (65535 if kind == "u2" else 1)).astype(kind)
         made = made if planes == "contig" else np.moveaxis(made, -1, 0)
