@@ -179,7 +179,11 @@ def _portable(path: str) -> str:
 
 
 def _sha256(path: str | Path) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while piece := file.read(1 << 20):  # a file may be larger than memory
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def _option(name: str) -> str:

@@ -13,8 +13,8 @@ import logging
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from PIL import Image, ImageCms
 from ..errors import ImageError
 from ..settings import __version__
 from .decoding import MAX_PIXELS, READABLE, damage_told
-from .optional_formats import LightPicture, open_optional
+from .optional_formats import extra_for, open_optional
 
 log = logging.getLogger(__name__)
 
@@ -102,16 +102,12 @@ def read_metadata(path: str | os.PathLike) -> Metadata:
     """
     path = Path(path)
     try:
-        with damage_told(str(path)):
-            image = _open(path)
-            if image is None:
-                return Metadata()
-            exif = image.getexif()
-            tags = _sound({tag: exif[tag] for tag in _KEPT if tag in exif}, path)
-            tags |= _told_elsewhere(image, tags)
-            details = {tag: value for tag, value in exif.get_ifd(_EXIF).items() if tag not in _NOT_KEPT}
-            details, place = _sound(details, path, _EXIF), _sound(exif.get_ifd(_GPS), path, _GPS)
-            return Metadata(None, tags, details, place, _dpi(image, exif), _profile(image))
+        with damage_told(str(path)), _opened(path) as said:
+            tags = _sound({tag: said.exif[tag] for tag in _KEPT if tag in said.exif}, path)
+            tags |= _told_elsewhere(said, tags)
+            details = {tag: value for tag, value in said.exif.get_ifd(_EXIF).items() if tag not in _NOT_KEPT}
+            details, place = _sound(details, path, _EXIF), _sound(said.exif.get_ifd(_GPS), path, _GPS)
+            return Metadata(None, tags, details, place, _dpi(said), _profile(said))
     except ImageError as problem:
         log.warning("the metadata of %s", problem)
         return Metadata()
@@ -126,9 +122,8 @@ def read_record(path: str | os.PathLike) -> Mapping[str, Any]:
     name, record = str(path), None
     if not os.path.isfile(path):
         raise ImageError(f"there is no file {name!r}; check the path")
-    with damage_told(name):
-        image = _open(Path(path))
-        text = None if image is None else _record(image)
+    with damage_told(name), _opened(Path(path)) as said:
+        text = _record(said)
     if text is not None and len(text) <= MAX_RECORD:
         with suppress(ValueError, RecursionError):
             record = json.loads(text)
@@ -137,16 +132,32 @@ def read_record(path: str | os.PathLike) -> Mapping[str, Any]:
     return record
 
 
-def _open(path: Path) -> Image.Image | None:
-    """Open a picture without decoding it, where that goes; give None for a format that says nothing."""
-    data = path.read_bytes()
-    image = open_optional(data, str(path), MAX_PIXELS)
-    if isinstance(image, LightPicture):
-        return None
-    if image is None:
-        Image.init()
-        image = Image.open(io.BytesIO(data), formats=[form for form in READABLE if form in Image.OPEN])
-    return image
+@dataclass(frozen=True)
+class _Said:
+    """What an open file says."""
+
+    exif: Image.Exif = field(default_factory=Image.Exif)
+    info: Mapping[Any, Any] = field(default_factory=dict)
+    form: str | None = None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[_Said]:
+    """Open a picture without decoding it, where that goes; of a TIFF, which may not fit into memory, only tags are read."""
+    with path.open("rb") as file:
+        head = file.read(256)
+        file.seek(0)
+        if head[:4] in (b"II*\0", b"MM\0*"):
+            exif = Image.Exif()
+            exif.load_from_fp(file)
+            yield _Said(exif, {"xmp": exif.get(700), "icc_profile": exif.get(34675)}, "TIFF")
+            return
+        if extra_for(head):
+            image = open_optional(file.read(), str(path), MAX_PIXELS)
+        else:
+            Image.init()
+            image = Image.open(file, formats=[form for form in READABLE if form in Image.OPEN])
+        yield _Said() if not isinstance(image, Image.Image) else _Said(image.getexif(), image.info, image.format)
 
 
 def _sound(tags: Mapping[int, Any], path: Path, part: int | None = None) -> dict[int, Any]:
@@ -169,44 +180,42 @@ def _exif_bytes(tags: Mapping[int, Any]) -> bytes:
     return exif.tobytes()
 
 
-def _told_elsewhere(image: Image.Image, tags: Mapping[int, Any]) -> dict[int, str]:
+def _told_elsewhere(said: _Said, tags: Mapping[int, Any]) -> dict[int, str]:
     """Give copyright and artist from text chunks or XMP, where EXIF does not tell them."""
-    found, xmp = {}, _xmp(image)
+    found, xmp = {}, _xmp(said)
     for tag, keyword in _IN_TEXT.items():
-        said, match = image.info.get(keyword), _IN_XMP[tag].search(xmp)
-        text = said if isinstance(said, str) else html.unescape(match[1]) if match else ""
+        told, match = said.info.get(keyword), _IN_XMP[tag].search(xmp)
+        text = told if isinstance(told, str) else html.unescape(match[1]) if match else ""
         if tag not in tags and text.strip():
             found[tag] = text.strip()[:1000].encode("ascii", "replace").decode()  # EXIF's texts are in ASCII
     return found
 
 
-def _xmp(image: Image.Image) -> str:
-    found = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
-    if not found and image.format == "TIFF":
-        found = image.getexif().get(700) or b""
+def _xmp(said: _Said) -> str:
+    found = said.info.get("xmp") or said.info.get("XML:com.adobe.xmp") or b""
     return found.decode("utf-8", "replace") if isinstance(found, bytes) else str(found)
 
 
-def _record(image: Image.Image) -> str | None:
-    said = image.info.get(KEYWORD) if image.format == "PNG" else None
-    match = _RECORD.search(_xmp(image))
-    return said if isinstance(said, str) else html.unescape(match[1]) if match else None
+def _record(said: _Said) -> str | None:
+    text = said.info.get(KEYWORD) if said.form == "PNG" else None
+    match = _RECORD.search(_xmp(said))
+    return text if isinstance(text, str) else html.unescape(match[1]) if match else None
 
 
-def _dpi(image: Image.Image, exif: Image.Exif) -> tuple[float, float] | None:
-    found: Iterable[Any] = image.info.get("dpi") or ()
-    if not found and exif.get(_DPI_UNIT) in (2, 3):
-        scale = 1 if exif[_DPI_UNIT] == 2 else 2.54
-        found = [scale * float(exif.get(tag, 0)) for tag in (_DPI_X, _DPI_Y)]
+def _dpi(said: _Said) -> tuple[float, float] | None:
+    found: Iterable[Any] = said.info.get("dpi") or ()
+    unit = said.exif.get(_DPI_UNIT, 2)
+    if not found and unit in (2, 3):
+        found = [(1 if unit == 2 else 2.54) * float(said.exif.get(tag, 0)) for tag in (_DPI_X, _DPI_Y)]
     values = [float(value) for value in found]
     sound = len(values) == 2 and all(math.isfinite(value) and 2 <= value <= 65535 for value in values)
     return (values[0], values[1]) if sound else None
 
 
-def _profile(image: Image.Image) -> bytes | None:
+def _profile(said: _Said) -> bytes | None:
     """Give the profile where it is one of RGB, which pixels can be converted to."""
-    profile = image.info.get("icc_profile")
-    if not profile:
+    profile = said.info.get("icc_profile")
+    if not isinstance(profile, bytes):
         return None
     try:
         space = ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.xcolor_space.strip()

@@ -48,7 +48,7 @@ def open_optional(data: bytes, name: str, most_pixels: int) -> Image.Image | Lig
         ImageError: where the package is not installed, and for an EXR of a kind that is not read.
         Exception: any that the package raises on damaged files.
     """
-    extra = _extra_for(data)
+    extra = extra_for(data)
     try:
         if extra == "exr":
             return _open_exr(data, name, most_pixels)
@@ -68,8 +68,8 @@ def open_optional(data: bytes, name: str, most_pixels: int) -> Image.Image | Lig
     return None
 
 
-def _extra_for(data: bytes) -> str:
-    """Give the extra that brings the package for a file; an empty text for a file of no such format."""
+def extra_for(data: bytes) -> str:
+    """Give the extra that brings the package for a file, by its first 256 bytes; an empty text for any other format."""
     if data[:4] == _EXR:
         return "exr"
     if data.startswith(_JPEG_XL):

@@ -9,7 +9,9 @@ import pytest
 from layouts import CMYK, FLOAT, GREY, LAB, PALETTE, RGB, SIGNED, WHITE_IS_0, YCBCR
 from PIL import Image
 
+from gatys.cli.jobs import SUFFIXES, find_jobs
 from gatys.errors import ImageError
+from gatys.pictures.decoding import READABLE
 from gatys.pictures.images import read_image
 
 H, W = 19, 21
@@ -313,3 +315,24 @@ def test_floats_count_to_1(read):
         stored[0, 0, 0] = wrong
         with pytest.raises(ImageError, match="holds values from .* expected 0 to 1; save it with 8 or 16 bits"):
             read(layouts.tiff(stored, RGB, kind=FLOAT))
+
+
+def test_suffixes_are_pillows_own():
+    """A folder takes what is read: every suffix that Pillow has for a format that is read, but those of JPEG's film."""
+    Image.init()
+    known = {suffix for suffix, form in Image.registered_extensions().items() if form in READABLE}
+    assert known <= set(SUFFIXES) and all(suffix == suffix.lower() for suffix in SUFFIXES)
+    assert {form for form in READABLE if form not in Image.OPEN} <= {"AVIF", "QOI"}  # younger than others
+
+
+def test_a_folder_takes_every_kind(tmp_path):
+    for name in ("a.JP2", "b.psd", "c.jfif", "d.heic", "e.exr", "f.jxl", "notes.md", "film.mp4"):
+        (tmp_path / name).write_bytes(b"")
+    jobs = find_jobs(str(tmp_path), str(tmp_path / "out"))
+    assert [job.content.name for job in jobs] == ["a.JP2", "b.psd", "c.jfif", "d.heic", "e.exr", "f.jxl"]
+
+
+def test_a_jpeg_of_several_pictures(read, caplog):
+    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
+    compare(read(encode(frames[0], "MPO", save_all=True, append_images=frames[1:])), [1, 0, 0], within=3 / 255)
+    assert "holds several frames; only the first is used" in caplog.text

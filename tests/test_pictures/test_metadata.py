@@ -1,6 +1,7 @@
 """What pictures say beside their pixels: it is kept, in every format, and read by others' readers."""
 
 import errno
+import io
 import json
 import os
 import struct
@@ -304,3 +305,20 @@ def test_a_full_disk_names_the_picture_and_no_other_file(tmp_path, monkeypatch, 
         write_image(tmp_path / "a.png", GREY)
     assert "a.png' cannot be written (File too large)" in str(problem.value)
     assert ".tmp" not in str(problem.value) + str(problem.value.__cause__) and os.listdir(tmp_path) == []
+
+
+def test_of_a_tiff_only_tags_are_read(tmp_path, monkeypatch):
+    """One by rows may be larger than memory."""
+    write_image(tmp_path / "a.tif", torch.rand(1, 3, 400, 500), metadata=Metadata(MADE, {315: "A"}, dpi=(300, 300)))
+    size, read = os.path.getsize(tmp_path / "a.tif"), 0
+
+    class Counting(io.BufferedReader):
+        def read(self, count=-1):
+            nonlocal read
+            data = super().read(count)
+            read += len(data)
+            return data
+
+    monkeypatch.setattr("pathlib.Path.open", lambda path, mode: Counting(io.FileIO(path)))
+    assert read_metadata(tmp_path / "a.tif").tags == {315: "A"} and read_metadata(tmp_path / "a.tif").dpi == (300, 300)
+    assert 0 < read < size / 50
