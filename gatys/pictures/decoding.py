@@ -79,7 +79,9 @@ def damage_told(name: str) -> Iterator[None]:
     except _DAMAGE as problem:
         if is_out_of_memory(problem):
             raise
-        raise ImageError(f"{name!r} is damaged or cut short ({problem}); copy or download it again") from problem
+        why = " ".join(str(problem).split())[:200]  # some decoders say it in lines
+        why = "".join(each if each.isprintable() else "?" for each in why)
+        raise ImageError(f"{name!r} is damaged or cut short ({why}); copy or download it again") from problem
 
 
 def planes_in(data: bytes, name: str, most_pixels: int) -> Tensor:

@@ -125,8 +125,10 @@ def test_a_jpeg_xl_is_turned_by_its_decoder_and_a_repacked_jpeg_by_exif(tmp_path
 
 
 def test_damaged_jpeg_xl(read):
-    with pytest.raises(ImageError, match="a.bin' is damaged or cut short"):
+    """Its decoder speaks in several lines."""
+    with pytest.raises(ImageError, match="a.bin' is damaged or cut short") as problem:
         read(jxl(Image.fromarray(LEVELS))[:100])
+    assert str(problem.value).isprintable()
 
 
 # OpenEXR
