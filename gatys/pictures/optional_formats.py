@@ -101,7 +101,7 @@ def _open_exr(data: bytes, name: str, most_pixels: int) -> LightPicture:
         red_to_white = file.parts[0].header.get("chromaticities")
     names = ("R", "G", "B") if "R" in channels else ("Y",)
     if not channels.keys() >= set(names) or channels.keys() & {"RY", "BY"}:
-        got = ", ".join(sorted(channels)[:9])
+        got = ", ".join(map(repr, sorted(channels)[:9]))
         raise ImageError(f"{name!r} has the channels {got}, expected R, G, B or Y; save it as RGB")
     values = np.stack([channels[key] for key in (*names, *(("A",) if "A" in channels else ()))])
     planes = torch.from_numpy(values.astype(np.float32))

@@ -190,8 +190,8 @@ def test_exr_alpha_and_chromaticities(read):
 def test_exr_that_is_refused(read, monkeypatch):
     plane = np.ones((4, 4), np.float32)
     for data, sentence in (
-        (exr({"Z": plane}), "has the channels Z, expected R, G, B or Y; save it as RGB"),
-        (exr({"Y": plane, "RY": plane, "BY": plane}), "has the channels BY, RY, Y, expected R, G, B or Y"),
+        (exr({"Z": plane}), "has the channels 'Z', expected R, G, B or Y; save it as RGB"),
+        (exr({"Y": plane, "RY": plane, "BY": plane}), "has the channels 'BY', 'RY', 'Y', expected R, G, B or Y"),
         (exr({"Y": plane * np.nan}), "holds NaN or infinite pixels; paint them over and save it again"),
         (exr({"Y": plane}, displayWindow=(np.array([0, 0], np.int32), np.array([9, 9], np.int32))),
          "holds another part than it shows, which is not read here; save it uncropped"),
