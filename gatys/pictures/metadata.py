@@ -152,12 +152,17 @@ def _opened(path: Path) -> Iterator[_Said]:
             exif.load_from_fp(file)
             yield _Said(exif, {"xmp": exif.get(700), "icc_profile": exif.get(34675)}, "TIFF")
             return
-        if extra_for(head):
-            image = open_optional(file.read(), str(path), MAX_PIXELS)
+        extra = extra_for(head)
+        if extra == "exr":  # its attributes are of films, and none is kept
+            yield _Said()
+            return
+        data = file.read()  # of a file, Pillow would allocate whatever a damaged length says
+        if extra:
+            image = open_optional(data, str(path), MAX_PIXELS)
         else:
             Image.init()
-            image = Image.open(file, formats=[form for form in READABLE if form in Image.OPEN])
-        yield _Said() if not isinstance(image, Image.Image) else _Said(image.getexif(), image.info, image.format)
+            image = Image.open(io.BytesIO(data), formats=[form for form in READABLE if form in Image.OPEN])
+        yield _Said(image.getexif(), image.info, image.format) if isinstance(image, Image.Image) else _Said()
 
 
 def _sound(tags: Mapping[int, Any], path: Path, part: int | None = None) -> dict[int, Any]:

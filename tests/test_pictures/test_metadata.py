@@ -322,3 +322,12 @@ def test_of_a_tiff_only_tags_are_read(tmp_path, monkeypatch):
     monkeypatch.setattr("pathlib.Path.open", lambda path, mode: Counting(io.FileIO(path)))
     assert read_metadata(tmp_path / "a.tif").tags == {315: "A"} and read_metadata(tmp_path / "a.tif").dpi == (300, 300)
     assert 0 < read < size / 50
+
+
+def test_a_length_that_lies_takes_no_memory(tmp_path, caplog):
+    """Found by fuzzing: a box of a JPEG 2000 that says it has 2^60 bytes."""
+    box = struct.pack(">I4sQ", 1, b"jp2h", 1 << 60)
+    (tmp_path / "a.jp2").write_bytes(b"\0\0\0\x0cjP  \r\n\x87\n" + box + bytes(40))
+    assert read_metadata(tmp_path / "a.jp2") == Metadata() and "a.jp2' is" in caplog.text
+    with pytest.raises(ImageError, match="a.jp2' is"):
+        read_record(tmp_path / "a.jp2")
