@@ -190,6 +190,7 @@ def test_exr_alpha_and_chromaticities(read):
 def test_exr_that_is_refused(read, monkeypatch):
     plane = np.ones((4, 4), np.float32)
     for data, sentence in (
+        (exr({"\x7f": plane}), r"has the channels '.x7f', expected"),
         (exr({"Z": plane}), "has the channels 'Z', expected R, G, B or Y; save it as RGB"),
         (exr({"Y": plane, "RY": plane, "BY": plane}), "has the channels 'BY', 'RY', 'Y', expected R, G, B or Y"),
         (exr({"Y": plane * np.nan}), "holds NaN or infinite pixels; paint them over and save it again"),
