@@ -1,16 +1,20 @@
-"""What settings look like through trained filters: figures, pictures and a contact sheet.
+"""What settings look like through trained filters: figures, pictures and contact sheets.
 
-    python benchmarks/look.py FILTERS OUT CONTENT:STYLE [CONTENT:STYLE ...] [--sizes 256,512] [--setting NAME='OPTIONS' ...]
-        [--picture NAME=FILE ...]
+    python benchmarks/look.py FILTERS OUT CONTENT:STYLE[:NAME=FILE ...] ... [--sizes 256,512] [--setting NAME='OPTIONS' ...]
 
 FILTERS is a file of trained filters; OPTIONS are options of the command line, of which there is always one setting, "default",
-with none. A --picture, such as one that another program made of the first pair, is judged beside them.
+with none. NAME=FILE behind a pair is another program's picture of it, which is judged beside ours. What is in OUT already is
+not made again. It needs scikit-image, piq and POT beside the package.
 
-Figures, each of the picture as saved, in 8 bits:
-- mean, cov: how far the style is from that of the painting, in layers that no setting optimises (conv1_2, conv2_2, conv3_3,
-  conv4_3, max pooling): the relative error of the features' means and covariances, a mean over the layers.
-- SSIM, edges: how much of the photograph is left: structural similarity of luma, and correlation of gradient magnitudes.
-- grain: root mean square of what a 2 x 2 mean leaves, and beside it the painting's at that size.
+Figures, each of the picture as saved, in 8 bits, at the size of the content:
+- mean, cov, gram: how far the style is from that of the painting, in layers that no setting optimises (conv1_2, conv2_2,
+  conv3_3, conv4_3, max pooling): the relative error of the features' means, covariances and Gram matrices, a mean over the layers.
+- colour: sliced Wasserstein distance of the colours in CIELAB to the painting's.
+- SSIM, GMSD, edges: how much of the photograph's luma is left: structural similarity (Wang et al., 2004), deviation of the similarity
+  of gradient magnitudes (Xue et al., 2014; 0 is the photograph) and correlation of gradient magnitudes.
+- grain: energy of the three highest octaves, the finest first, each the root mean square of what a 2 x 2 mean leaves, divided by
+  the painting's at that size.
+- seconds of the whole command.
 """
 
 import argparse
@@ -20,9 +24,13 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+import ot
+import piq
 import torch
 import torch.nn.functional as F
 from PIL import Image, ImageDraw
+from skimage.color import rgb2lab
 
 import gatys
 from gatys.network.preprocessing import read_as
@@ -31,44 +39,35 @@ from gatys.pictures.resampling import resize
 
 JUDGED = ("conv1_2", "conv2_2", "conv3_3", "conv4_3")
 LUMA = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+FIGURES = ("mean", "cov", "gram", "colour", "SSIM", "GMSD", "edges", "grain", "grain 2", "grain 4", "seconds")
 
 
 def luma(picture):
-    return (picture * LUMA).sum(1, keepdim=True)
+    return (picture * LUMA).sum(1, keepdim=True).clamp(0, 1)
 
 
 def moments(net, picture):
     found = {}
     for name, f in net(picture, JUDGED).items():
         f = f[0].flatten(1).double()
-        mean = f.mean(1)
-        centred = f - mean[:, None]
-        found[name] = mean, centred @ centred.T / f.shape[1]
+        mean, gram = f.mean(1), f @ f.T / f.shape[1]
+        found[name] = mean, gram - torch.outer(mean, mean), gram
     return found
 
 
 def style_errors(net, picture, painting):
+    """Relative errors of means, covariances and Gram matrices."""
     ours, theirs = moments(net, picture), moments(net, painting)
-    mean, cov = (
+    return [
         sum(float((ours[n][i] - theirs[n][i]).norm() / theirs[n][i].norm()) for n in JUDGED) / len(JUDGED)
-        for i in (0, 1)
-    )
-    return mean, cov
+        for i in range(3)
+    ]
 
 
-def ssim(a, b):
-    """Wang, Bovik, Sheikh and Simoncelli (2004), with a Gaussian window of 11 pixels and deviation 1.5."""
-    x = torch.arange(11.0) - 5
-    g = torch.exp(-(x**2) / (2 * 1.5**2))
-    window = (g[:, None] * g[None] / g.sum() ** 2)[None, None]
-
-    def mean(t):
-        return F.conv2d(t, window)
-
-    ma, mb = mean(a), mean(b)
-    va, vb, cab = mean(a * a) - ma**2, mean(b * b) - mb**2, mean(a * b) - ma * mb
-    c1, c2 = 0.01**2, 0.03**2
-    return float(((2 * ma * mb + c1) * (2 * cab + c2) / ((ma**2 + mb**2 + c1) * (va + vb + c2))).mean())
+def colours(picture, painting):
+    draw = np.random.default_rng(0)
+    a, b = (draw.choice(rgb2lab(p[0].movedim(0, -1).numpy()).reshape(-1, 3), 4000, axis=0) for p in (picture, painting))
+    return float(ot.sliced_wasserstein_distance(a, b, n_projections=64, seed=0))
 
 
 def edges(picture):
@@ -77,27 +76,46 @@ def edges(picture):
     return (F.conv2d(x, sobel) ** 2 + F.conv2d(x, sobel.transpose(2, 3)) ** 2).sqrt().flatten()
 
 
-def grain(picture):
-    height, width = (edge // 2 * 2 for edge in picture.shape[-2:])
-    x = luma(picture[..., :height, :width])
-    return float((x - F.interpolate(F.avg_pool2d(x, 2), scale_factor=2)).square().mean().sqrt())
+def octaves(picture, count=3):
+    x, found = luma(picture), []
+    for _ in range(count):
+        height, width = (edge // 2 * 2 for edge in x.shape[-2:])
+        x = x[..., :height, :width]
+        coarse = F.avg_pool2d(x, 2)
+        found.append(float((x - F.interpolate(coarse, scale_factor=2)).square().mean().sqrt()))
+        x = coarse
+    return found
 
 
 def judge(net, picture, photo, painting):
-    mean, cov = style_errors(net, picture, painting)
-    same = torch.corrcoef(torch.stack([edges(picture), edges(photo)]))[0, 1]
-    return mean, cov, ssim(luma(picture), luma(photo)), float(same), grain(picture)
+    """All figures but the time."""
+    a, b = luma(picture), luma(photo)
+    return [
+        *style_errors(net, picture, painting),
+        colours(picture, painting),
+        float(piq.ssim(a, b, downsample=False)),
+        float(piq.gmsd(a, b)),
+        float(torch.corrcoef(torch.stack([edges(picture), edges(photo)]))[0, 1]),
+        *(ours / theirs for ours, theirs in zip(octaves(picture), octaves(painting), strict=True)),
+    ]
 
 
-def at_edge(path, edge):
-    return read_image(path, edge).pixels
+def told(row):
+    return " ".join(f"{name} {value:.{1 if name in ('seconds', 'colour') else 3}f}" for name, value in row)
 
 
-def show(pictures, out, columns):
+def at_size(pair, size):
+    """The photograph and the painting as a run at that size takes them."""
+    content, style = pair
+    full = read_image(style).pixels
+    return read_image(content, size).pixels, resize(full, fit(full.shape[-1], full.shape[-2], size)[::-1])
+
+
+def show(pictures, out, columns=3):
     """A sheet of labelled pictures."""
     width, height = max(p.width for _, p in pictures), max(p.height for _, p in pictures)
     rows = -(-len(pictures) // columns)
-    sheet = Image.new("RGB", (columns * width, rows * (height + 18)), "white")
+    sheet = Image.new("RGB", (min(columns, len(pictures)) * width, rows * (height + 18)), "white")
     draw = ImageDraw.Draw(sheet)
     for index, (label, picture) in enumerate(pictures):
         x, y = index % columns * width, index // columns * (height + 18)
@@ -106,62 +124,56 @@ def show(pictures, out, columns):
     sheet.save(out)
 
 
+def make(options, pair, size, setting, made):
+    """Run the command line; give its seconds, NaN where the picture was there."""
+    if made.exists():
+        return float("nan")
+    command = [sys.executable, "-m", "gatys", *pair, "--size", str(size), "-o", str(made)]
+    began = time.perf_counter()
+    subprocess.run(
+        [*command, "--weights", options.filters, "--quiet", *shlex.split(setting)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return time.perf_counter() - began
+
+
+def as_picture(pixels):
+    return Image.fromarray((pixels[0].movedim(0, -1) * 255).round().byte().numpy())
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("filters")
     parser.add_argument("out", type=Path)
-    parser.add_argument("pairs", nargs="+", metavar="CONTENT:STYLE")
+    parser.add_argument("pairs", nargs="+", metavar="CONTENT:STYLE[:NAME=FILE]")
     parser.add_argument("--sizes", default="256,512")
     parser.add_argument("--setting", action="append", default=[], metavar="NAME=OPTIONS")
-    parser.add_argument("--picture", action="append", default=[], metavar="NAME=FILE")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     settings = {"default": ""} | dict(text.split("=", 1) for text in options.setting)
-    net = read_as(gatys.load_vgg19(options.filters), pooling="max")
-    sums = {}
+    net = read_as(gatys.load_vgg(options.filters), pooling="max")
+    found = {}
     for size in map(int, options.sizes.split(",")):
-        for index, pair in enumerate(options.pairs):
-            content, style = pair.split(":")
-            photo = at_edge(content, size)
-            full = read_image(style).pixels
-            painting = resize(full, fit(full.shape[-1], full.shape[-2], size)[::-1])
-            print(f"\n{Path(content).stem} + {Path(style).stem}, {size}: the painting's grain {grain(painting):.3f}")
-            sheet = []
-            named = [text.split("=", 1) for text in options.picture] if not index else []
-            for name, where in [*settings.items(), *named]:
-                seconds = 0.0
-                if (name, where) in settings.items():
-                    made = options.out / f"{Path(content).stem}-{Path(style).stem}-{size}-{name}.png"
-                    command = [sys.executable, "-m", "gatys", content, style, "--size", str(size), "-o", str(made)]
-                    began = time.perf_counter()
-                    if not made.exists():
-                        subprocess.run(
-                            [*command, "--weights", options.filters, "--quiet", *shlex.split(where)],
-                            check=True,
-                            stdout=subprocess.DEVNULL,
-                        )
-                        seconds = time.perf_counter() - began
-                else:
-                    made = Path(where)
-                found = resize(read_image(made).pixels, tuple(photo.shape[-2:])).clamp(0, 1)
-                row = judge(net, found, photo, painting)
-                if not named or name not in dict(named):
-                    sums.setdefault((size, name), []).append((*row, seconds))
-                print(
-                    f"  {name:24} mean {row[0]:.3f} cov {row[1]:.3f} SSIM {row[2]:.2f} edges {row[3]:.2f} "
-                    f"grain {row[4]:.3f} {seconds:6.1f} s",
-                    flush=True,
-                )
-                sheet.append((name, Image.fromarray((found[0].movedim(0, -1) * 255).round().byte().numpy())))
-            columns = min(3, len(sheet))
-            show(sheet, options.out / f"sheet-{Path(content).stem}-{Path(style).stem}-{size}.png", columns)
-    print("\nmeans over the pairs")
-    for (size, name), rows in sums.items():
-        values = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
-        print(
-            f"  {size:5} {name:24} mean {values[0]:.3f} cov {values[1]:.3f} SSIM {values[2]:.2f} edges {values[3]:.2f} "
-            f"grain {values[4]:.3f} {values[5]:6.1f} s"
-        )
+        for text in options.pairs:
+            *pair, others = [*text.split(":")[:2], text.split(":")[2:]]
+            photo, painting = at_size(pair, size)
+            title = f"{Path(pair[0]).stem}-{Path(pair[1]).stem}-{size}"
+            print(f"\n{title}")
+            sheet = [("photograph", as_picture(photo)), ("painting", as_picture(painting))]
+            made = {name: options.out / f"{title}-{name}.png" for name in settings}
+            seconds = {name: make(options, pair, size, settings[name], made[name]) for name in settings}
+            for name, file in [*made.items(), *(other.split("=", 1) for other in others)]:
+                pixels = resize(read_image(file).pixels, tuple(photo.shape[-2:])).clamp(0, 1)
+                row = [*judge(net, pixels, photo, painting), seconds.get(name, float("nan"))]
+                found.setdefault((size, name), []).append(row)
+                print(f"  {name:20} {told(zip(FIGURES, row, strict=True))}", flush=True)
+                sheet.append((name, as_picture(pixels)))
+            show(sheet, options.out / f"sheet-{title}.png")
+    print("\nmeans")
+    for (size, name), rows in found.items():
+        means = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
+        print(f"  {size:5} {name:20} {len(rows)} pairs: {told(zip(FIGURES, means, strict=True))}")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,16 @@
 """Ours and other programs side by side: time an evaluation, memory, and time to the same loss.
 
-    python benchmarks/peers.py --size 256 --neural-style-pt DIR --crowsonkb DIR --leongatys DIR --tutorial FILE
+    python benchmarks/peers.py --size 256 --filters FILE --neural-style-pt DIR --crowsonkb DIR --leongatys DIR --tutorial FILE
 
 Peers are given by path: clones of ProGamerGov/neural-style-pt, crowsonkb/style-transfer-pytorch and
 leongatys/PytorchNeuralStyleTransfer, and pytorch/tutorials' neural_style_tutorial.py. All have the same pictures,
-filters (untrained, made by a seed), layers and objective,
+filters (of a file of VGG-19 or VGG-16; without one untrained, made by a seed), layers and objective,
 
     content_weight * mean((F - P)^2) + style_weight * sum_l mean((G_l - A_l)^2 / (N_l M_l)^2),
 
-which is neural-style-pt's with no smoothness; crowsonkb's program has no other objective than its own. The weights are large,
-as trained filters make the loss: torch.optim.LBFGS does not leave the start where it is about 1 and pixels go to 255. Each runs in a
+which is neural-style-pt's with no smoothness; crowsonkb's program has no other objective than its own. The weights are
+neural-style-pt's own; with untrained filters they are so large that the loss is what trained ones make it, since torch.optim.LBFGS
+does not leave the start where it is about 1 and pixels go to 255. Each runs in a
 process of its own; they take turns of some seconds, so that a machine whose speed drifts slows all of them alike. Along
 each run pictures are put aside, and one function, written for this alone, says what their loss is.
 
@@ -32,6 +33,7 @@ from peers_tables import GOALS, plot, tables
 from PIL import Image
 from programs import CAFFE_MEAN, PROGRAMS, STYLE, WIDTHS
 
+import gatys
 from gatys.network.layers import LAYERS
 from gatys.network.weights import untrained_state
 
@@ -63,15 +65,19 @@ def parse():
     parser.add_argument("--pooling", choices=("max", "average"), default="max")
     parser.add_argument("--content", default=EXAMPLES / "content.jpg")
     parser.add_argument("--style", default=EXAMPLES / "style.jpg")
-    parser.add_argument("--content-weight", type=float, default=1e4)
-    parser.add_argument("--style-weight", type=float, default=1e9)
+    parser.add_argument("--filters", help="a file of trained filters")
+    parser.add_argument("--content-weight", type=float, help="default 5, or 1e4 with untrained filters")
+    parser.add_argument("--style-weight", type=float, help="default 100, or 1e9 with untrained filters")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--turn", type=float, default=8.0, help="seconds")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--plot", type=Path, help="a picture of loss against seconds")
     parser.add_argument("--data", type=Path, help="the same as numbers, JSON")
     parser.add_argument("--pictures", type=Path, help="a folder for the last picture of each")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.content_weight = options.content_weight or (5.0 if options.filters else 1e4)
+    options.style_weight = options.style_weight or (100.0 if options.filters else 1e9)
+    return options
 
 
 # the work of each program
@@ -81,7 +87,7 @@ def prepare(folder, options):
     """Pictures and filters as files, and what each program is to do."""
     for name, source in (("content", options.content), ("style", options.style)):
         square(source, options.size).save(folder / f"{name}.png")
-    canonical = untrained_state(0)
+    canonical = filters_of(options.filters)
     mean, std = canonical["mean"], canonical["std"]
     plain, caffe, index = {}, {}, 0
     for name, layer in LAYERS.items():
@@ -120,6 +126,24 @@ def prepare(folder, options):
                 for key in ("size", "init", "pooling", "content_weight", "style_weight", "threads", "turn", "device")
             }
     return jobs
+
+
+def filters_of(file):
+    """The filters of a VGG-19 which is given pixels as torchvision's: a VGG-16 gets convolutions that change nothing."""
+    state = untrained_state(0)
+    if file is None:
+        return state
+    found = gatys.load_vgg(file).state_dict()
+    for name, layer in LAYERS.items():
+        weight, bias = (found.get(f"{name}.{part}") for part in ("weight", "bias"))
+        if weight is None:
+            weight, bias = torch.zeros(layer.channels, layer.channels, 3, 3), torch.zeros(layer.channels)
+            weight[:, :, 1, 1] = torch.eye(layer.channels)
+        state |= {f"{name}.weight": weight.contiguous(), f"{name}.bias": bias}
+    first = state["conv1_1.weight"] / found["std"].view(1, 3, 1, 1)
+    state["conv1_1.bias"] = state["conv1_1.bias"] + torch.einsum("oikl,i->o", first, state["mean"] - found["mean"])
+    state["conv1_1.weight"] = (first * state["std"].view(1, 3, 1, 1)).contiguous()
+    return state
 
 
 def square(source, size):
@@ -234,7 +258,7 @@ def report(folder, jobs, options):
             options.pictures.mkdir(parents=True, exist_ok=True)
             pixels = (inside.permute(1, 2, 0) * 255).round().byte().numpy()
             Image.fromarray(pixels).save(options.pictures / f"{name.replace(':', '_')}.png")
-    told = ("size", "init", "pooling", "threads", "turn", "device")
+    told = ("filters", "size", "init", "pooling", "threads", "turn", "device")
     found = {"torch": torch.__version__, **{key: getattr(options, key) for key in told}, "programs": programs}
     if options.data:
         options.data.write_text(json.dumps(found))

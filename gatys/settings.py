@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from importlib import metadata
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
@@ -60,7 +61,7 @@ Root = Literal["symmetric", "pca", "cholesky"]
 ROOTS: tuple[Root, ...] = get_args(Root)
 """Which root of a covariance matrix the linear method takes."""
 
-Init = Literal["auto", "content", "noise", "mean"]
+Init = Literal["auto", "recolored", "content", "noise", "mean"]
 INITS: tuple[Init, ...] = get_args(Init)
 """What a descent starts from."""
 
@@ -85,10 +86,20 @@ PRESETS: tuple[PresetName, ...] = get_args(PresetName)
 STYLE_SUFFIX = ".safetensors"
 """The ending of the names of style files."""
 
+SIZE = 512
+"""The longer edge of a result in pixels, unless another is asked for."""
+
 CONTENT_WEIGHT, STYLE_WEIGHT, TV_WEIGHT = 0.002, 1.0, 0.0
 TEMPORAL_WEIGHT = 1.0
 """The default weights, chosen with trained filters (benchmarks/look.py) for normalised targets; `Objective` has the
 same."""
+
+
+STRENGTH = 0.5
+"""The default of `strength`, at which the content weight is as it was given."""
+STRENGTH_KNOTS = ((0.0, 2.0), (0.25, 0.9), (STRENGTH, 0.0), (0.75, -0.9), (1.0, -2.5))
+"""Strength, and the decimal logarithm of the factor that it puts on the content weight; straight between. Chosen so
+that equal steps look equally large, through trained filters (benchmarks/look.py)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,9 +117,10 @@ class Settings:
     """
 
     init: Init | str | Tensor = "auto"
-    """What to start from: "content", "noise" (white noise, uniform in [0, 1]), "mean" (the network's mean colour with
-    noise of a thousandth, as jcjohnson/neural-style does), or a picture (1 or N, 3, H, W), which is resized where
-    needed. "auto" is the content where there is one, and noise otherwise."""
+    """What to start from: "recolored" (the content in the colours of the style), "content", "noise" (white noise, uniform
+    in [0, 1]), "mean" (the network's mean colour with noise of a thousandth, as jcjohnson/neural-style does), or a
+    picture (1 or N, 3, H, W), which is resized where needed. "auto" is "recolored" where there are content and style,
+    else "content" where there is one, and else "noise"."""
     steps: int | Sequence[int] = 120
     """Number of evaluations of loss and gradient over all levels, or of each level, full size first; see
     `schedule.split_steps`."""
@@ -121,6 +133,10 @@ class Settings:
     """Alpha, the factor of the content term. The default is made for normalised targets."""
     style_weight: float = STYLE_WEIGHT
     """Beta, the factor of the style term."""
+    strength: float = STRENGTH
+    """How strongly the style shows, from 0, nearly the photograph, to 1, where the content hardly counts; equal steps
+    look equally large. It multiplies the content weight by `content_factor`, and 0.5 leaves it as it is. Without
+    content it does nothing."""
     tv_weight: float = TV_WEIGHT
     """The weight of smoothness; 0 leaves it out."""
     tv_form: TvForm = "squared"
@@ -169,6 +185,7 @@ class Settings:
             raise InputError(f"tile: expected 'auto', None or a whole number of pixels, got {self.tile!r}")
         for name in ("content_weight", "style_weight", "tv_weight", "temporal_weight"):
             check_weight(name, getattr(self, name))
+        check_strength(self.strength)
         check_choice("tv_form", self.tv_form, TV_FORMS)
         check_choice("precision", self.precision, PRECISIONS)
         if self.padding is not None:
@@ -180,11 +197,24 @@ class Settings:
         own = 1.0 if callable(self.optimizer) else LEARNING_RATES[self.optimizer]
         return own if self.learning_rate is None else self.learning_rate
 
+    @property
+    def alpha(self) -> float:
+        """Give the factor of the content term: the content weight as the strength changes it."""
+        return self.content_weight * content_factor(self.strength)
+
 
 SETTINGS = tuple(field.name for field in fields(Settings))
 """The names of all settings."""
 DEFAULTS: Mapping[str, Any] = {field.name: field.default for field in fields(Settings)}
 """The default of each setting by its name."""
+
+Quality = Literal["draft", "good", "final"]
+QUALITIES: Mapping[Quality, Mapping[str, Any]] = {
+    "draft": {"size": 320, "levels": "auto", "steps": 60, "precision": "auto"},
+    "good": {"size": SIZE, "levels": "auto", "steps": DEFAULTS["steps"], "precision": DEFAULTS["precision"]},
+    "final": {"size": 1024, "levels": "auto", "steps": 200, "precision": "float32"},
+}
+"""What each quality sets where nothing else is said; "good" is what the defaults are."""
 
 
 def check_choice(what: str, value: object, known: Iterable[str]) -> None:
@@ -198,6 +228,20 @@ def check_weight(what: str, value: float) -> None:
     """Raise InputError unless a weight is finite and at least 0; `what` names the argument."""
     if not 0 <= value < math.inf:
         raise InputError(f"{what}: expected a finite number of at least 0, got {value!r}")
+
+
+def check_strength(value: float) -> None:
+    """Raise InputError unless a strength is a number from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= 1:
+        raise InputError(f"strength: expected a number from 0 to 1, got {value!r}")
+
+
+def content_factor(strength: float) -> float:
+    """Give the factor that a strength puts on the content weight, as `STRENGTH_KNOTS` say."""
+    above = next(index for index, (place, _) in enumerate(STRENGTH_KNOTS) if index and strength <= place)
+    (low, at_low), (high, at_high) = STRENGTH_KNOTS[above - 1 : above + 1]
+    share = (strength - low) / (high - low)
+    return float(10 ** (at_low * (1 - share) + at_high * share))
 
 
 def _version() -> str:

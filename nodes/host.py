@@ -72,6 +72,12 @@ def find_model(name: str, key: str = VGG19_FOLDER) -> Path | None:
     return None if path is None else Path(path)
 
 
+def model_sizes(key: str = VGG19_FOLDER) -> dict[str, str]:
+    """Give the size of each file in the model folders by its name, such as "58.9 MB"."""
+    found = {name: find_model(name, key) for name in model_files(key)}
+    return {name: f"{path.stat().st_size / 1e6:.1f} MB" for name, path in found.items() if path is not None}
+
+
 def file_state(name: str, key: str = VGG19_FOLDER) -> str:
     """Give a text that changes when the file behind a name does, for `fingerprint_inputs`; the name itself without a
     file.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from comfy_api.latest import io
@@ -19,6 +21,19 @@ from .sockets import Vgg19Socket, schema
 from .widgets import advanced
 
 
+def _with_sizes(name: str, **given: Any) -> io.Combo.Input:
+    """Give a menu of files whose sizes the page shows in its tooltip (web/gatys_files.js); its values stay names."""
+    widget = io.Combo.Input(name, **given)
+    sizes = host.model_sizes()
+    if sizes:
+        widget.extra_dict = {"sizes": sizes}  # this host has no argument for it
+    return widget
+
+
+def _list(sizes: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} ({size})" for name, size in sizes.items()) or "no file of filters"
+
+
 class LoadVGG19(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -30,7 +45,7 @@ class LoadVGG19(io.ComfyNode):
             description="Loads the network through which Gatys style transfer sees pictures. 'auto' takes trained filters "
             "that are in models/vgg19, or downloads the paper's; 'untrained' gives colours and brush texture only.",
             inputs=[
-                io.Combo.Input(
+                _with_sizes(
                     "weights",
                     options=[*NAMED, *files],
                     default=NAMED[0],
@@ -96,6 +111,7 @@ class LoadVGG19(io.ComfyNode):
         cls, weights: str, pooling: Pooling, preprocessing: Preprocessing = OWN, responses: Responses = RESPONSES[0]
     ) -> io.NodeOutput:
         with torch.inference_mode(False):
+            host.log.info("Load VGG19: in %s there is %s", host.model_folder(), _list(host.model_sizes()))
             net = read_as(cls._load(weights, pooling), preprocessing=preprocessing, responses=responses)
             return io.NodeOutput(host.Network.adopt(net))
 
@@ -114,7 +130,7 @@ class LoadVGG19(io.ComfyNode):
         path = host.find_model(weights)
         if path is None:
             raise ValueError(
-                f"weights: expected {', '.join(map(repr, NAMED))} or a file in {host.model_folder()}, got {weights!r}; "
-                "put the file there, or choose another"
+                f"weights: expected {', '.join(map(repr, NAMED))} or a file in {host.model_folder()}, where there is "
+                f"{_list(host.model_sizes())}, got {weights!r}; put the file there, or choose another"
             )
         return load_vgg(path, pooling)

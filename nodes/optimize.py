@@ -26,6 +26,7 @@ from .widgets import (
     memory_options,
     precision_input,
     seed_input,
+    strength_input,
     tv_form_input,
 )
 
@@ -84,6 +85,7 @@ class GatysOptimize(io.ComfyNode):
                     optional=True,  # saved prompts lack it
                 ),
                 precision_input(),
+                strength_input(),
             ],
             outputs=[
                 io.Image.Output(
@@ -116,6 +118,7 @@ class GatysOptimize(io.ComfyNode):
         checkpoint_every: float = 0.0,
         keep_on_cancel: bool = False,
         precision: Precision = DEFAULTS["precision"],
+        strength: float = DEFAULTS["strength"],
         content: Content | None = None,
         style: AnyStyle | None = None,
         init_image: Tensor | None = None,
@@ -155,6 +158,7 @@ class GatysOptimize(io.ComfyNode):
                     learning_rate=learning_rate or None,
                     content_weight=content_weight,
                     style_weight=style_weight,
+                    strength=strength,
                     tv_weight=tv_weight,
                     tv_form=tv_form,
                     seed=seed + index,

@@ -23,6 +23,7 @@ from .widgets import (
     memory_options,
     precision_input,
     seed_input,
+    strength_input,
 )
 
 
@@ -76,6 +77,7 @@ class GatysOptimizeFrames(io.ComfyNode):
                 *memory_inputs(),
                 checkpoint_input(),
                 precision_input(),
+                strength_input(),
             ],
             outputs=[
                 io.Image.Output(
@@ -113,6 +115,7 @@ class GatysOptimizeFrames(io.ComfyNode):
         padding: PaddingOrAuto = "auto",
         checkpoint_every: float = 0.0,
         precision: Precision = DEFAULTS["precision"],
+        strength: float = DEFAULTS["strength"],
         init_image: Tensor | None = None,
         warped: Tensor | None = None,
         occlusion: Tensor | None = None,
@@ -148,6 +151,7 @@ class GatysOptimizeFrames(io.ComfyNode):
                 learning_rate=learning_rate or None,
                 content_weight=content_weight,
                 style_weight=style_weight,
+                strength=strength,
                 tv_weight=tv_weight,
                 seed=seed,
                 memory=host.free_memory(),

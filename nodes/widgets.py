@@ -180,6 +180,19 @@ def weight_inputs() -> list[io.Float.Input]:
     ]
 
 
+def strength_input() -> io.Float.Input:
+    return io.Float.Input(
+        "strength",
+        default=DEFAULTS["strength"],
+        optional=True,  # saved prompts lack it
+        min=0.0,
+        max=1.0,
+        step=0.05,
+        tooltip="How strongly the style shows, in steps that look equal. 0: nearly the content picture. 0.5: the weights as "
+        "they are. 1: the content hardly counts. It multiplies content_weight; without content it does nothing.",
+    )
+
+
 def advanced(widget: io.Combo.Input) -> io.Combo.Input:
     """Hide a widget until the user asks for the advanced ones; this host has no argument for it."""
     widget.extra_dict = {"advanced": True}

@@ -38,6 +38,7 @@ async function open(url, executablePath, heard, more = {}) {
     "Comfy.Workflow.Persist": false,
     "Comfy.Minimap.Visible": false,
     "Comfy.Graph.CanvasInfo": false,
+    "Comfy.Locale": "en", // the server keeps what another page has set
     ...more
   }
   await fetch(`${url}/api/settings`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(settings) })

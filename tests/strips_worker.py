@@ -163,6 +163,18 @@ def memory_runs_out_on_the_last_process(net, place):
     return found
 
 
+def grey_but_for_the_last_row(net, place):
+    """A style is grey; the content has colour in the rows of one process only, so that no process may keep to grey."""
+    photo, painting = (pictures(1, 1, *size).expand(-1, 3, -1, -1).clone() for size in ((69, 22), (53, 40)))
+    photo[:, 0, -1] = 1
+    content = gatys.extract_content(net, rows_of(place, photo), {"conv3_2": 1.0}, place=place)
+    style = gatys.extract_style(net, rows_of(place, painting), MEDIUM, place=place)
+    assert style.grey
+    found = descended(net, place, content, style, content_weight=0.1)
+    assert (found["rows"].amax(1) > found["rows"].amin(1)).any()
+    return found
+
+
 CASES = (
     deep_layers,
     replicate_with_two_passes,
@@ -177,6 +189,7 @@ CASES = (
     stopped_by_the_last_process,
     gone_on_with,
     memory_runs_out_on_the_last_process,
+    grey_but_for_the_last_row,
 )
 
 

@@ -169,6 +169,9 @@ def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_
     if options.preset is not None:
         options = fill_options(options, given.size)
         log.info("preset %s: %s", options.preset, describe(options, given.size))
+    elif options.quality is not None:
+        said = describe(options, given.size) or "all that it says was given"
+        log.info("quality %s: %s", options.quality, said)
     out: str | Path = options.out or _free_path(_default_name(options))
     if session.first:
         check_output(out, options.depth)
@@ -273,7 +276,11 @@ def _save(out: str | Path, result: Result, net: VGG, given: Inputs, options: Opt
     if options.keep_luminance and content is not None:
         image = keep_luminance(image, content.pixels)
     alpha = None if content is None else content.alpha
-    how: dict[str, Any] = {"depth": options.depth, "quality": options.quality, "overwrite": not options.no_overwrite}
+    how: dict[str, Any] = {
+        "depth": options.depth,
+        "quality": options.file_quality,
+        "overwrite": not options.no_overwrite,
+    }
     if not options.strip:
         made = record_of(options, given.files, net.tag, len(result.history), given.size)
         how["metadata"] = replace(given.metadata, made=made)

@@ -24,14 +24,17 @@ from ..settings import (
     PREPROCESSINGS,
     PRESETS,
     PROPAGATIONS,
+    QUALITIES,
     RESPONSES,
     ROOTS,
+    SIZE,
     STYLE_SUFFIX,
     TV_FORMS,
+    Quality,
     __version__,
+    check_strength,
 )
 
-SIZE = 512
 NO_CONTENT = "-"
 
 
@@ -86,6 +89,24 @@ _ABOVE_0 = _number(" above 0", lambda value: value > 0)
 _AT_LEAST_0 = _number(" of at least 0", lambda value: value >= 0)
 
 
+def _strength(text: str) -> float:
+    try:
+        value = float(text)
+        check_strength(value)
+    except ValueError:  # InputError is one
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}") from None
+    return value
+
+
+class _QualityOrPercent(argparse.Action):
+    """A word is the picture's quality; a number is the file's, which this option was in version 0.1."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, value: Any, option: str | None = None
+    ) -> None:
+        setattr(namespace, "file_quality" if isinstance(value, int) else self.dest, value)
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message.removeprefix('argument ')}; --help lists what can be given")
@@ -95,7 +116,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
     {name: value for name, value in SETTINGS_DEFAULTS.items() if value is not None and name != "temporal_weight"}
     | {
         "preprocessing": OWN,
-        "quality": 95,
+        "file_quality": 95,
         "weights": "auto",
         "layout": "auto",
         "pooling": POOLINGS[0],
@@ -108,6 +129,12 @@ there would import PyTorch."""
 
 def _text(layers: Mapping[str, float]) -> str:
     return ",".join(name if weight == 1 else f"{name}={weight:g}" for name, weight in layers.items())
+
+
+def _quality(word: Quality) -> str:
+    sets = QUALITIES[word]
+    precise = "" if sets["precision"] == "auto" else f", {sets['precision']}"
+    return f"{word} ({sets['size']} pixels, {sets['steps']} steps{precise})"
 
 
 _RATES = ", ".join(f"{rate:g} for {name}" for name, rate in LEARNING_RATES.items())
@@ -142,7 +169,9 @@ _HELP = {
     "no_overwrite": "leave OUT alone where it exists, and do nothing (default: it is replaced)",
     "like": "picture that this program wrote: what it says of its options, pictures and filters is taken for all that is "
     "not given (default: none)",
-    "quality": "of .jpg and .webp, in percent, 1 to 100",
+    "quality": f"{', '.join(map(_quality, QUALITIES))}: what is not given of --size, --levels, --steps and --precision; a "
+    "number counts as --file-quality (default: good)",
+    "file_quality": "of .jpg and .webp, in percent, 1 to 100",
     "weights": "filters of the network: paper (the paper's own, 80 MB are downloaded once), imagenet (torchvision's, 548 "
     "MB), untrained or untrained:SEED (random), a file (VGG-19 or VGG-16 as .pth, .safetensors or Keras' .h5, or a .whl or "
     ".zip with one), or auto: a file that is there, else paper, else untrained",
@@ -155,6 +184,8 @@ _HELP = {
     "style_layers": "where the style is matched: layer names, each with its weight or 1",
     "content_weight": "alpha, factor of the content term, at least 0",
     "style_weight": "beta, factor of the style term, at least 0",
+    "strength": "how strongly the style shows, from 0 (nearly CONTENT) to 1 (CONTENT hardly counts), in steps that look "
+    "equal: a factor on --content-weight, which is 1 at 0.5",
     "tv_weight": "factor of smoothness, at least 0; 0.1 calms the grain",
     "tv_form": "what is smooth: squared differences of neighbours, absolute ones, or as neural-style, squared without those "
     "along the lower and right edge (corner)",
@@ -210,10 +241,12 @@ def build_parser() -> argparse.ArgumentParser:
     add("size", type=_whole(0), default=SIZE, metavar="PIXELS")
     add("style_scale", type=_ABOVE_0, default=1.0, metavar="FACTOR")
     add("depth", type=_whole(8), choices=(8, 16))
-    add("quality", type=_whole(1, 100), metavar="PERCENT")
     add("strip", action="store_true", default=False)
     add("no_overwrite", action="store_true", default=False)
     add("like", metavar="PICTURE")
+    words = {word: word for word in QUALITIES}
+    add("quality", action=_QualityOrPercent, type=_whole(1, 100, **words), metavar="QUALITY")
+    add("file_quality", type=_whole(1, 100), metavar="PERCENT")
     group = parser.add_argument_group("styles and colours")
     add("load_style", action="append", default=[], metavar="FILE")
     add("blend", action="append", type=_number(), default=[], metavar="WEIGHT")
@@ -232,6 +265,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("padding", choices=PADDINGS)
     add("device", default="auto")
     group = parser.add_argument_group("objective")
+    add("strength", type=_strength, metavar="0..1")
     add("content_layers", type=_layers, default=CONTENT_LAYERS, metavar="LAYER[=WEIGHT],...")
     add("style_layers", type=_layers, default=STYLE_LAYERS, metavar="LAYER[=WEIGHT],...")
     add("content_weight", type=_AT_LEAST_0, metavar="FACTOR")

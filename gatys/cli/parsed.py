@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..settings import FileLayout, Method, Pooling, Preprocessing, Propagation, Responses, Root, Settings
+from ..settings import FileLayout, Method, Pooling, Preprocessing, Propagation, Quality, Responses, Root, Settings
 from ..targets.levels import Levels
 
 
@@ -27,7 +27,9 @@ class Options(Settings):
     width) of the content, as a preset does."""
     style_scale: float
     depth: int | None
-    quality: int
+    quality: Quality | None
+    """The word that fills size, levels, steps and precision, one of `settings.QUALITIES`; None where none was given."""
+    file_quality: int
     strip: bool
     no_overwrite: bool
     like: str | None
@@ -57,7 +59,7 @@ class Options(Settings):
     """The word "verbose" or "quiet"; None for what is between."""
 
     filled: Sequence[str] = ()
-    """The names of the options that the preset fills, since they were not given."""
+    """The names of the options that the preset or the quality fills, since they were not given."""
     expected_filters: str | None = None
     """The digest that the filters must have, since they are to be those of the run that `like` names."""
 

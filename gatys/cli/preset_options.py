@@ -1,18 +1,19 @@
-"""Presets on the command line: `--preset` fills the options that were not given."""
+"""Presets and qualities on the command line: `--preset` or `--quality` fills the options that were not given."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import WeightsError
+from ..errors import InputError, WeightsError
 from ..network.found_files import PAPER_FILE, hub_folder
 from ..published.preset import Preset
 from ..published.presets import presets, weights_from
+from ..settings import QUALITIES
 from .options import build_parser
 from .parsed import Options
 from .record import as_recorded
@@ -26,7 +27,8 @@ def parse_options(argv: Sequence[str] | None) -> Options:
     Coefficients that a preset fills are those of a square of its own size; `fill_options` gives those of the result.
 
     Raises:
-        InputError: for arguments that cannot be read, and as `record.as_recorded` does for `--like`.
+        InputError: for arguments that cannot be read, for a preset and a quality at once, and as
+            `record.as_recorded` does for `--like`.
         ImageError: where the picture of `--like` does not say how it was made.
         WeightsError: where the filters of the preset are not found.
     """
@@ -38,12 +40,16 @@ def parse_options(argv: Sequence[str] | None) -> Options:
     if read.content is None:
         parser.error("the following arguments are required: CONTENT")
     options = Options(**{name: _fixed(value) for name, value in vars(read).items()}, expected_filters=expected)
+    if options.preset is not None and options.quality is not None:
+        raise InputError("--quality, --preset: a preset has a size and steps of its own; give one of the two")
+    if options.quality is not None:
+        fills = QUALITIES[options.quality]
+        filled = _not_given(parser, argv, fills)
+        return replace(options, filled=filled, **{name: fills[name] for name in filled})
     if options.preset is None:
         return options
     preset = presets[options.preset]
-    names = ("size", *preset.settings((preset.size, preset.size)))
-    given = parser.parse_intermixed_args(argv, argparse.Namespace(**dict.fromkeys(names, _NOT_GIVEN)))
-    filled = tuple(name for name in names if getattr(given, name) is _NOT_GIVEN)
+    filled = _not_given(parser, argv, ("size", *preset.settings((preset.size, preset.size))))
     options = replace(options, filled=filled)
     if "weights" in filled:
         options = replace(options, weights=find_weights(preset))
@@ -60,6 +66,13 @@ def _given(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argpa
     for positional in ("content", "style"):  # argparse warns of these
         del nothing[positional]
     return parser.parse_intermixed_args(argv, argparse.Namespace(**nothing))
+
+
+def _not_given(parser: argparse.ArgumentParser, argv: Sequence[str] | None, names: Iterable[str]) -> tuple[str, ...]:
+    """Give those of some options that the command line does not have."""
+    names = tuple(names)
+    given = parser.parse_intermixed_args(argv, argparse.Namespace(**dict.fromkeys(names, _NOT_GIVEN)))
+    return tuple(name for name in names if getattr(given, name) is _NOT_GIVEN)
 
 
 def fill_options(options: Options, size: tuple[int, int]) -> Options:
@@ -95,7 +108,7 @@ def find_weights(preset: Preset) -> str:
 
 
 def describe(options: Options, size: tuple[int, int]) -> str:
-    """Give the options that would do without the preset what it has filled."""
+    """Give the options that would do without the preset or quality what it has filled."""
     words = []
     for name in options.filled:
         value = max(size) if name == "size" else getattr(options, name)

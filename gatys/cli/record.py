@@ -14,16 +14,16 @@ from ..errors import InputError
 from ..network.found_files import hub_folder
 from ..network.vgg import NetworkTag
 from ..pictures.metadata import read_record
-from ..settings import INITS, __version__
+from ..settings import INITS, QUALITIES, __version__
 from .options import NO_CONTENT
 from .parsed import Options
 
 _STYLES = ("style", "load_style", "blend", "style_mask", "propagation")
 """What goes together: where a style is given beside `--like`, none of these is taken from the record."""
 _SETTINGS = (
-    "preset", "size", "style_scale", "depth", "quality", "blend", "propagation", "match_colors", "keep_luminance",
+    "preset", "size", "style_scale", "depth", "file_quality", "blend", "propagation", "match_colors", "keep_luminance",
     "weights", "layout", "pooling", "preprocessing", "responses", "padding", "content_layers", "style_layers",
-    "content_weight", "style_weight", "tv_weight", "tv_form", "normalize", "init", "steps", "levels", "optimizer",
+    "strength", "content_weight", "style_weight", "tv_weight", "tv_form", "normalize", "init", "steps", "levels", "optimizer",
     "learning_rate", "history_size", "seed", "tile", "precision", "graphs",
 )  # fmt: skip
 """The options that a record holds: those that make the picture. None of them names a file that is written."""
@@ -93,6 +93,7 @@ def as_recorded(argv: Sequence[str], like: str, given: argparse.Namespace) -> tu
         raise InputError("--preset, --like: each of them fills what is not given; give one of the two")
     taken = {name for name in _STYLES if theirs.get("style") or theirs.get("load_style")}
     taken |= {name for name, value in theirs.items() if value not in (None, [])}
+    taken |= QUALITIES.get(theirs.get("quality"), {}).keys()  # type: ignore[arg-type]
     try:
         settings = {name.replace("-", "_"): value for name, value in record["options"].items()}
         files = {name.replace("-", "_"): value for name, value in record["files"].items()}

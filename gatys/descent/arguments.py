@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
@@ -14,11 +15,12 @@ from ..errors import InputTypeError
 from ..objective.temporal import TemporalTarget
 from ..objective.term import Term
 from ..passes.layout import WHOLE, Layout
-from ..settings import Settings
+from ..settings import QUALITIES, Settings, check_choice
 from ..targets.regions import RegionalStyle
 from ..targets.targets import ContentTarget, StyleTarget
 from .records import Progress
 
+_log = logging.getLogger(__name__)
 P = ParamSpec("P")
 X = TypeVar("X")
 Y = TypeVar("Y")
@@ -55,7 +57,10 @@ class Arguments(Settings):
 def collect(arguments: Callable[..., A], given: dict[str, Any], caller: str) -> A:
     """Put what a function was given into one checked value; arguments given beside `settings` take their place.
 
+    Of these a `quality` stands for the arguments that it fills, unless they are given, too.
+
     Raises:
+        InputError: for a quality that is none.
         InputTypeError: for a name that is no argument, and for unnamed ones; `caller` is the function's name.
     """
     known = list(inspect.signature(arguments).parameters)
@@ -64,6 +69,12 @@ def collect(arguments: Callable[..., A], given: dict[str, Any], caller: str) -> 
             near = difflib.get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(known)}"
             raise InputTypeError(f"{caller}: {name!r} is no argument of it; {hint}")
+    if "quality" in given:
+        check_choice("quality", given["quality"], QUALITIES)
+        filled = {name: value for name, value in QUALITIES[given["quality"]].items() if name not in given}
+        said = ", ".join(f"{name} {value}" for name, value in filled.items())
+        _log.info("quality %s: %s", given["quality"], said or "all that it says was given")
+        given = filled | given
     settings = given.get("settings")
     if settings is not None:
         if not isinstance(settings, Settings):

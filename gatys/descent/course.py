@@ -14,6 +14,8 @@ from ..objective.evaluation import Bounded
 from ..objective.objective import Objective
 from ..passes.plan import HALF_ABOVE, Plan, make_plan, outlook
 from ..passes.precision import choose
+from ..pictures.colors import average_channels
+from ..settings import STRENGTH
 from ..targets.levels import level_size
 from ..targets.regions import every_style
 from ..targets.statistics import check_whole_picture
@@ -22,7 +24,7 @@ from .arguments import Arguments
 from .choice import choose_descent
 from .protocol import Descent
 from .schedule import FROM_NOISE, split_steps
-from .start import begin, full_size, name_or_picture, starting_picture
+from .start import begin, full_size, name_or_picture, starting_picture, stay_grey
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +50,8 @@ class Course:
     """Whether the start shows nothing yet."""
     dtype: torch.dtype
     """The dtype of the convolutions."""
+    grey: tuple[bool, ...]
+    """Whether each picture stays grey."""
 
     @property
     def steps(self) -> int:
@@ -73,7 +77,7 @@ class Course:
             content=told.content,
             style=told.style,
             temporal=told.temporal,
-            content_weight=told.content_weight,
+            content_weight=told.alpha,
             style_weight=told.style_weight,
             tv_weight=told.tv_weight,
             temporal_weight=told.temporal_weight,
@@ -118,6 +122,10 @@ class Course:
         """Give the picture that a level starts at, from the result of the coarser one."""
         return begin(self.start, coarser, self.sizes, level, self.told.place, detail=not self.from_noise)
 
+    def keep_grey(self, pictures: Tensor) -> Tensor:
+        """Give pictures, or the gradient in them, without colour where they are to stay grey."""
+        return average_channels(pictures, self.grey)
+
     def descent(self, level: int, picture: Tensor, plan: Plan) -> Descent:
         """Give the descent of one level from a picture."""
         half = math.prod(self.sizes[level]) > HALF_ABOVE
@@ -137,11 +145,16 @@ def plan_course(net: VGG, told: Arguments) -> Course:
         check_whole_picture(region.style.statistic, told.tile, place.team.count)
     full = full_size(content, style, init, told.size, place)
     levels = fit_levels(content, style, full)
-    start = starting_picture(net, content, init, full, told.seed, place)
+    start = starting_picture(net, content, style, init, full, told.seed, place)
     from_noise = not isinstance(init, Tensor) and (init in ("noise", "mean") or content is None)
     schedule = split_steps(told.steps, levels, ratio=FROM_NOISE if from_noise else 1.0)
     sizes = [level_size(full, level) for level in range(levels)]
-    course = Course(net, told, sizes, schedule, start, from_noise, choose(told.precision, net))
+    given_start = init if isinstance(init, Tensor) else None
+    grey = (False,) * len(start) if told.terms else stay_grey(content, style, given_start, len(start), place)
+    if any(grey):
+        log.info("content and style are grey, so the picture stays grey")
+    start = average_channels(start, grey)
+    course = Course(net, told, sizes, schedule, start, from_noise, choose(told.precision, net), grey)
     given = {"filters": net.tag.fingerprint, "pooling": net.tag.pooling, "size": full, "seed": told.seed}
     given |= {"precision": course.dtype, "checkpoint": told.checkpoint is not None}
     place.team.agree(given | options_of(course))
@@ -153,6 +166,10 @@ def options_of(course: Course) -> dict[str, object]:
     told = course.told
     found: dict[str, object] = {"steps": course.schedule, "optimizer": course.optimizer, "learning_rate": told.rate}
     found["history_size"] = told.history_size
-    for name in ("content_weight", "style_weight", "tv_weight", "tv_form", "temporal_weight", "padding"):
+    found["content_weight"] = told.alpha
+    for name in ("style_weight", "tv_weight", "tv_form", "temporal_weight", "padding"):
         found[name] = getattr(told, name)
+    # what was not there in earlier versions is named only where it differs from what they did
+    found |= {"strength": told.strength} if told.strength != STRENGTH else {}
+    found |= {"grey": course.grey} if any(course.grey) else {}
     return found | ({"terms": list(told.terms)} if told.terms else {})

@@ -20,6 +20,9 @@ from .records import Result
 def optimize(net: VGG, told: Arguments) -> Result:
     """Descend from a starting picture to one that has the content's features and the style's statistics.
 
+    Where content and styles are grey, so is the result, unless `init` is a picture with colours, or there are further
+    `terms`.
+
     Args:
         net: the network that the targets were extracted with, on the device and in the dtype to work in.
         told: the fields of `Settings` and of `arguments.Arguments`, given by their names: `content`, `style`, `steps`, ...
@@ -62,6 +65,7 @@ def _descend(course: Course, book: Logbook) -> Result:
             book.restore(evaluate, descent)
             for _ in range(book.left(level)):
                 losses, gradient = evaluate(descent.ask())
+                gradient = course.keep_grey(gradient)
                 record = book.begin_step(level, losses, gradient)
                 told = torch.stack([losses.smooth, losses.total], dim=1) if course.rounded else losses.total
                 descent, happened = tell(descent, told, gradient, course.told.place)
@@ -69,7 +73,7 @@ def _descend(course: Course, book: Logbook) -> Result:
                 book.end_step(level, evaluate, descent, happened)
                 if book.asks_to_stop(record, descent):
                     break
-            picture = descent.best
+            picture = course.keep_grey(descent.best)
             dtype = evaluate.plan.dtype or course.dtype  # what has left the range of a dtype would do so again
             if book.stopped:
                 break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 
@@ -11,11 +12,14 @@ from torch import Tensor
 from ..errors import InputError
 from ..network.vgg import VGG
 from ..passes.layout import Layout
+from ..pictures.colors import are_grey
 from ..pictures.conversion import AnyPicture, to_tensor
 from ..settings import INITS
-from ..targets.regions import RegionalStyle
+from ..targets.recoloring import knows_colors, recolored
+from ..targets.regions import RegionalStyle, every_style
 from ..targets.targets import ContentTarget, StyleTarget
 
+_log = logging.getLogger(__name__)
 _PIECE = 2**20
 """The number of values of noise that are drawn at a time; not all of them need to be kept."""
 
@@ -106,6 +110,7 @@ def full_size(
 def starting_picture(
     net: VGG,
     content: ContentTarget | None,
+    style: StyleTarget | RegionalStyle | None,
     init: str | Tensor,
     full: tuple[int, int],
     seed: int,
@@ -127,7 +132,41 @@ def starting_picture(
         mean, std = (t.view(1, 3, 1, 1).cpu() for t in (net.mean, net.std))
         image = (mean + 0.001 * std * noise(count, full, seed, torch.randn, place.rows(full))).clamp_(0, 1)
     elif content is None:
-        raise InputError("init: 'content' needs a content target, and there is none; use 'noise' or a picture")
+        raise InputError(f"init: {init!r} needs a content target, and there is none; use 'noise' or a picture")
+    elif init == "recolored" or (init == "auto" and style is not None):
+        image = _recolored(content, style, init, place, net.mean.device)
     else:
         image = content.image
     return image.to(device=net.mean.device, dtype=net.mean.dtype).clone(memory_format=torch.contiguous_format)
+
+
+def _recolored(
+    content: ContentTarget, style: StyleTarget | RegionalStyle | None, init: str, place: Layout, device: torch.device
+) -> Tensor:
+    """Give the content in the colours of the style; by "auto" as it is, where these are not known."""
+    if style is not None and knows_colors(style):
+        return recolored(content, style, place, device)
+    if init == "recolored":
+        lacks = "a style" if style is None else "a style that knows its colours; a file of version 0.1 does not"
+        raise InputError(f"init: 'recolored' needs {lacks}; extract the style again, or use 'content'")
+    _log.info("the style's file does not tell its colours: the start has those of the content; extract the style again")
+    return content.image
+
+
+def stay_grey(
+    content: ContentTarget | None,
+    style: StyleTarget | RegionalStyle | None,
+    given: Tensor | None,
+    count: int,
+    place: Layout,
+) -> tuple[bool, ...]:
+    """Tell of each of `count` pictures whether it is to stay grey.
+
+    It is where the content, all styles and the picture `given` to start from, as far as they are there, are grey: there
+    is no colour that could be meant, but the network's derivatives would bring some in.
+    """
+    if not all(region.style.grey for region in every_style(style)):
+        return (False,) * count
+    pictures = [picture for picture in (None if content is None else content.image, given) if picture is not None]
+    seen = [are_grey(picture.expand(count, -1, -1, -1)) for picture in pictures]
+    return tuple(not place.team.any(not all(each[index] for each in seen)) for index in range(count))

@@ -14,7 +14,7 @@ from ..network.weights import load_vgg
 from ..pictures.colors import keep_luminance, match_colors_by
 from ..pictures.conversion import AnyPicture, as_picture, to_tensors
 from ..pictures.resampling import scale_picture
-from ..settings import METHODS, POOLINGS, ROOTS, Method, Pooling, Root, Settings, check_choice
+from ..settings import METHODS, POOLINGS, ROOTS, SIZE, Method, Pooling, Quality, Root, Settings, check_choice
 from ..targets.extraction import extract_content, extract_style
 from ..targets.levels import Levels
 from ..targets.statistics import Statistic, StatisticName
@@ -22,14 +22,14 @@ from .arguments import settings_of, takes_two
 from .optimize import optimize
 from .records import Progress, Result
 
-SIZE = 512
-"""The longer edge of a result in pixels, unless another is asked for."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class StylizeArguments(Settings):
     """The arguments of `stylize` beside the two pictures; they are called like the command line's options."""
 
+    quality: Quality = "good"
+    """A draft, in a fraction of the time, a good picture, or a final one: what `settings.QUALITIES` says of it for `size`,
+    `levels`, `steps` and `precision`, where these are not given by their names."""
     size: int | None = SIZE
     """The longer edge of the result in pixels; None keeps the photograph's own."""
     style_scale: float = 1.0
@@ -75,6 +75,7 @@ def stylize(photo: AnyPicture, painting: AnyPicture | Iterable[AnyPicture], told
         A `Result`; `gatys.save_image` writes it.
 
     Raises:
+        InputError: for another quality, and an empty list of paintings.
         InputError, WeightsError, OutOfMemory: as `load_vgg`, `extract_content`, `extract_style` and `optimize` do.
 
     Example:

@@ -10,7 +10,7 @@ same on each of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -31,6 +31,9 @@ VARIANCE_FLOOR = 1e-4
 Grey and constant pictures have directions without variance, where the transfer would divide by zero, and nearly grey
 ones have only rounding and JPEG noise there: the 1e-5 that Gatys' own code adds still turns it into coloured specks.
 """
+
+GREY = 1.01 / 255
+"""The difference between channels up to which a pixel is grey: one level of 8 bits, and rounding."""
 
 
 def match_colors(
@@ -131,6 +134,23 @@ def keep_luminance(result: AnyPicture, content: AnyPicture, *, match: bool = Fal
     return torch.stack([kept(picture, colours) for picture, colours in pairs])
 
 
+def are_grey(pictures: Tensor) -> list[bool]:
+    """Tell of each picture, (N, 3, H, W) in [0, 1], whether it is grey all over, to within one level of 8 bits."""
+    spread = pictures.amax(1) - pictures.amin(1)
+    return (spread <= GREY).flatten(1).all(1).tolist()
+
+
+def average_channels(pictures: Tensor, which: Sequence[bool]) -> Tensor:
+    """Give pictures, (N, 3, H, W), or gradients in them, with the channels of those that `which` names averaged.
+
+    Of a gradient this is its part along grey pictures: the projection on the space in which R, G and B are equal.
+    """
+    if not any(which):
+        return pictures
+    mask = torch.tensor(which, device=pictures.device).view(-1, 1, 1, 1)
+    return torch.where(mask, pictures.mean(1, keepdim=True), pictures)
+
+
 # checks that both need
 
 
@@ -159,8 +179,8 @@ def _exact(picture: Tensor) -> Tensor:
 def _match_linear(style: Tensor, content: Tensor, root: Root) -> Tensor:
     style_mean, style_covariance = _moments(style)
     content_mean, content_covariance = _moments(content)
-    transfer = _transfer(style_covariance, content_covariance, root)
-    moved = transfer @ (style.flatten(1) - style_mean) + content_mean
+    matrix = transfer(style_covariance, content_covariance, root)
+    moved = matrix @ (style.flatten(1) - style_mean) + content_mean
     return moved.view_as(style)
 
 
@@ -172,7 +192,7 @@ def _moments(picture: Tensor) -> tuple[Tensor, Tensor]:
     return mean, centred @ centred.T / pixels.shape[1]
 
 
-def _transfer(style: Tensor, content: Tensor, root: Root) -> Tensor:
+def transfer(style: Tensor, content: Tensor, root: Root) -> Tensor:
     """Give the (3, 3) matrix A with A style A^T = content, `style` having its variances raised to the floor.
 
     Only the style's covariance is inverted, so only that one is touched: a grey content gives grey exactly, and

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError, InputTypeError
+from ..pictures.recoloring import Colors, mixed
 from .levels import fewest_levels
 from .targets import StyleTarget
 
@@ -92,6 +93,8 @@ def blend_styles(styles: Iterable[tuple[StyleTarget, float]]) -> StyleTarget:
         size=max((style.size for style, _ in pairs), key=min),
         normalize=first.normalize,
         automatic=all(style.automatic for style, _ in pairs),
+        grey=all(style.grey for style, _ in pairs),
+        colors=_colors(pairs),
         statistic=first.statistic,
     )
 
@@ -112,6 +115,12 @@ def _sum_to_more_than_zero(values: list[float]) -> bool:
 def _average(grams: list[tuple[Tensor, float]], like: StyleTarget) -> Tensor:
     device = next(iter(like.grams[0].values())).device
     return sum((gram.to(device) * share for gram, share in grams), start=torch.zeros((), device=device))
+
+
+def _colors(pairs: list[tuple[StyleTarget, float]]) -> Colors | None:
+    total = math.fsum(weight for _, weight in pairs)
+    parts = [(style.colors, weight / total) for style, weight in pairs if style.colors is not None]
+    return mixed(parts) if len(parts) == len(pairs) else None
 
 
 def _check_alike(first: StyleTarget, other: StyleTarget) -> None:

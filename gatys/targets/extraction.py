@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -13,25 +13,18 @@ from ..errors import InputError
 from ..network.layers import CONTENT_LAYERS, STYLE_LAYERS, Layer, check_layers
 from ..network.vgg import VGG
 from ..passes.layout import WHOLE, Layout
-from ..passes.plan import HALF_ABOVE, Plan, make_plan, within_memory
+from ..passes.plan import HALF_ABOVE
 from ..passes.tiles import Tile, check_padding, check_tile
-from ..passes.trunk import See, forward
+from ..pictures.colors import are_grey
 from ..pictures.conversion import AnyPicture, to_tensor, to_tensors
+from ..pictures.recoloring import Colors, mixed
 from ..settings import Padding, TileSize
 from .levels import Levels, level_size, resolve_levels
 from .masks import check_mask, guide_at
+from .recoloring import colors_in
 from .statistics import Statistic, StatisticName, check_whole_picture, find_statistic
+from .sweep import Way, sweep
 from .targets import ContentTarget, StyleTarget
-
-
-class _Way(NamedTuple):
-    """How an extraction goes over pictures; see `extract_content`."""
-
-    padding: Padding
-    tile: TileSize
-    memory: int | None
-    place: Layout
-    callback: Callable[[], None] | None
 
 
 @torch.no_grad()
@@ -98,7 +91,7 @@ def extract_content(
         mask = check_mask(mask, image, "content mask", partial(place.stretch, to=size))
         masks = _pyramid(mask, size, count, place)
         guides = tuple({name: guide_at(m, net.layers[name].stride).to(device) for name in layers} for m in masks)
-    way = _Way(padding, tile, memory, place, callback)
+    way = Way(padding, tile, memory, place, callback)
     pictures = _pyramid(image.detach(), size, count, place)
     features = tuple(
         _features(net, picture, layers, _kept_dtype(dtype, net, place.size(picture)), device, way)
@@ -174,13 +167,17 @@ def extract_style(
     sizes = [place.size(image) for image in batches]
     count = min(resolve_levels(levels, size, used, "style image") for size in sizes)
     total = sum(image.shape[0] for image in batches)
-    way = _Way(padding, tile, memory, place, callback)
+    way = Way(padding, tile, memory, place, callback)
     values: list[dict[str, Tensor]] = [{} for _ in range(count)]
+    colors: list[Colors | None] = []
     for image, size in zip(batches, sizes, strict=True):
         masks = None
         if mask is not None:
             here = check_mask(mask, image, "style mask", partial(place.stretch, to=size))
             masks = list(_pyramid(here, size, count, place))
+        for index in range(image.shape[0]):
+            weight = None if masks is None else masks[0][index % masks[0].shape[0]][None].square()
+            colors.append(colors_in(place, image[index : index + 1], weight, net.mean.device))
         for level, picture in enumerate(_pyramid(image.detach(), size, count, place)):
             for index in range(picture.shape[0]):
                 guide = None if masks is None else masks[level][index % masks[level].shape[0]][None]
@@ -195,6 +192,8 @@ def extract_style(
         normalize=normalize,
         automatic=levels == "auto",
         statistic=how_compared,
+        colors=mixed([(each, 1 / total) for each in colors if each is not None]),
+        grey=not place.team.any(not all(all(are_grey(image)) for image in batches)),
     )
 
 
@@ -227,7 +226,7 @@ def _pyramid(image: Tensor, size: tuple[int, int], levels: int, place: Layout) -
 
 
 def _features(
-    net: VGG, pictures: Tensor, layers: Iterable[str], dtype: torch.dtype, device: torch.device, way: _Way
+    net: VGG, pictures: Tensor, layers: Iterable[str], dtype: torch.dtype, device: torch.device, way: Way
 ) -> dict[str, Tensor]:
     """Give the features of each layer, one picture at a time: a film must not need a film of memory."""
     features = {name: _empty(pictures, net.layers[name], dtype, device) for name in layers}
@@ -237,7 +236,7 @@ def _features(
             owned = (index, ..., *part.owned(net.layers[name]))
             features[name][owned] = core[0].to(dtype).to(device)
 
-        _sweep(net, pictures[index : index + 1], layers, see, way)
+        sweep(net, pictures[index : index + 1], layers, see, way)
     return features
 
 
@@ -247,7 +246,7 @@ def _values(
     layers: Iterable[str],
     mask: Tensor | None,
     statistic: Statistic,
-    way: _Way,
+    way: Way,
 ) -> dict[str, Tensor]:
     """Give the sums of a statistic over all positions, divided by their number; with a guide t, by the sum of its
     squares.
@@ -271,7 +270,7 @@ def _values(
         found = statistic.sums(core, weight)
         sums[name] = sums[name].add_(found) if name in sums else found
 
-    _sweep(net, picture, layers, see, way, sums.clear, banded=statistic.additive)
+    sweep(net, picture, layers, see, way, sums.clear, banded=statistic.additive)
     height, width = place.size(picture)
     for name in layers:
         if name not in sums:  # no tile lay here
@@ -284,47 +283,6 @@ def _values(
         )
         total /= mass
     return sums
-
-
-def _sweep(
-    net: VGG,
-    picture: Tensor,
-    layers: Iterable[str],
-    see: See,
-    way: _Way,
-    again: Callable[[], None] = lambda: None,
-    *,
-    banded: bool = True,
-) -> None:
-    """Show `see` the features of every tile of a picture; where memory runs out, show all of them again in smaller
-    tiles.
-    """
-    device, dtype = net.mean.device, net.mean.dtype
-    place, padding = way.place, way.padding
-    image = picture.detach().to(device=device, dtype=dtype)
-    layers = tuple(layers)
-    used = net.chosen(layers)
-    size = place.size(picture)
-    field = place.around(image, size, used, padding)
-    plan = make_plan(
-        place.extent(size, used, padding),
-        used,
-        device=device,
-        optimizer=None,
-        bytes_per_value=dtype.itemsize,
-        padding=padding,
-        tile=way.tile,
-        memory=way.memory,
-        whole=not banded,
-    )
-
-    def show(plan: Plan) -> None:
-        for part in place.parts(size, plan.tile, used, padding):
-            forward(net, field, part, layers, see, banded=banded)
-            if way.callback is not None:
-                way.callback()
-
-    within_memory(plan, lambda plan: place.team.together(lambda: show(plan)), device, lambda _: again())
 
 
 def _check_tile(tile: TileSize, layers: Iterable[Layer]) -> None:

@@ -2,8 +2,8 @@
 
 A style file is a .safetensors with a float32 Gram matrix (C, C) for each level and layer, named `level0.conv1_1`, perhaps
 a `thumbnail` (H, W, 3) of bytes, and metadata: `format`, `style` (JSON: network, layers, levels, size, normalize,
-automatic) and `description`. The network's architecture is said unless it is VGG-19, as in all older files. Nothing in a
-file is run, and one that has anything else, or that does not fit together, is refused as a whole.
+automatic, and grey if it is) and `description`. The network's architecture is said unless it is VGG-19, as in all older
+files. Nothing in a file is run, and one that has anything else, or that does not fit together, is refused as a whole.
 """
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ class Style(Protocol):
     def normalize(self) -> bool: ...
     @property
     def automatic(self) -> bool: ...
+    @property
+    def grey(self) -> bool: ...
 
 
 class StyleFields(TypedDict):
@@ -72,6 +74,7 @@ class StyleFields(TypedDict):
     size: tuple[int, int]
     normalize: bool
     automatic: bool
+    grey: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +190,7 @@ def _encode(style: Style, thumbnail: Tensor | None, description: str) -> bytes:
     network = asdict(style.network)
     if network["architecture"] == "vgg19":  # older files go without it, and so older programs read this one, too
         del network["architecture"]
-    record |= {"network": network, "layers": dict(style.layers)}
+    record |= {"network": network, "layers": dict(style.layers)} | ({"grey": True} if style.grey else {})
     return safetensors.torch.save(tensors, {"format": FORMAT, "style": json.dumps(record), "description": description})
 
 
@@ -223,7 +226,7 @@ class _Unfit(Exception):
 def _decode(path: Path, device: torch.device | str = "cpu") -> tuple[StyleFields, StyleInfo]:
     metadata, tensors = _open(path)
     record = _json(metadata["style"], "its style record")
-    if record.keys() != _FIELDS:
+    if record.keys() - {"grey"} != _FIELDS:
         raise _Unfit(f"its style record has {sorted(record)[:9]} instead of {sorted(_FIELDS)}")
     network = _network(record["network"])
     layers, levels, size = _layers(record["layers"], network), record["levels"], record["size"]
@@ -233,7 +236,7 @@ def _decode(path: Path, device: torch.device | str = "cpu") -> tuple[StyleFields
         raise _Unfit(f"its size is {size!r}, no height and width in pixels"[:200])
     if not (type(levels) is int and 1 <= levels <= 64):  # a bool is no number
         raise _Unfit(f"its number of levels is {levels!r}"[:200])
-    flags = (record["normalize"], record["automatic"])
+    flags = (record["normalize"], record["automatic"], record.get("grey", False))
     if not all(isinstance(flag, bool) for flag in flags):
         raise _Unfit("its flags are neither true nor false")
     whole = (size[0], size[1])
@@ -247,7 +250,13 @@ def _decode(path: Path, device: torch.device | str = "cpu") -> tuple[StyleFields
         raise _Unfit(f"{len(strange)} tensors are missing or do not belong there, first {strange[:1]}"[:300])
     grams = tuple({each.name: _gram(tensors, level, each).to(device)[None] for each in used} for level in range(levels))
     fields = StyleFields(
-        network=network, layers=layers, values=grams, size=whole, normalize=flags[0], automatic=flags[1]
+        network=network,
+        layers=layers,
+        values=grams,
+        size=whole,
+        normalize=flags[0],
+        automatic=flags[1],
+        grey=flags[2],
     )
     return fields, StyleInfo(network, layers, levels, whole, metadata["description"], _thumbnail(tensors))
 

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..network.layers import Layer
+from ..network.layers import Layer, title
 from ..network.vgg import VGG, NetworkTag
 from ..pictures.checks import shape_of, size_of
 from ..pictures.conversion import AnyPicture
+from ..pictures.recoloring import Colors
 from ..settings import Padding
 from .levels import fewest_levels, level_size, levels_with_room
 from .statistics import GRAM, Statistic
@@ -115,6 +116,10 @@ class StyleTarget:
     """Whether the number of levels was left to the picture's size."""
     statistic: Statistic = GRAM
     """The statistic that the values are of."""
+    grey: bool = False
+    """Whether all pictures that it was extracted from are grey."""
+    colors: Colors | None = None
+    """The colours of these pictures; None in styles from files of version 0.1."""
 
     @property
     def used(self) -> list[Layer]:
@@ -237,7 +242,10 @@ def check_room(content: Target | None, style: Target | None, size: tuple[int, in
 def check_network(net: VGG, target: Target, what: str) -> None:
     """Raise InputError unless `target` was made with the filters and pooling of `net`, and `net` has all its layers."""
     if not target.network.fits(net.tag):
+        made, given = (f"{tag}" for tag in (target.network, net.tag))
+        if target.network.architecture != net.tag.architecture:  # names of files need not tell
+            made, given = (f"{tag}, a {title(tag.architecture)}" for tag in (target.network, net.tag))
         raise InputError(
-            f"{what}: made with {target.network}, but the network given is {net.tag}; extract it again with that network"
+            f"{what}: made with {made}, but the network given is {given}; extract it again with that network"
         )
     net.chosen(target.layers, f"layers of the {what}")

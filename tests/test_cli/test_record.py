@@ -59,7 +59,15 @@ def sha256(name):
 
 def test_every_option_is_recorded_or_makes_no_difference():
     elsewhere = {"out", "workers", "strip", "no_overwrite", "like", "save_style", "overwrite_style", "device", "memory"}
-    elsewhere |= {"checkpoint", "checkpoint_every", "verbosity", "filled", "expected_filters", "temporal_weight"}
+    elsewhere |= {
+        "checkpoint",
+        "checkpoint_every",
+        "verbosity",
+        "filled",
+        "expected_filters",
+        "temporal_weight",
+        "quality",
+    }
     assert {*record._SETTINGS, *record._FILES} | elsewhere == {field.name for field in fields(Options)}
 
 
@@ -100,6 +108,7 @@ def test_like_makes_the_same_picture_again(name):
         ["other.png", "--style-mask", "mask.png", "--style-mask", "mask.png", "--propagation", "inside"],
         ["--init", "other.png", "--steps", "2,1", "--levels", "2", "--size", "64", "--tile", "none", "--no-graphs"],
         ["--match-colors", "pca", "--keep-luminance", "--padding", "circular", "--depth", "16"],
+        ["--strength", "0.9", "--file-quality", "80"],
         ["--optimizer", "adam", "--learning-rate", "0.1", "--preset", "neural-style", "--weights", "untrained"],
         ["--load-style", "kept.safetensors"],
     ],
@@ -130,6 +139,9 @@ def test_explicit_options_win():
     assert run("content.png", "other.png", "--like", "a.png", *how) == 0  # another style, without the shares of those
     said = read_record("b.png")
     assert [file["name"] for file in said["files"]["style"]] == ["other.png"] and said["options"]["blend"] == []
+    assert run("--like", "a.png", *how, "--quality", "draft", "--size", "40", "--steps", "1", "--levels", "1") == 0
+    said = read_record("b.png")
+    assert (said["options"]["size"], said["options"]["style-layers"]) == ("40", "conv1_1=1.0,conv2_1=0.1")
     assert run("--like", "a.png", *how, "--weights", "untrained:1") == 0
     assert read_record("b.png")["filters"]["digest"] != said["filters"]["digest"]
 

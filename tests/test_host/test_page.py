@@ -202,6 +202,33 @@ def test_nodes_bypassed_or_muted(page, variant):
         assert any(output.get("images") for output in run.outputs.values())
 
 
+# files of filters
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_list_of_filters_says_their_sizes(page, language):
+    file = page.server.base / "models" / "vgg19" / "mine.safetensors"
+    file.write_bytes(bytes(2_500_000))
+    command = [
+        "node",
+        str(ROOT / "tests" / "page_files.js"),
+        f"http://127.0.0.1:{page.server.port}",
+        CHROMIUM,
+        language,
+    ]
+    try:
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+    finally:
+        file.unlink()
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    words = json.loads((ROOT / "locales" / language / "nodeDefs.json").read_text(encoding="utf-8"))
+    own = words["GatysLoadVGG19"]["inputs"]["weights"]["tooltip"]
+    assert seen["tooltip"] == f"{own}\nmine.safetensors: 2.5 MB" and seen["value"] == "auto"
+    assert " ".join(seen["shown"].split()) == " ".join(seen["tooltip"].split())
+    assert not ours(seen["errors"])
+
+
 # numbers
 
 

@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import io
+import re
 import sys
 import zipfile
 
@@ -184,6 +185,21 @@ def test_the_command_line_refuses_them_in_one_sentence(filters, image, tmp_path,
         "gatys: error: layers of the style: conv3_4 is not in VGG-16, whose layers are conv1_1, "
         in capsys.readouterr().err
     )
+
+
+def test_targets_of_another_network_are_refused_and_both_are_named(vgg16, image):
+    vgg19 = load_vgg19("untrained")
+    content, style = gatys.extract_content(vgg16, image), gatys.extract_style(vgg16, image)
+    made, given = rf"{re.escape(str(vgg16.tag))}, a VGG-16", rf"{re.escape(str(vgg19.tag))}, a VGG-19"
+    for targets in ({"content": content}, {"style": style}):
+        (what,) = targets
+        said = f"^{what}: made with {made}, but the network given is {given}; extract it again with that network$"
+        with pytest.raises(gatys.InputError, match=said):
+            gatys.optimize(vgg19, **targets, steps=1)
+    other = load_vgg19("untrained:1")
+    said = rf"^style: made with {re.escape(str(vgg19.tag))}, but the network given is {re.escape(str(other.tag))}; "
+    with pytest.raises(gatys.InputError, match=said):
+        gatys.optimize(other, style=gatys.extract_style(vgg19, image), steps=1)
 
 
 # Keras

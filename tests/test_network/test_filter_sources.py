@@ -123,6 +123,18 @@ def test_when_all_mirrors_fail_each_is_named_with_its_reason(hub, server, publis
     assert files(hub) == []
 
 
+def test_a_digest_that_matches_at_no_address_leaves_nothing(hub, server, published):
+    for place in "abc":
+        server.replies[f"/{place}/vgg_normalised.pth"] = (200, b"another file")
+    found = hashlib.sha256(b"another file").hexdigest()[:8]
+    with pytest.raises(WeightsError) as caught:
+        load_vgg19("paper")
+    addresses = " or ".join([published.url, *published.mirrors])
+    said = f"from {addresses} (the SHA-256 of what came begins with {found}, expected {published.sha256[:8]})"
+    assert said in str(caught.value) and files(hub) == []
+    assert f"begins with {found}" in fallback()
+
+
 def test_a_folder_that_cannot_be_made(tmp_path, published):
     (tmp_path / "file").touch()
     with pytest.raises(WeightsError, match="weights: .* cannot be kept in .*file.*; set TORCH_HOME"):

@@ -130,6 +130,7 @@ def test_widgets_reach_gatys(standin, run, vgg19, net):
         content_weight=3.0,
         style_weight=2.0,
         tv_weight=0.5,
+        strength=0.7,
         init="noise",
         seed=7,
     )
@@ -146,6 +147,7 @@ def test_widgets_reach_gatys(standin, run, vgg19, net):
         content_weight=3.0,
         style_weight=2.0,
         tv_weight=0.5,
+        strength=0.7,
         init="noise",
         seed=7,
     )
@@ -452,8 +454,17 @@ def test_texture_smaller_than_its_style_has_fewer_levels(run, vgg19):
 @pytest.mark.parametrize("name", ["nothing.safetensors", "../secret.pth", ""])
 def test_missing_weights_name_the_folder(standin, run, tmp_path, name):
     (Path(standin.folder_paths.models_dir) / "secret.pth").touch()  # beside the folder: must not be found
+    folder = Path(standin.folder_paths.models_dir) / "vgg19"
     text = refused(run, LOAD, re.escape(repr(name)), weights=name)
-    assert str(Path(standin.folder_paths.models_dir) / "vgg19") in text
+    assert f"a file in {folder}, where there is no file of filters, got" in text
+    for number in (1, 2):
+        (folder / f"{number}.pth").write_bytes(bytes(number * 1_250_000))
+    try:
+        text = refused(run, LOAD, re.escape(repr(name)), weights=name)
+    finally:
+        for number in (1, 2):
+            (folder / f"{number}.pth").unlink()
+    assert f"a file in {folder}, where there is 1.pth (1.2 MB), 2.pth (2.5 MB), got" in text
 
 
 # weights from the model folder
@@ -472,6 +483,15 @@ def test_a_file_in_the_model_folder_is_loaded(run, net, weights_file):
     loaded = run(LOAD, weights=weights_file.name)[0].net
     assert loaded.tag.fingerprint == net.tag.fingerprint and loaded.tag.weights == weights_file.name
     assert not any(tensor.is_inference() for tensor in (*loaded.parameters(), *loaded.buffers()))
+
+
+def test_what_is_there_is_told_with_its_size(standin, run, weights_file, caplog):
+    size = f"{weights_file.stat().st_size / 1e6:.1f} MB"
+    options = standin.nodes[LOAD].GET_NODE_INFO_V1()["input"]["required"]["weights"][1]
+    assert options["sizes"] == {weights_file.name: size} and weights_file.name in options["options"]
+    caplog.set_level("INFO")
+    run(LOAD, weights="untrained")
+    assert f"Load VGG19: in {weights_file.parent} there is {weights_file.name} ({size})" in caplog.messages
 
 
 def test_a_vgg16_goes_through_all_nodes(standin, run, net):

@@ -57,7 +57,7 @@ def test_film_is_what_gatys_makes(standin, vgg19, style, content, make):
     hidden[1, :, :10] = 1
     warped = picture(5, count=3)
     widgets = {"optimizer": "adam", "content_weight": 0.1, "style_weight": 2.0, "tv_weight": 0.01, "seed": 3}
-    frames = {"temporal_weight": 4.0, "anchor_every": 2, "init": "noise"}
+    frames = {"temporal_weight": 4.0, "anchor_every": 2, "init": "noise", "strength": 0.7}
     images, histories = make(film(), warped=warped, occlusion=hidden, learning_rate=0.05, **frames, **widgets)
     wanted = sys.modules[f"{standin.pack.__name__}.gatys.video.frames"].optimize_frames(
         vgg19.net,

@@ -76,7 +76,7 @@ def test_what_goes_with_the_number_of_pixels_is_said(data, name):
     preset = data[name]
     size = preset["size"]
     settings = gatys.presets[name].settings((size, 2 * size))
-    settings |= settings["style_layers"]
+    settings |= settings["style_layers"] | {"strength": 0.5}
     for node in ("GatysOptimize", "GatysExtractStyleGrams"):
         for widget, value in preset["nodes"][node].items():
             if isinstance(value, float) and value:

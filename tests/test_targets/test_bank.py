@@ -592,6 +592,7 @@ def test_tensors_that_do_not_belong(parts, tmp_path, change, message):
         ({"size": [2, 3]}, "3 x 2 pixels"),
         ({"normalize": 1}, "its flags are neither true nor false"),
         ({"automatic": None}, "its flags are neither true nor false"),
+        ({"grey": "yes"}, "its flags are neither true nor false"),
         ({"network": None}, "its network is not named"),
         ({"network": {"weights": "x", "pooling": "max"}}, "its network is not named"),
         ({"network": {"weights": 1, "pooling": "max", "fingerprint": "0" * 16}}, "its network is not named"),
