@@ -71,7 +71,7 @@ class GatysOptimizeFrames(io.ComfyNode):
                     options=list(INITS),
                     default=DEFAULTS["init"],
                     tooltip="Where the first frame starts, and others that start anew. auto: the first from init_image if "
-                    "wired, else from the content. noise: the same noise for every frame.",
+                    "wired, else from the content in the colours of the style. noise: the same noise for every frame.",
                 ),
                 seed_input(),
                 *memory_inputs(),

@@ -191,8 +191,8 @@ _HELP = {
     "along the lower and right edge (corner)",
     "normalize": "divide each layer's term by the size of its target, so that the weights mean the same for every "
     "network and picture; without it they must be chosen anew (default: --normalize)",
-    "init": "where to start: content, noise, mean (the mean colour, as neural-style), auto (content if there is one, else "
-    "noise) or a picture file",
+    "init": "where to start: recolored (the content in the colours of the style), content, noise, mean (the mean colour, as "
+    "neural-style), auto (recolored if there is a content, else noise) or a picture file",
     "steps": "number of evaluations of loss and gradient, over all levels; or of each level, full size first: 20,40,80",
     "levels": "number of sizes to descend at, the smallest first, each twice the one before; auto begins at about 128 "
     "pixels of the short edge, 1 is the paper's",

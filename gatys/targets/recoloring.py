@@ -41,7 +41,7 @@ def recolored(content: ContentTarget, style: AnyStyle, place: Layout, device: to
         torch.ones_like(new[:1, :1]) if region.mask is None else place.stretch(region.mask.to(new), content.size)
         for region in regions
     ]
-    total = sum(masks).clamp(min=1)  # type: ignore[union-attr] (there is a region)
+    total = torch.stack(torch.broadcast_tensors(*masks)).sum(0).clamp(min=1)
     for region, mask in zip(regions, masks, strict=True):
         fresh = image.clone(memory_format=torch.contiguous_format)
         new += (_each(fresh, mask, region, place, device) - image) * (mask / total)

@@ -2,7 +2,7 @@
 
 A style file is a .safetensors with a float32 Gram matrix (C, C) for each level and layer, named `level0.conv1_1`, perhaps
 a `thumbnail` (H, W, 3) of bytes, and metadata: `format`, `style` (JSON: network, layers, levels, size, normalize,
-automatic, and grey if it is) and `description`. The network's architecture is said unless it is VGG-19, as in all older
+automatic, grey if it is, and the mean and covariance of the colours but in files of version 0.1) and `description`. The network's architecture is said unless it is VGG-19, as in all older
 files. Nothing in a file is run, and one that has anything else, or that does not fit together, is refused as a whole.
 """
 
@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypedDict
+from typing import Protocol, TypedDict
 
 import safetensors.torch
 import torch
@@ -23,14 +22,15 @@ from safetensors import safe_open
 from torch import Tensor
 
 from ..errors import InputError, StyleFileError
-from ..network.layers import TABLES, Layer, check_layers, check_members
+from ..network.layers import Layer
 from ..network.vgg import NetworkTag
 from ..pictures.conversion import AnyPicture, as_picture
+from ..pictures.recoloring import Colors
 from ..pictures.replacing import replacing
 from ..pictures.resampling import scale_picture
-from ..settings import POOLINGS
 from .levels import resolve_levels
 from .statistics import GRAM, Statistic
+from .style_record import Unfit, as_object, colors_of, layers_of, network_of
 
 FORMAT = "gatys style 1"
 THUMBNAIL_EDGE = 256
@@ -63,6 +63,8 @@ class Style(Protocol):
     def automatic(self) -> bool: ...
     @property
     def grey(self) -> bool: ...
+    @property
+    def colors(self) -> Colors | None: ...
 
 
 class StyleFields(TypedDict):
@@ -75,6 +77,7 @@ class StyleFields(TypedDict):
     normalize: bool
     automatic: bool
     grey: bool
+    colors: Colors | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +141,7 @@ def save_style(
             _decode(temporary)  # what is written can be read again
             if not overwrite and os.path.lexists(path):
                 raise FileExistsError
-    except _Unfit as problem:
+    except Unfit as problem:
         raise InputError(f"style: it cannot be saved, because {problem}; extract it again") from None
     except FileExistsError:
         taken = "exists already; choose another name, or allow overwriting it"
@@ -191,6 +194,8 @@ def _encode(style: Style, thumbnail: Tensor | None, description: str) -> bytes:
     if network["architecture"] == "vgg19":  # older files go without it, and so older programs read this one, too
         del network["architecture"]
     record |= {"network": network, "layers": dict(style.layers)} | ({"grey": True} if style.grey else {})
+    if style.colors is not None:
+        record["colors"] = [style.colors.mean.tolist(), *style.colors.covariance.tolist()]
     return safetensors.torch.save(tensors, {"format": FORMAT, "style": json.dumps(record), "description": description})
 
 
@@ -201,16 +206,16 @@ def _read(path: Path, device: torch.device | str = "cpu") -> tuple[StyleFields, 
             raise FileNotFoundError
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # a pipe would never end
-            raise _Unfit("it is a folder or a device")
+            raise Unfit("it is a folder or a device")
         if status.st_size > MAX_BYTES:
-            raise _Unfit(f"it has {status.st_size} bytes, more than any style ({MAX_BYTES})")
+            raise Unfit(f"it has {status.st_size} bytes, more than any style ({MAX_BYTES})")
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
         if length > MAX_HEADER:
-            raise _Unfit("it is cut off, or no .safetensors at all")
+            raise Unfit("it is cut off, or no .safetensors at all")
         with torch.inference_mode(False):  # ComfyUI calls nodes in inference mode, whose tensors autograd refuses
             return _decode(path, device)
-    except _Unfit as problem:
+    except Unfit as problem:
         hint = "choose a file that was saved as a style, or fetch it again"
         raise StyleFileError(f"{name!r} is no sound style file: {problem}; {hint}") from None
     except FileNotFoundError:
@@ -219,35 +224,31 @@ def _read(path: Path, device: torch.device | str = "cpu") -> tuple[StyleFields, 
         raise StyleFileError(f"{name!r} cannot be read ({problem}); check the path and its permissions") from problem
 
 
-class _Unfit(Exception):
-    """The reason why a file is no style."""
-
-
 def _decode(path: Path, device: torch.device | str = "cpu") -> tuple[StyleFields, StyleInfo]:
     metadata, tensors = _open(path)
-    record = _json(metadata["style"], "its style record")
-    if record.keys() - {"grey"} != _FIELDS:
-        raise _Unfit(f"its style record has {sorted(record)[:9]} instead of {sorted(_FIELDS)}")
-    network = _network(record["network"])
-    layers, levels, size = _layers(record["layers"], network), record["levels"], record["size"]
+    record = as_object(metadata["style"], "its style record")
+    if record.keys() - {"grey", "colors"} != _FIELDS:
+        raise Unfit(f"its style record has {sorted(record)[:9]} instead of {sorted(_FIELDS)}")
+    network = network_of(record["network"])
+    layers, levels, size = layers_of(record["layers"], network), record["levels"], record["size"]
     used = [network.layers[name] for name in layers]
     sound = isinstance(size, list) and len(size) == 2 and all(type(n) is int and 1 <= n <= MAX_EDGE for n in size)
     if not sound:
-        raise _Unfit(f"its size is {size!r}, no height and width in pixels"[:200])
+        raise Unfit(f"its size is {size!r}, no height and width in pixels"[:200])
     if not (type(levels) is int and 1 <= levels <= 64):  # a bool is no number
-        raise _Unfit(f"its number of levels is {levels!r}"[:200])
+        raise Unfit(f"its number of levels is {levels!r}"[:200])
     flags = (record["normalize"], record["automatic"], record.get("grey", False))
     if not all(isinstance(flag, bool) for flag in flags):
-        raise _Unfit("its flags are neither true nor false")
+        raise Unfit("its flags are neither true nor false")
     whole = (size[0], size[1])
     try:
         resolve_levels(levels, whole, used, "style")
     except ValueError as problem:
-        raise _Unfit(str(problem)) from None
+        raise Unfit(str(problem)) from None
     wanted = {f"level{level}.{name}" for level in range(levels) for name in layers}
     strange = sorted(wanted ^ (tensors.keys() - {"thumbnail"}))
     if strange:
-        raise _Unfit(f"{len(strange)} tensors are missing or do not belong there, first {strange[:1]}"[:300])
+        raise Unfit(f"{len(strange)} tensors are missing or do not belong there, first {strange[:1]}"[:300])
     grams = tuple({each.name: _gram(tensors, level, each).to(device)[None] for each in used} for level in range(levels))
     fields = StyleFields(
         network=network,
@@ -257,6 +258,7 @@ def _decode(path: Path, device: torch.device | str = "cpu") -> tuple[StyleFields
         normalize=flags[0],
         automatic=flags[1],
         grey=flags[2],
+        colors=colors_of(record.get("colors")),
     )
     return fields, StyleInfo(network, layers, levels, whole, metadata["description"], _thumbnail(tensors))
 
@@ -269,55 +271,18 @@ def _open(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
             metadata = file.metadata() or {}
             form = metadata.get("format")
             if form != FORMAT:
-                raise _Unfit(f"its format is {form!r} instead of {FORMAT!r}"[:200])
+                raise Unfit(f"its format is {form!r} instead of {FORMAT!r}"[:200])
             tensors = {name: torch.from_numpy(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except (_Unfit, OSError):
+    except (Unfit, OSError):
         raise
     except Exception as problem:  # SafetensorError and whatever an unknown type of numbers leads to
         said = repr(str(problem)[:200])  # it may quote the file
-        raise _Unfit(f"it is cut off, damaged, or no .safetensors at all ({said})") from problem
+        raise Unfit(f"it is cut off, damaged, or no .safetensors at all ({said})") from problem
     if metadata.keys() != {"format", "style", "description"}:
-        raise _Unfit(f"its metadata has {sorted(metadata)[:9]}"[:200])
+        raise Unfit(f"its metadata has {sorted(metadata)[:9]}"[:200])
     if len(metadata["description"]) > MAX_DESCRIPTION:
-        raise _Unfit(f"its description is longer than {MAX_DESCRIPTION} characters")
+        raise Unfit(f"its description is longer than {MAX_DESCRIPTION} characters")
     return metadata, tensors
-
-
-def _json(text: str, what: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        raise _Unfit(f"{what} cannot be read") from None
-    if not isinstance(found, dict):
-        raise _Unfit(f"{what} is no JSON object")
-    return found
-
-
-def _network(record: Any) -> NetworkTag:
-    fits = isinstance(record, dict) and record.keys() - {"architecture"} == {"weights", "pooling", "fingerprint"}
-    if not (fits and all(isinstance(value, str) for value in record.values())):
-        raise _Unfit("its network is not named")
-    tag = NetworkTag(**record)
-    if not tag.architecture in TABLES:
-        raise _Unfit(f"its network is a {tag.architecture!r} instead of one of {', '.join(TABLES)}"[:200])
-    named = len(tag.weights) <= 1000 and not re.search(r"[\x00-\x1f\x7f]", tag.weights) and tag.pooling in POOLINGS
-    if not (named and re.fullmatch("[0-9a-f]{16}", tag.fingerprint) is not None):
-        raise _Unfit("its network has no sound name and fingerprint")
-    return tag
-
-
-def _layers(record: Any, network: NetworkTag) -> dict[str, float]:
-    numbers = isinstance(record, dict) and all(type(value) in (int, float) for value in record.values())
-    if not numbers:
-        raise _Unfit("its layers have no weights")
-    try:
-        layers = check_layers(record, "layers")
-        check_members(layers, network.architecture, "layers")
-    except (ValueError, OverflowError) as problem:
-        raise _Unfit(str(problem)[:300]) from None
-    if layers.keys() != record.keys():
-        raise _Unfit("its layers are not named as 'conv1_1', or have a weight of 0")
-    return layers
 
 
 def _gram(tensors: Mapping[str, Tensor], level: int, layer: Layer) -> Tensor:
@@ -325,11 +290,11 @@ def _gram(tensors: Mapping[str, Tensor], level: int, layer: Layer) -> Tensor:
     gram = tensors[key]
     fits = gram.dtype == torch.float32 and tuple(gram.shape) == (channels, channels)
     if not fits:
-        raise _Unfit(f"{key} is {gram.dtype} {tuple(gram.shape)} instead of torch.float32 {(channels, channels)}")
+        raise Unfit(f"{key} is {gram.dtype} {tuple(gram.shape)} instead of torch.float32 {(channels, channels)}")
     if not bool(torch.isfinite(gram).all()):
-        raise _Unfit(f"{key} has NaN or infinite values")
+        raise Unfit(f"{key} has NaN or infinite values")
     if not bool((gram - gram.T).abs().max() <= _ASYMMETRY * gram.abs().max()):
-        raise _Unfit(f"{key} is not symmetric")
+        raise Unfit(f"{key} is not symmetric")
     return gram
 
 
@@ -340,5 +305,5 @@ def _thumbnail(tensors: Mapping[str, Tensor]) -> Tensor | None:
     fits = picture.dtype == torch.uint8 and picture.ndim == 3 and picture.shape[2] == 3
     fits = fits and all(1 <= edge <= THUMBNAIL_EDGE for edge in picture.shape[:2])
     if not fits:
-        raise _Unfit(f"its thumbnail is {picture.dtype} {tuple(picture.shape)}")
+        raise Unfit(f"its thumbnail is {picture.dtype} {tuple(picture.shape)}")
     return picture.movedim(-1, 0)[None].float().div(255).contiguous()

@@ -16,8 +16,8 @@ LINES = [shlex.split(line)[3:] for line in TEXT.splitlines() if line.startswith(
 
 
 def small(arguments):
-    """The same at 64 pixels with two steps, and without a download."""
-    changed = {"--size": "64", "--steps": "2", "--tile": "48"}
+    """The same at 96 pixels with three steps, and without a download."""
+    changed = {"--size": "96", "--steps": "3", "--tile": "48"}
     given = [changed.get(before, here) for before, here in zip(["", *arguments], arguments, strict=False)]
     return given if "--weights" in given else [*given, "--weights", "untrained"]
 
@@ -39,4 +39,4 @@ def test_line_paints(line, folder, monkeypatch):
     (folder / "examples").is_symlink() or (folder / "examples").symlink_to(ROOT / "examples")
     assert cli.main(small(line)) == 0
     result = np.array(Image.open(folder / line[line.index("-o") + 1]))
-    assert max(result.shape) == 64 and result.std() > 10
+    assert max(result.shape) == 96 and result.std() > 10

@@ -74,6 +74,14 @@ def test_the_size_is_the_source_s(pictures):
     assert options.size == 99 and "size" not in options.filled
 
 
+@pytest.mark.parametrize("name", gatys.presets)
+def test_the_start_and_the_descent_are_the_source_s(pictures, name):
+    options = preset_options.parse_options([*pictures, "--preset", name, "--weights", "untrained"])
+    preset = gatys.presets[name]
+    for field in ("steps", "init", "optimizer", "history_size"):
+        assert field in options.filled and getattr(options, field) == getattr(preset, field)
+
+
 @pytest.mark.parametrize("option", [["--content-weight", "0.01"], ["--levels", "auto"], ["--normalize"]], ids=str)
 def test_what_is_given_wins_even_if_it_is_the_default(pictures, option):
     given = preset_options.parse_options([*pictures, "--preset", "udacity", "--weights", "untrained", *option])
