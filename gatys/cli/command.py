@@ -22,6 +22,7 @@ import sys
 import time
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ from .option_checks import check_options
 from .options import NO_CONTENT
 from .parsed import Options
 from .preset_options import describe, fill_options, parse_options
+from .record import check_filters, record_of
 from .session import Session, how_to_go_on
 
 log = logging.getLogger(__name__)
@@ -161,7 +163,7 @@ def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_
     """Paint one picture and save it; give the exit code."""
     check_options(options)
     if options.out is not None and session.first:
-        check_output(options.out, options.depth)
+        check_output(options.out, options.depth, not options.no_overwrite)
     device = find_device(options.device, "--device")
     given = load_inputs(options, device, session)
     if options.preset is not None:
@@ -175,6 +177,7 @@ def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_
         check_output(out, options.depth)
 
     net = kept.network(options, device)
+    check_filters(options.expected_filters, net.tag)
     _agree_on_filters_and_styles(net, given, options, session)
     began = time.monotonic()
     targets = _make_targets(net, given, options, session, kept)
@@ -186,7 +189,7 @@ def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_
         return INTERRUPTED
     if options.out is None:
         out = _free_path(Path(out))  # another run may have taken it meanwhile
-    _save(out, result, given, options, session)
+    _save(out, result, net, given, options, session)
     if interrupted and result.state is not None:
         log.info(how_to_go_on(options))
     elif result.state is not None and session.first:
@@ -268,12 +271,20 @@ def _descend(
     return result, interruption.asked and len(result.history) < options.total_steps
 
 
-def _save(out: str | Path, result: Result, given: Inputs, options: Options, session: Session) -> None:
+def _save(out: str | Path, result: Result, net: VGG, given: Inputs, options: Options, session: Session) -> None:
     image, content = result.image.clamp(0, 1), given.content
     if options.keep_luminance and content is not None:
         image = keep_luminance(image, content.pixels)
     alpha = None if content is None else content.alpha
-    session.save(out, image, given.size, alpha=alpha, depth=options.depth, quality=options.file_quality)
+    how: dict[str, Any] = {
+        "depth": options.depth,
+        "quality": options.file_quality,
+        "overwrite": not options.no_overwrite,
+    }
+    if not options.strip:
+        made = record_of(options, given.files, net.tag, len(result.history), given.size)
+        how["metadata"] = replace(given.metadata, made=made)
+    session.save(out, image, given.size, alpha=alpha, **how)
 
 
 # before the network is loaded

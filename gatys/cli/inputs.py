@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from ..passes.layout import WHOLE, Layout, Size
 from ..passes.tiles import tiles
 from ..pictures.colors import LUMA, match_colors_by
 from ..pictures.images import Picture, fit, read_image
+from ..pictures.metadata import Metadata, read_metadata
 from ..published.presets import presets
 from ..settings import INITS
 from ..targets.blending import blend_styles
@@ -29,6 +30,7 @@ from ..targets.style_files import read_style_info
 from ..targets.targets import StyleTarget, check_network
 from .options import NO_CONTENT
 from .parsed import Options
+from .record import record_files
 from .session import Session
 
 log = logging.getLogger(__name__)
@@ -48,6 +50,10 @@ class Inputs:
     """The (height, width) of the result."""
     thumbnail: Tensor | None
     """A small picture of the style, to be saved with it."""
+    metadata: Metadata
+    """What the content's file says beside its pixels; empty on processes that write no picture."""
+    files: Mapping[str, Any]
+    """The names and digests of all files, for the record; empty likewise."""
 
 
 def load_inputs(options: Options, device: torch.device, session: Session) -> Inputs:
@@ -92,7 +98,10 @@ def load_inputs(options: Options, device: torch.device, session: Session) -> Inp
     if options.save_style is not None and not pictures:
         thumbnail = read_style_info(options.load_style[0]).thumbnail
     masks = [_load_mask(path) for path in options.style_mask]
-    inputs = Inputs(content, pictures, loaded, masks, start, size, thumbnail)
+    tells = session.first and not options.strip
+    metadata = read_metadata(options.content) if tells and content is not None else Metadata()
+    files = record_files(options) if tells else {}
+    inputs = Inputs(content, pictures, loaded, masks, start, size, thumbnail, metadata, files)
     _check_sizes(options, inputs, place)
     place.check_count(inputs.size)
     place.team.agree({path: digest(mask) for path, mask in zip(options.style_mask, masks, strict=True)})

@@ -19,8 +19,10 @@ from pathlib import Path
 from filelock import BaseFileLock, FileLock, Timeout
 
 from ..errors import ImageError
+from ..pictures.decoding import READABLE
+from ..pictures.optional_formats import SUFFIXES as OPTIONAL_SUFFIXES
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".tga", ".ppm", ".qoi")
+SUFFIXES = (*(suffix for suffixes in READABLE.values() for suffix in suffixes), *OPTIONAL_SUFFIXES)
 """The suffixes of the files in a folder that count as pictures."""
 LIST = ".txt"
 

@@ -164,6 +164,11 @@ _HELP = {
     "keep_luminance": "give the result the colours of CONTENT at last, so that only its luminance is painted (default: "
     "the result's own colours)",
     "depth": "bits a channel of OUT; 16 needs .png or .tif (default: 8)",
+    "strip": "write nothing into OUT but the picture: neither how it was made nor CONTENT's EXIF (camera, place, copyright), "
+    "resolution and profile (default: they are written)",
+    "no_overwrite": "leave OUT alone where it exists, and do nothing (default: it is replaced)",
+    "like": "picture that this program wrote: what it says of its options, pictures and filters is taken for all that is "
+    "not given (default: none)",
     "quality": f"{', '.join(map(_quality, QUALITIES))}: what is not given of --size, --levels, --steps and --precision; a "
     "number counts as --file-quality (default: good)",
     "file_quality": "of .jpg and .webp, in percent, 1 to 100",
@@ -228,7 +233,7 @@ def build_parser() -> argparse.ArgumentParser:
         group.add_argument("--" + name.replace("_", "-"), help=text, **how)
 
     group = parser.add_argument_group("pictures")
-    group.add_argument("content", metavar="CONTENT", help=_HELP["content"])
+    group.add_argument("content", metavar="CONTENT", nargs="?", help=_HELP["content"])
     group.add_argument("style", metavar="STYLE", nargs="*", help=_HELP["style"])
     group.add_argument("-o", "--out", metavar="OUT", help=_HELP["out"])
     add("workers", type=_whole(1), default=1, metavar="COUNT")
@@ -236,6 +241,9 @@ def build_parser() -> argparse.ArgumentParser:
     add("size", type=_whole(0), default=SIZE, metavar="PIXELS")
     add("style_scale", type=_ABOVE_0, default=1.0, metavar="FACTOR")
     add("depth", type=_whole(8), choices=(8, 16))
+    add("strip", action="store_true", default=False)
+    add("no_overwrite", action="store_true", default=False)
+    add("like", metavar="PICTURE")
     words = {word: word for word in QUALITIES}
     add("quality", action=_QualityOrPercent, type=_whole(1, 100, **words), metavar="QUALITY")
     add("file_quality", type=_whole(1, 100), metavar="PERCENT")

@@ -30,6 +30,9 @@ class Options(Settings):
     quality: Quality | None
     """The word that fills size, levels, steps and precision, one of `settings.QUALITIES`; None where none was given."""
     file_quality: int
+    strip: bool
+    no_overwrite: bool
+    like: str | None
     # styles and colours
     load_style: Sequence[str]
     blend: Sequence[float]
@@ -57,6 +60,8 @@ class Options(Settings):
 
     filled: Sequence[str] = ()
     """The names of the options that the preset or the quality fills, since they were not given."""
+    expected_filters: str | None = None
+    """The digest that the filters must have, since they are to be those of the run that `like` names."""
 
     @property
     def total_steps(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from ..published.presets import presets, weights_from
 from ..settings import QUALITIES
 from .options import build_parser
 from .parsed import Options
+from .record import as_recorded
 
 _NOT_GIVEN = object()
 
@@ -25,11 +27,19 @@ def parse_options(argv: Sequence[str] | None) -> Options:
     Coefficients that a preset fills are those of a square of its own size; `fill_options` gives those of the result.
 
     Raises:
-        InputError: for arguments that cannot be read, and for a preset and a quality at once.
+        InputError: for arguments that cannot be read, for a preset and a quality at once, and as
+            `record.as_recorded` does for `--like`.
+        ImageError: where the picture of `--like` does not say how it was made.
         WeightsError: where the filters of the preset are not found.
     """
-    parser = build_parser()
-    options = Options(**{name: _fixed(value) for name, value in vars(parser.parse_intermixed_args(argv)).items()})
+    parser, expected = build_parser(), None
+    read = parser.parse_intermixed_args(argv)
+    if read.like is not None:
+        argv, expected = as_recorded(sys.argv[1:] if argv is None else argv, read.like, _given(parser, argv))
+        read = parser.parse_intermixed_args(argv)
+    if read.content is None:
+        parser.error("the following arguments are required: CONTENT")
+    options = Options(**{name: _fixed(value) for name, value in vars(read).items()}, expected_filters=expected)
     if options.preset is not None and options.quality is not None:
         raise InputError("--quality, --preset: a preset has a size and steps of its own; give one of the two")
     if options.quality is not None:
@@ -46,6 +56,16 @@ def parse_options(argv: Sequence[str] | None) -> Options:
     if "size" in filled:
         options = replace(options, size=preset.result_edge)
     return fill_options(options, (preset.size, preset.size))
+
+
+def _given(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read what the command line gives; None or an empty list stands for what it does not give."""
+    nothing: dict[str, Any] = {
+        name: [] if isinstance(value, list) else None for name, value in vars(parser.parse_args([])).items()
+    }
+    for positional in ("content", "style"):  # argparse warns of these
+        del nothing[positional]
+    return parser.parse_intermixed_args(argv, argparse.Namespace(**nothing))
 
 
 def _not_given(parser: argparse.ArgumentParser, argv: Sequence[str] | None, names: Iterable[str]) -> tuple[str, ...]:

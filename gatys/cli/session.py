@@ -10,6 +10,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -45,10 +46,8 @@ class Session:
         """Read the rows here of a picture as `images.read_image` does."""
         return read_image(path, size)
 
-    def save(
-        self, path: str | Path, image: Tensor, size: Size, *, alpha: Tensor | None, depth: int | None, quality: int
-    ) -> None:
-        """Write a picture of `size`, of which these rows are here, as `images.write_image` does.
+    def save(self, path: str | Path, image: Tensor, size: Size, *, alpha: Tensor | None, **how: Any) -> None:
+        """Write a picture of `size`, of which these rows are here, as `images.write_image` does, which is told `how`.
 
         A picture that took hours is not lost for a full disk: a temporary folder takes it, then.
 
@@ -56,10 +55,10 @@ class Session:
             ImageError: where it cannot be written, with the path of the one in the temporary folder.
         """
         try:
-            write_image(path, image, alpha=alpha, depth=depth, quality=quality)
+            write_image(path, image, alpha=alpha, **how)
         except ImageError as problem:
             kept = Path(tempfile.mkdtemp(prefix="gatys-"), "result.png")
-            kept = write_image(kept, image, alpha=alpha, depth=depth, quality=quality)
+            kept = write_image(kept, image, alpha=alpha, **how)
             raise ImageError(f"{problem}; until then it is kept as {str(kept)!r}") from problem
 
     def complain(self, problem: object) -> None:

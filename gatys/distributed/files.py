@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -47,12 +48,10 @@ def _dealt(path: str, place: Strips) -> tuple[Tensor, Size]:
         return place.deal(source.read, (1, channels), size, torch.float32), size
 
 
-def save_strips(
-    path: Path, image: Tensor, size: Size, place: Strips, *, alpha: Tensor | None, depth: int | None, quality: int
-) -> None:
+def save_strips(path: Path, image: Tensor, size: Size, place: Strips, *, alpha: Tensor | None, **how: Any) -> None:
     """Write a picture of `size` from the rows of all processes: a TIFF by rows where the library is there, others whole.
 
-    A file that cannot be written goes to a temporary folder.
+    What `images.write_image` is told is `how`; a TIFF by rows stays in sRGB. A file that cannot be written goes to a temporary folder.
 
     Raises:
         ImageError: on process 0, with the place where the picture is kept.
@@ -65,7 +64,8 @@ def save_strips(
             blocks = (block[0] for block in place.blocks(planes, size, ROWS))
             try:
                 if first:
-                    write_rows(path, size, planes.shape[1], blocks, depth or 8)
+                    told = {name: how[name] for name in ("metadata", "overwrite") if name in how}
+                    write_rows(path, size, planes.shape[1], blocks, how.get("depth") or 8, **told)
             finally:
                 for _ in blocks:  # the others must take all of them
                     pass
@@ -75,7 +75,7 @@ def save_strips(
 
         def write(path: Path) -> None:
             if first:
-                write_image(path, whole, alpha=opaque, depth=depth, quality=quality)
+                write_image(path, whole, alpha=opaque, **how)
 
     failed = None
     try:

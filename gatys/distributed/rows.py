@@ -20,8 +20,10 @@ from torch import Tensor
 from ..errors import ImageError
 from ..pictures.checks import size_of
 from ..pictures.images import FORMATS, read_image
+from ..pictures.metadata import Metadata
 from ..pictures.replacing import replacing
 from ..pictures.tiff import need_tiff_library, tiff_library
+from ..pictures.writing import DPI
 
 ROWS = 64
 """The rows of a block that is written at a time."""
@@ -44,8 +46,8 @@ class Source:
 def open_rows(path: str) -> Iterator[Source]:
     """Open a picture file as rows: read when they are asked for where the file allows it, else by `images.read_image`.
 
-    A file allows it if it is a TIFF of 8 or 16 bits a channel, grey, RGB or RGB with plain alpha, upright and without a
-    colour profile.
+    A file allows it if it is a TIFF of 8 or 16 bits a channel, grey, RGB or RGB with plain alpha, upright and in sRGB as
+    far as it says.
 
     Raises:
         ImageError: as `read_image`, and where rows are damaged.
@@ -70,10 +72,18 @@ def open_rows(path: str) -> Iterator[Source]:
     yield Source(size_of(planes), planes.shape[1], lambda low, high: planes[:, :, low:high])
 
 
-def write_rows(path: Path, size: tuple[int, int], channels: int, blocks: Iterable[Tensor], depth: int = 8) -> None:
+def write_rows(
+    path: Path,
+    size: tuple[int, int],
+    channels: int,
+    blocks: Iterable[Tensor],
+    depth: int = 8,
+    metadata: Metadata | None = None,
+    overwrite: bool = True,
+) -> None:
     """Write a TIFF from blocks of its rows, each (channels, `ROWS`, width) in [0, 1], the last one perhaps lower.
 
-    The file appears whole or not at all.
+    The file appears whole or not at all. Of the metadata it takes the record, the texts and the resolution.
 
     Raises:
         ImageError: where the disk refuses.
@@ -90,13 +100,26 @@ def write_rows(path: Path, size: tuple[int, int], channels: int, blocks: Iterabl
 
     how = {"photometric": "rgb", "compression": "zlib", "rowsperstrip": ROWS, "metadata": None}
     how["extrasamples"] = ["unassalpha"] if channels == 4 else None
+    how |= _told_by(metadata or Metadata())
     large = math.prod(size) * channels * kind.itemsize > 2**31
     with (
         _told(str(path), "cannot be written", "change the path, or free space"),
-        replacing(path) as temporary,
+        replacing(path, overwrite=overwrite) as temporary,
         library.TiffWriter(temporary, bigtiff=large, byteorder="<") as file,
     ):
         file.write(encoded(), shape=(*size, channels), dtype=kind, **how)
+
+
+def _told_by(metadata: Metadata) -> dict[str, Any]:
+    """Give what tifffile is told of metadata."""
+    texts = {tag: value for tag, value in metadata.exif_tags().items() if isinstance(value, str) and value.isascii()}
+    tags: list[tuple[int, int, int, Any, bool]] = [
+        (tag, 2, 0, value, True) for tag, value in texts.items() if tag != 305
+    ]
+    if xmp := metadata.xmp():
+        tags.append((700, 1, len(xmp), xmp, True))
+    how = {"extratags": tags, "software": texts.get(305, False)}
+    return how | {"resolution": metadata.dpi or (DPI, DPI), "resolutionunit": "inch"}
 
 
 @contextmanager
@@ -110,12 +133,14 @@ def _told(name: str, what: str, cure: str) -> Iterator[None]:
 def _is_plain(page: Any) -> bool:
     kinds = {1: ("MINISBLACK",), 2: ("MINISBLACK",), 3: ("RGB",), 4: ("RGB",)}
     alpha = [int(each) for each in page.extrasamples]
+    exif = page.tags.valueof(34665)
     return (
         page.photometric.name in kinds.get(page.samplesperpixel, ())
         and page.dtype in (np.uint8, np.uint16)
         and page.planarconfig == 1
         and alpha == [2] * (page.samplesperpixel % 2 == 0)
-        and not {34675, 37724}.intersection(page.tags.keys())  # colour profile, layers
+        and not {301, 319, 34675, 37724}.intersection(page.tags.keys())  # curve, primaries, colour profile, layers
+        and (exif or {}).get("ColorSpace", 1) == 1
         and int(page.tags.valueof(274) or 1) == 1  # orientation
     )
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -70,10 +71,8 @@ class SharedSession(Session):
     def load(self, path: str, size: int | Callable[[Size], int] | None = None) -> Picture:
         return load_strip(path, self._strips, size)
 
-    def save(
-        self, path: str | Path, image: Tensor, size: Size, *, alpha: Tensor | None, depth: int | None, quality: int
-    ) -> None:
-        save_strips(Path(path), image, size, self._strips, alpha=alpha, depth=depth, quality=quality)
+    def save(self, path: str | Path, image: Tensor, size: Size, *, alpha: Tensor | None, **how: Any) -> None:
+        save_strips(Path(path), image, size, self._strips, alpha=alpha, **how)
 
     def complain(self, problem: object) -> None:
         first_here = self._environment.get("LOCAL_RANK", "0") == "0"

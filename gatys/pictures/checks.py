@@ -12,6 +12,10 @@ OVERSHOOT = 0.5
 1.89 without their signs, in two dimensions); pictures of 0 to 255 or -1 to 1 go beyond."""
 
 
+class NotReadHere(ValueError):
+    """The reason why a file's picture cannot be used; its text is a sentence's end, to follow the file's name."""
+
+
 def shape_of(image: Tensor) -> str:
     """Describe a batch of pictures in a few words, for reprs: "2 x 512 x 384" pictures, width and height."""
     count, _, height, width = image.shape

@@ -35,7 +35,7 @@ def load_image(path: str | os.PathLike, size: int | None = None) -> Tensor:
     Transparency is ignored with a warning: the colours underneath count.
 
     Args:
-        path: the path of a PNG, JPEG, WebP, TIFF or one of the other formats of `images.READABLE`.
+        path: the path of a PNG, JPEG, WebP, TIFF or one of the other formats of `decoding.READABLE`.
         size: longer edge of the result in pixels, by antialiased bicubic resampling; None leaves the picture as it is.
 
     Returns:
@@ -75,7 +75,6 @@ def save_image(
 
     Raises:
         ImageError: for arguments that are not as above, and where the format or the disk refuses.
-        MissingPackage: for a TIFF of 16 bits, where the package tifffile is not installed.
 
     Example:
         >>> gatys.save_image(gatys.optimize(net, content=content, style=style), "out.png")

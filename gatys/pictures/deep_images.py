@@ -7,10 +7,8 @@ fetched too, and a PNG of 16 bits is written. For TIFFs, where that does not go,
 from __future__ import annotations
 
 import io
-import struct
 import sys
-import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,11 +16,10 @@ import torch
 from PIL import Image, TiffImagePlugin
 from torch import Tensor
 
-from .tiff import encode_tiff
+from .checks import NotReadHere
 
-
-class DeepImageError(ValueError):
-    """The reason why samples cannot be used; its text is a sentence's end, to follow the file's name."""
+_SIGNED, _PALETTE = 2, 3
+"""TIFF's sample format of whole numbers with signs, and its photometric interpretation of a palette."""
 
 
 def read_samples(image: Image.Image, data: bytes | None) -> tuple[Tensor, Tensor | None] | None:
@@ -36,17 +33,22 @@ def read_samples(image: Image.Image, data: bytes | None) -> tuple[Tensor, Tensor
         float32 in [0, 1].
 
     Raises:
-        DeepImageError: where samples lie outside that range.
+        NotReadHere: where samples lie outside that range.
     """
     top = 65535.0
     if data and _planes_are_lost(image):
         cure = "install the package tifffile, or save its channels interleaved"
-        raise DeepImageError(f"has 16 bits a channel, its planes one after another, which is not read here; {cure}")
+        raise NotReadHere(f"has 16 bits a channel, its planes one after another, which is not read here; {cure}")
+    tags = _tags(image)
+    if _SIGNED in tags.get(339, ()) and 32 not in tags.get(258, ()):  # Pillow's own whole numbers of 32 bits are signed
+        raise NotReadHere("holds whole numbers with signs, of which white is unknown; save it with unsigned ones")
+    if tags.get(262) == _PALETTE and tags.get(284, 1) != 1 and tags.get(277, 1) > 1:
+        raise NotReadHere("has a palette and alpha one after another, which is not read here; save it as RGB")
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         values = torch.from_numpy(np.array(image).astype(np.float32))[None]
-        top = 1.0 if image.mode == "F" else top
+        top = 1.0 if image.mode == "F" else 4095.0 if 12 in tags.get(258, ()) else top
         check_range(values, top)
-        if _tags(image).get(262) == 0:  # white is 0, which Pillow knows up to 8 bits only
+        if tags.get(262) == 0:  # white is 0, which Pillow knows up to 8 bits only
             values = top - values
     elif image.mode in ("RGB", "RGBA") and data and stores_16_bits(image, data) and (lower := _lower_bytes(data)):
         levels = np.array(image).astype(np.float32) * 256 + np.array(lower)
@@ -63,10 +65,10 @@ def read_samples(image: Image.Image, data: bytes | None) -> tuple[Tensor, Tensor
 
 
 def check_range(values: Tensor, top: float = 1.0) -> None:
-    """Raise DeepImageError unless all values lie in [0, top]."""
+    """Raise NotReadHere unless all values lie in [0, top]."""
     if not bool(((values >= 0) & (values <= top)).all()):
         came = f"{values.min():g} to {values.max():g}"
-        raise DeepImageError(f"holds values from {came}, expected 0 to {top:g}; save it with 8 or 16 bits")
+        raise NotReadHere(f"holds values from {came}, expected 0 to {top:g}; save it with 8 or 16 bits")
 
 
 def _tags(image: Image.Image) -> Mapping[int, Any]:
@@ -108,33 +110,3 @@ def _lower_bytes(data: bytes) -> Image.Image | None:
     image.tile = tiles
     image.load()
     return image
-
-
-def encode_png(levels: np.ndarray) -> bytes:
-    """Make a 16-bit PNG that is marked as sRGB.
-
-    Args:
-        levels: uint16 (H, W, 3) or (H, W, 4), the fourth channel straight (not premultiplied) alpha; 0 to 65535.
-    """
-    height, width, channels = levels.shape
-    rows = np.ascontiguousarray(levels, dtype=">u2").view(np.uint8).reshape(height, -1)
-    filtered = np.full((height, rows.shape[1] + 1), 2, dtype=np.uint8)  # a row begins with its filter: 2 is Up
-    filtered[0, 1:] = rows[0]
-    np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])  # modulo 256, as the format asks
-    header = struct.pack(">IIBBBBB", width, height, 16, {3: 2, 4: 6}[channels], 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        (
-            _png_chunk(b"IHDR", header),
-            _png_chunk(b"sRGB", b"\0"),
-            _png_chunk(b"IDAT", zlib.compress(filtered.data, 6)),
-            _png_chunk(b"IEND", b""),
-        )
-    )
-
-
-def _png_chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(content, zlib.crc32(kind)))
-
-
-ENCODERS: Mapping[str, Callable[[np.ndarray], bytes | memoryview]] = {"PNG": encode_png, "TIFF": encode_tiff}
-"""The function that makes a 16-bit file of each format."""

@@ -6,54 +6,32 @@ Pictures are float32 tensors (N, 3, H, W), sRGB in [0, 1]. All that is wrong wit
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import struct
-import warnings
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
-from PIL.PngImagePlugin import PngInfo
+from PIL import Image
 from torch import Tensor
 
-from ..errors import ImageError, is_out_of_memory
+from ..errors import ImageError
 from .checks import size_of
-from .deep_images import ENCODERS, DeepImageError, check_range, read_samples, stores_16_bits
-from .profiles import as_tensor, to_srgb
+from .decoding import MAX_PIXELS, damage_told, planes_in, upright
+from .metadata import Metadata
 from .replacing import replacing
 from .resampling import resize
-from .tiff import need_tiff_library, read_tiff
+from .writing import encode
 
 log = logging.getLogger(__name__)
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 """The format of a file that `write_image` writes, by its suffix."""
 
-READABLE: tuple[str, ...] = ("AVIF", "BMP", "DDS", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "PSD", "QOI")
-READABLE += ("SGI", "TGA", "TIFF", "WEBP")
-"""Formats that `read_image` reads, by Pillow's names: not EPS, say, for which Pillow starts another program."""
-MAX_PIXELS = 178_956_970
-"""The largest picture that is read; in Pillow this is where a decompression bomb begins. It takes 2 GB as a tensor."""
 MAX_BYTES = 2 << 30
 """The largest file that is read."""
-
-SEVERAL = "%s holds several frames; only the first is used"
-
-_ORIENTATION = 0x0112  # EXIF tag
-_ORIENTATION_FLIPS = {2: [-1], 3: [-2, -1], 4: [-2], 6: [-1], 7: [-2, -1], 8: [-2]}  # after 5 .. 8's transposition
-_GREY_MODES = {"1", "L", "LA"}
-_COLOUR_MODES = {"P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV"}
-_DAMAGE: tuple[type[Exception], ...]
-_DAMAGE = (OSError, ValueError, SyntaxError, RuntimeError, EOFError, LookupError, TypeError, ArithmeticError)
-_DAMAGE += (struct.error, zlib.error)  # decoders raise all of these on damaged files
 
 
 @dataclass(frozen=True)
@@ -88,10 +66,12 @@ def fit(width: int, height: int, size: int) -> tuple[int, int]:
 def read_image(path: str | os.PathLike, size: int | Callable[[tuple[int, int]], int] | None = None) -> Picture:
     """Read the picture in a file, upright as its EXIF orientation says, in sRGB.
 
-    Every format of READABLE can be read: greyscale, palette and CMYK become RGB, transparency becomes `alpha`. Integer
-    grey of more than 8 bits counts to 65535, floating point to 1. An embedded colour profile is converted to sRGB, at 8
-    bits a channel unless it is sRGB already. 16-bit RGB(A) is read in full from PNG and TIFF, and floating-point TIFFs
-    are read; from every other format Pillow gives 8 bits. Of several frames the first is read.
+    Every format of `decoding.READABLE` can be read, and HEIC, JPEG XL and OpenEXR with a package of their own:
+    greyscale, palette and CMYK become RGB, transparency becomes `alpha`. Integer grey of more than 8 bits counts to
+    65535, floating point to 1. An embedded colour profile is converted to sRGB, at 8 bits a channel unless it is sRGB
+    already; gamma, chromaticities, code points and EXIF's Adobe RGB are converted in floating point. 16-bit RGB(A) is
+    read in full from PNG and TIFF, and floating-point TIFFs are read; from every other format Pillow gives 8 bits.
+    Light of an OpenEXR or an HDR picture above white becomes white. Of several frames the first is read.
 
     Args:
         path: the path of the file.
@@ -105,8 +85,8 @@ def read_image(path: str | os.PathLike, size: int | Callable[[tuple[int, int]], 
         fit(1, 1, size)
     name = str(path)
     data = _read(Path(path), name)
-    with _damage_told(name):
-        planes = _planes_in(data, name)
+    with damage_told(name):
+        planes = planes_in(data, name, MAX_PIXELS)
     if callable(size):
         size = size(size_of(planes))
     if size is not None:
@@ -126,8 +106,8 @@ def pillow_picture(image: Image.Image, name: str) -> Picture:
         ImageError: where its kind of pixels has no sRGB colour, and where it is loaded only now and damaged.
     """
     try:
-        with _damage_told(name):
-            return Picture.of(_upright(image, None, name))
+        with damage_told(name):
+            return Picture.of(upright(image, None, name))
     except (AssertionError, AttributeError) as problem:  # the file was closed before it was read
         raise ImageError(f"{name!r} is closed and was never loaded; convert it before it is closed") from problem
 
@@ -150,93 +130,16 @@ def _read(path: Path, name: str) -> bytes:
     return data
 
 
-@contextmanager
-def _damage_told(name: str) -> Iterator[None]:
-    """Turn all that decoders raise on damaged files into an ImageError."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of things that make no difference here
-            yield
-    except ImageError:
-        raise
-    except DeepImageError as problem:
-        raise ImageError(f"{name!r} {problem}") from problem
-    except Image.DecompressionBombError as problem:
-        raise ImageError(f"{name!r} has too many pixels, which is not safe to open; shrink it") from problem
-    except UnidentifiedImageError as problem:
-        raise ImageError(f"{name!r} is not a picture that is read here; convert it to PNG or JPEG") from problem
-    except _DAMAGE as problem:
-        if is_out_of_memory(problem):
-            raise
-        raise ImageError(f"{name!r} is damaged or cut short ({problem}); copy or download it again") from problem
-
-
-def _planes_in(data: bytes, name: str) -> Tensor:
-    """Read colour and perhaps alpha, (1, 3 or 4, H, W) in [0, 1], upright."""
-    tiff = read_tiff(data, MAX_PIXELS)
-    if tiff is not None:
-        check_range(tiff.colour if tiff.alpha is None else torch.cat((tiff.colour, tiff.alpha)))
-        if tiff.several:
-            log.warning(SEVERAL, name)
-        return _finished(tiff.colour, tiff.alpha, tiff.profile, tiff.orientation, name)
-    Image.init()
-    image = Image.open(io.BytesIO(data), formats=[form for form in READABLE if form in Image.OPEN])
-    if image.width * image.height > MAX_PIXELS:
-        raise ImageError(f"{name!r} has more than {MAX_PIXELS} pixels, which is not safe to open; shrink it")
-    if getattr(image, "is_animated", False):
-        log.warning(SEVERAL, name)  # counting them may take long
-    return _upright(image, data, name)
-
-
-def _upright(image: Image.Image, data: bytes | None, name: str) -> Tensor:
-    """Convert a picture that Pillow opened to (1, 3 or 4, H, W), from the bytes of its whole file where these are at
-    hand.
-    """
-    image.load()
-    colour, alpha = read_samples(image, data) or _samples(image, data, name)
-    return _finished(colour, alpha, image.info.get("icc_profile"), image.getexif().get(_ORIENTATION, 1), name)
-
-
-def _finished(
-    colour: Image.Image | Tensor, alpha: Tensor | None, profile: bytes | None, orientation: int, name: str
-) -> Tensor:
-    """Bring colour from its profile to sRGB, and turn it upright with the alpha, (1, 3 or 4, H, W)."""
-    converted = to_srgb(colour, profile, name) if profile else None
-    if converted is not None:
-        colour = converted
-    if isinstance(colour, Image.Image):
-        colour = as_tensor(colour.convert("RGB"))
-    planes = torch.cat((colour.expand(3, -1, -1),) if alpha is None else (colour.expand(3, -1, -1), alpha))[None]
-    if orientation in (5, 6, 7, 8):
-        planes = planes.transpose(-1, -2)
-    return planes.flip(_ORIENTATION_FLIPS.get(orientation, []))
-
-
-def _samples(image: Image.Image, data: bytes | None, name: str) -> tuple[Image.Image, Tensor | None]:
-    """Give 8-bit colour in L, RGB or CMYK, whichever the file's profile would describe, and alpha (1, H, W)."""
-    mode = image.mode
-    if mode not in _GREY_MODES | _COLOUR_MODES:
-        raise ImageError(f"{name!r} has pixels of the kind {mode}, which have no sRGB colour; save it as RGB")
-    if data and stores_16_bits(image, data):
-        log.warning("%s has 16 bits a channel in a layout that is read as 8; save it as 16-bit RGB to keep all", name)
-    alpha = None
-    if image.has_transparency_data:
-        opaque = image.convert("RGBA")
-        alpha = as_tensor(opaque.getchannel("A"))
-        image = image if mode in _GREY_MODES else opaque
-    return image.convert("L" if mode in _GREY_MODES else "CMYK" if mode == "CMYK" else "RGB"), alpha
-
-
-def check_output(path: str | os.PathLike, depth: int | None = None) -> Path:
+def check_output(path: str | os.PathLike, depth: int | None = None, overwrite: bool = True) -> Path:
     """Give `path` as a Path, once it is known that `write_image` can write there; call it before long work.
 
     Raises:
-        ImageError: where the suffix is not in FORMATS, its format has no such depth, the path is a folder, or the
-            folder that it lies in is missing or not writable.
-        MissingPackage: for a TIFF of 16 bits without tifffile.
+        ImageError: where the suffix is not in FORMATS, its format has no such depth, the path is a folder or a device,
+            the folder that it lies in is missing or not writable, and where a file is there that is not to be
+            replaced. Of a symbolic link, this is about the place that it leads to.
     """
     path = Path(path)
-    name, folder = str(path), path.parent
+    name, folder = str(path), Path(os.path.realpath(path) if os.path.islink(path) else path).parent
     if os.path.isdir(path):
         raise ImageError(f"{name!r} is a folder; give the path of a file to write")
     form = FORMATS.get(path.suffix.lower())
@@ -244,10 +147,8 @@ def check_output(path: str | os.PathLike, depth: int | None = None) -> Path:
         raise ImageError(f"{name!r} has the suffix {path.suffix!r}; give it one of {', '.join(FORMATS)}")
     if depth not in (None, 8, 16):
         raise ImageError(f"depth must be 8 or 16 bits a channel, not {depth!r}; give one of these")
-    if depth == 16 and form not in ENCODERS:
+    if depth == 16 and form not in ("PNG", "TIFF"):
         raise ImageError(f"{name!r} would be {form}, which has no 16 bits a channel; use .png or .tif, or depth 8")
-    if depth == 16 and form == "TIFF":
-        need_tiff_library()
     if not os.path.isdir(folder):
         raise ImageError(f"there is no folder {str(folder)!r} to write {path.name!r} to; create it first")
     try:
@@ -256,6 +157,10 @@ def check_output(path: str | os.PathLike, depth: int | None = None) -> Path:
         pass
     except (OSError, ValueError) as problem:
         raise ImageError(f"{name!r} can be no file ({problem}); give it another name") from problem
+    if os.path.exists(path) and not os.path.isfile(path) or os.path.islink(os.path.realpath(path)):
+        raise ImageError(f"{name!r} is a device, or a link that leads nowhere; give the path of a file to write")
+    if not overwrite and os.path.exists(path):
+        raise ImageError(f"{name!r} exists already; give another path, or leave out --no-overwrite")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ImageError(f"the folder {str(folder)!r} is not writable; choose another or change its permissions")
     return path
@@ -282,10 +187,13 @@ def write_image(
     alpha: Tensor | None = None,
     depth: int | None = None,
     quality: int = 95,
+    metadata: Metadata | None = None,
+    overwrite: bool = True,
 ) -> Path:
     """Write a picture in the format of the path's suffix (see FORMATS) and give the path.
 
-    The file appears whole or not at all, replacing one that is there.
+    The file appears whole or not at all, replacing one that is there; where the path is a symbolic link, it does so
+    where the link leads.
 
     Args:
         path: where to write.
@@ -293,6 +201,8 @@ def write_image(
         alpha: (1, 1, H, W) or (1, H, W) in [0, 1], 1 is opaque; JPEG cannot hold it, and warns.
         depth: bits a channel, 8 (the default) or, in PNG and TIFF, 16.
         quality: 1 .. 100, for JPEG (whose colour is not subsampled) and WebP; PNG and TIFF are lossless.
+        metadata: what the file says beside its pixels; its profile is that to which they are converted.
+        overwrite: whether a file that is there may be replaced.
 
     Raises:
         ImageError: as `check_output` does, where an argument is not of that form, and where the format or the disk
@@ -312,29 +222,13 @@ def write_image(
             log.warning("%s is written without its alpha, which JPEG cannot hold; use .png to keep it", path)
         else:
             planes = torch.cat((planes, alpha))
-    levels = (planes * (65535 if depth == 16 else 255)).round().permute(1, 2, 0).numpy()
     try:
-        if depth == 16:
-            encoded = ENCODERS[form](levels.astype(np.uint16))
-        else:
-            encoded = _encode(levels.astype(np.uint8), form, quality)
-        with replacing(path) as temporary:
+        encoded = encode(planes, form, depth or 8, quality, metadata or Metadata(), str(path))
+        with replacing(path, overwrite=overwrite) as temporary:
             temporary.write_bytes(encoded)
+    except FileExistsError:
+        raise ImageError(f"{str(path)!r} exists already; give another path, or leave out --no-overwrite") from None
     except (OSError, ValueError, struct.error) as problem:
-        raise ImageError(f"{str(path)!r} cannot be written ({problem}); change the path, format or size") from problem
+        why = getattr(problem, "strerror", None) or problem
+        raise ImageError(f"{str(path)!r} cannot be written ({why}); change the path, format or size") from problem
     return path
-
-
-def _encode(levels: np.ndarray, form: str, quality: int) -> bytes:
-    """Give the file of uint8 levels (H, W, 3 or 4)."""
-    srgb = PngInfo()
-    srgb.add(b"sRGB", b"\0")
-    options: dict[str, dict[str, Any]] = {
-        "JPEG": {"quality": quality, "subsampling": 0},
-        "WEBP": {"quality": quality, "exact": True},  # exact: colour under transparent pixels is kept too
-        "PNG": {"pnginfo": srgb},
-        "TIFF": {},
-    }
-    buffer = io.BytesIO()
-    Image.fromarray(levels).save(buffer, format=form, **options[form])
-    return buffer.getvalue()

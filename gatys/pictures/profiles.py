@@ -36,14 +36,20 @@ def to_srgb(colour: Image.Image | Tensor, profile: bytes, name: str) -> Image.Im
     except (OSError, ImageCms.PyCMSError) as problem:
         log.warning("%s has a colour profile that cannot be used (%s); it is taken as sRGB", name, problem)
         return None
-    if colour.mode != "CMYK":
-        # sRGB profiles go by many names, and some of those names are other spaces: try it. One level is rounding.
-        ramp = np.arange(0, 256, 15, dtype=np.uint8)
-        grid = np.stack(np.meshgrid(ramp, ramp, ramp), -1).reshape(len(ramp), -1, 3)
-        probe = Image.fromarray(grid if colour.mode == "RGB" else ramp[None])
-        moved = as_tensor(transform.apply(probe)) - as_tensor(probe.convert("RGB"))
-        if moved.abs().max() < 1.5 / 255:
-            return None
+    if colour.mode != "CMYK" and changes_nothing(transform, colour.mode):
+        return None
     if deep:
         log.warning("%s is read at 8 bits a channel to convert its colour profile; save it as sRGB to keep all", name)
     return transform.apply(colour)
+
+
+def changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
+    """Tell whether a transform from RGB or grey ("RGB", "L") to sRGB is that from sRGB itself.
+
+    sRGB profiles go by many names, and some of those names are other spaces: try it. One level is rounding.
+    """
+    ramp = np.arange(0, 256, 15, dtype=np.uint8)
+    grid = np.stack(np.meshgrid(ramp, ramp, ramp), -1).reshape(len(ramp), -1, 3)
+    probe = Image.fromarray(grid if mode == "RGB" else ramp[None])
+    moved = as_tensor(transform.apply(probe)) - as_tensor(probe.convert("RGB"))
+    return bool(moved.abs().max() < 1.5 / 255)

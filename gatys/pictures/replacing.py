@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import uuid
 from collections.abc import Iterator
@@ -10,22 +11,33 @@ from pathlib import Path
 
 
 @contextmanager
-def replacing(path: Path, *, alone: bool = False) -> Iterator[Path]:
+def replacing(path: Path, *, alone: bool = False, overwrite: bool = True) -> Iterator[Path]:
     """Yield a new path beside `path` to write a file to, which becomes `path` in one step when the block ends.
 
     If the block raises, `path` stays as it was and the other file is gone; only a killed process leaves that behind, as
-    `.HEX.tmp`. Where nobody else writes `path` (`alone`) it is `.NAME.tmp`, and gone at the next write.
+    `.HEX.tmp`. Where nobody else writes `path` (`alone`) it is `.NAME.tmp`, and gone at the next write. A symbolic link
+    stays one: the file is replaced that it leads to. No error names the other file.
 
     Raises:
-        OSError: where the disk refuses.
+        FileExistsError: where there is a file at the end, unless it may be replaced (`overwrite`).
+        OSError: where the disk refuses, and where `path` is a device.
     """
-    name = path.name if alone else uuid.uuid4().hex
-    temporary = path.with_name(f".{name}.tmp")  # same folder, so that replacing is one step
+    target = Path(os.path.realpath(path)) if os.path.islink(path) else path
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise OSError(errno.EINVAL, "it is a device or a folder", str(path))
+    name = target.name if alone else uuid.uuid4().hex
+    temporary = target.with_name(f".{name}.tmp")  # same folder, so that replacing is one step
     try:
         temporary.unlink(missing_ok=True)
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())  # without it, a power cut could leave an empty file
-        os.replace(temporary, path)
+        if not overwrite and os.path.exists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        os.replace(temporary, target)
+    except OSError as problem:
+        if str(temporary) in (str(problem.filename), str(problem.filename2)):
+            problem.filename, problem.filename2 = str(path), None
+        raise
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""TIFF files that Pillow cannot write, or reads wrongly or not at all: the package tifffile does it.
+"""TIFF files that Pillow reads wrongly or not at all: the package tifffile does it.
 
 They are those of more than 8 bits a channel, and those whose planes lie one after another. The package is imported when
 it is needed: the nodes do without it.
@@ -10,6 +10,7 @@ import io
 import logging
 import math
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -19,6 +20,7 @@ import torch
 from torch import Tensor
 
 from ..errors import MissingPackage
+from .checks import NotReadHere
 
 _QUIET = logging.NullHandler()
 """A handler without which tifffile's remarks on damaged files would come on the screen beside the error."""
@@ -43,6 +45,8 @@ class TiffPicture:
     alpha: Tensor | None
     """The opacity, float32 (1, H, W), 1 is opaque."""
     profile: bytes | None
+    tags: Mapping[int, Any]
+    """Those of colour, and EXIF's, by their numbers."""
     orientation: int
     several: bool
     """Whether further pictures follow."""
@@ -63,7 +67,7 @@ def need_tiff_library() -> ModuleType:
     library = tiff_library()
     if library is None:
         raise MissingPackage(
-            "a TIFF of 16 bits or by rows is written by the package tifffile, which is not installed; run pip install tifffile"
+            "a TIFF by rows is written by the package tifffile, which is not installed; run pip install tifffile"
         )
     return library
 
@@ -77,6 +81,7 @@ def read_tiff(data: bytes, most_pixels: int) -> TiffPicture | None:
         data: the whole file.
 
     Raises:
+        NotReadHere: for premultiplied alpha where white is 0, of which the specification does not say what it means.
         ValueError: where strips or tiles are cut short or have another size than the file says.
         Exception: any that tifffile raises on damaged files.
     """
@@ -91,6 +96,8 @@ def read_tiff(data: bytes, most_pixels: int) -> TiffPicture | None:
         return None  # to be refused by Pillow
     if not ours:
         return None
+    if page.photometric == _WHITE_IS_0 and len(page.extrasamples) and _extra(page) == _PREMULTIPLIED:
+        raise NotReadHere("has premultiplied alpha where white is 0, which nobody defines; save it as RGB")
     _check_segments(page, memoryview(data))
     samples = page.asarray(maxworkers=1)
     top = _TOPS[page.dtype]
@@ -106,8 +113,9 @@ def read_tiff(data: bytes, most_pixels: int) -> TiffPicture | None:
     if alpha is not None and _extra(page) == _PREMULTIPLIED:
         colour = torch.where(alpha > 0, colour / alpha, 0).clamp(max=1)
     profile = page.tags.valueof(34675)
+    tags = {tag: page.tags.valueof(tag) for tag in (301, 318, 319, 34665) if tag in page.tags}
     several = len(file.pages) > 1
-    return TiffPicture(colour, alpha, profile, int(page.tags.valueof(274) or 1), several)
+    return TiffPicture(colour, alpha, profile, tags, int(page.tags.valueof(274) or 1), several)
 
 
 def _is_ours(page: Any) -> bool:
@@ -140,28 +148,3 @@ def _check_segments(page: Any, data: memoryview) -> None:
         part = data[offset : offset + length]
         if page.compression in _DEFLATED and len(zlib.decompressobj().decompress(part, share + 1)) > share:
             raise ValueError("a strip or tile is larger than it says")
-
-
-def encode_tiff(levels: np.ndarray) -> memoryview:
-    """Make an uncompressed TIFF of 16 bits, in one strip.
-
-    Args:
-        levels: uint16 (H, W, 3) or (H, W, 4), the fourth channel straight (not premultiplied) alpha; 0 to 65535.
-
-    Raises:
-        MissingPackage: where tifffile is not installed.
-    """
-    file = io.BytesIO()
-    need_tiff_library().imwrite(
-        file,
-        levels,
-        byteorder="<",
-        photometric="rgb",
-        extrasamples=["unassalpha"] if levels.shape[-1] == 4 else None,
-        rowsperstrip=len(levels),
-        resolution=(72, 72),
-        resolutionunit="inch",
-        metadata=None,
-        software=False,
-    )
-    return file.getbuffer()

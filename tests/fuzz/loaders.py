@@ -14,6 +14,7 @@ import io
 import itertools
 import json
 import logging
+import struct
 import sys
 import tempfile
 import time
@@ -23,10 +24,11 @@ import zipfile
 from collections import OrderedDict
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[1])]
 
 import atheris
 import h5py
+import layouts
 import numpy as np
 import safetensors.torch
 import torch
@@ -40,7 +42,8 @@ with atheris.instrument_imports(include=["gatys", "PIL", "pickletools", "tifffil
     from gatys.errors import CheckpointError
     from gatys.network import weights
     from gatys.network.vgg import NetworkTag
-    from gatys.pictures import images
+    from gatys.pictures import images, writing
+    from gatys.pictures.metadata import Metadata, read_metadata, read_record
     from gatys.targets import style_files as bank
     from gatys.targets.targets import StyleTarget
 
@@ -76,6 +79,10 @@ def load_image(data: bytes) -> None:
         picture = images.read_image(SCRATCH)
         assert picture.pixels.shape[:2] == (1, 3) and bool(((picture.pixels >= 0) & (picture.pixels <= 1)).all())
         assert picture.alpha is None or bool(((picture.alpha >= 0) & (picture.alpha <= 1)).all())
+        metadata = read_metadata(SCRATCH)
+        for form, depth in (("PNG", 16), ("JPEG", 8), ("TIFF", 16), ("WEBP", 8)):
+            writing.encode(picture.pixels[0, :, :4, :4], form, depth, 90, metadata, "")
+        read_record(SCRATCH)
     except images.ImageError as problem:
         return problem
 
@@ -159,9 +166,10 @@ def image_files():
         buffer = io.BytesIO()
         picture.convert("RGB").save(buffer, "TIFF", compression=compression)
         yield buffer.getvalue()
-    for encode in images.ENCODERS.values():
+    for encode in (writing.encode_png, writing.encode_tiff):
         for channels in (3, 4):
-            yield bytes(encode(levels[..., :channels].astype(np.uint16) * 257))
+            yield encode(levels[..., :channels].astype(np.uint16) * 257, Metadata())
+    yield from told_files(levels)
     for kind, planes, compression in itertools.product(("u2", "f4"), ("contig", "separate"), (None, "zlib")):
         made = (levels[..., :4] / 255 * (65535 if kind == "u2" else 1)).astype(kind)
         made = made if planes == "contig" else np.moveaxis(made, -1, 0)
@@ -169,6 +177,25 @@ def image_files():
         buffer = io.BytesIO()
         tifffile.imwrite(buffer, made, compression=compression, predictor=kind == "u2" and bool(compression), **how)
         yield buffer.getvalue()
+
+
+def told_files(levels: np.ndarray):
+    """Files that say of their colours, or of how they were made, by other means than a profile."""
+    primaries = (31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
+    colour = b"gAMA", struct.pack(">I", 100000)
+    for chunks in ((colour, (b"cHRM", struct.pack(">8I", *primaries))), ((b"cICP", b"\x09\x10\0\1"),)):
+        yield layouts.png(levels[..., :3], 2, 8, *chunks)
+    tags = {301: ("H", tuple(range(0, 65536, 257))), 319: ("R", (64, 100, 33, 100, 30, 100, 60, 100, 15, 100, 6, 100))}
+    for kind in (np.uint8, np.uint16, np.float32):
+        yield layouts.tiff(
+            levels[..., :3].astype(kind) / 255 if kind == np.float32 else levels[..., :3].astype(kind),
+            layouts.RGB,
+            tags=tags,
+        )
+    yield layouts.psd(np.moveaxis(levels, -1, 0), 3)
+    said = Metadata('{"gatys": "1", "options": {}}', {315: "a"}, {0x829A: 0.01}, {1: "N"}, (300, 300), images_profile())
+    for form, depth in (("PNG", 8), ("PNG", 16), ("JPEG", 8), ("TIFF", 8), ("TIFF", 16), ("WEBP", 8)):
+        yield writing.encode(torch.rand(3, 6, 5), form, depth, 90, said, "")
 
 
 def states():

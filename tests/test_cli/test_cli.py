@@ -278,6 +278,8 @@ def test_every_argument_has_an_option():
         "path",
         "image",
         "alpha",
+        "metadata",  # --strip
+        "overwrite",  # --no-overwrite
     }
     not_options |= {"temporal", "temporal_weight"}  # for frames, which the command line does not do
     arguments = {name for parameters in signatures().values() for name in parameters}
@@ -483,9 +485,10 @@ def check_complaint(capsys, part):
 
 
 def test_a_package_that_is_not_there_is_one_sentence(monkeypatch, capsys):
-    monkeypatch.setattr("gatys.pictures.tiff.tiff_library", lambda: None)
-    assert cli.main(["content.png", "style.png", "-o", "out.tif", "--depth", "16"]) == 2
-    check_complaint(capsys, "tifffile, which is not installed; run pip install tifffile")
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    Path("photo.heic").write_bytes(b"\0\0\0\x1cftypheic\0\0\0\0mif1heicmiaf")
+    assert cli.main(["photo.heic", "style.png", "-o", "out.png"]) == 2
+    check_complaint(capsys, "needs a package that is not installed; run pip install 'gatys-style-transfer[heic]'")
 
 
 @pytest.mark.parametrize("mistake", BAD)

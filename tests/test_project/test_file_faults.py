@@ -40,7 +40,7 @@ from gatys.network import download, state_file, weights
 from gatys.network.download import Source
 from gatys.network.found_files import IMAGENET_FILE
 from gatys.network.layers import LAYERS
-from gatys.pictures import images
+from gatys.pictures import decoding, images
 from gatys.pictures.images import read_image, write_image
 from gatys.pictures.replacing import replacing
 from gatys.targets.style_files import save_style
@@ -559,7 +559,7 @@ def test_memory_that_runs_out_in_a_decoder_is_no_damage_of_the_file(tmp_path, mo
     def fail(*_):
         raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes.")
 
-    monkeypatch.setattr(images, "as_tensor", fail)
+    monkeypatch.setattr(decoding, "as_tensor", fail)
     with pytest.raises(RuntimeError, match="not enough memory"):
         read_image(write_image(tmp_path / "a.png", pictures))
 
