@@ -82,7 +82,7 @@ def test_starts(net):
     def first_loss(**options):
         return gatys.optimize(net, **(both | options), steps=1).history[0].content
 
-    assert first_loss() == first_loss(init="content") == 0
+    assert first_loss(init="content") == 0 < first_loss() == first_loss(init="recolored")
     assert first_loss(init="noise") > 0
     picture = pictures(1, 3, 40, 48, seed=9)
     assert first_loss(init=picture) == pytest.approx(
@@ -270,7 +270,7 @@ def test_resize():
     ("options", "message"),
     [
         ({"optimizer": "sgd"}, "optimizer: expected one of lbfgs, adam, got 'sgd'"),
-        ({"init": "style"}, "init: expected auto, content, noise, mean or a picture, got 'style'"),
+        ({"init": "style"}, "init: expected auto, recolored, content, noise, mean or a picture, got 'style'"),
         ({"init": torch.rand(3, 40, 48)}, r"init: expected a tensor of shape \(N, 3, H, W\)"),
         ({"init": torch.full((1, 3, 40, 48), float("nan"))}, "init: expected finite values"),
         ({"init": torch.rand(2, 3, 40, 48)}, "init: expected 1 or 1 pictures for 1 content pictures, got 2"),

@@ -404,7 +404,7 @@ def test_bad_input_of_the_extraction_is_named(run, vgg19, node, widgets, message
         ({"init_image": picture(3, count=0)}, "init"),
         ({"init_image": picture(3, channels=2)}, "expected an IMAGE of shape"),
         ({"optimizer": "sgd"}, "optimizer: expected one of lbfgs, adam"),  # the server does not check combos
-        ({"init": "white"}, "init: expected auto, content, noise"),
+        ({"init": "white"}, "init: expected auto, recolored, content, noise"),
         ({"learning_rate": float("nan")}, "learning_rate: expected a finite number"),  # nor NaN against min and max
         ({"style_weight": float("nan")}, "style_weight: expected a finite number"),
         ({"steps": 0}, "steps: expected at least 1"),
