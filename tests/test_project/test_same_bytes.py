@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-BEFORE = "8ef859b9b1c9962f0b85673b7fdf68025cbd27d1"
+BEFORE = "80e0077403afadcaf7b5472f912784b20df1523a"
 
 
 def package_of(commit, folder):
