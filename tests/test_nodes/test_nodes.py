@@ -674,15 +674,15 @@ def test_cancel_ends_within_one_evaluation_and_leaves_all_intact(standin, run, v
 
 @pytest.mark.parametrize("node", [CONTENT, STYLE])
 def test_cancel_ends_an_extraction_within_one_pass(standin, run, vgg19, node, monkeypatch):
-    passes, extract = [], sys.modules[standin.gatys.extract_content.__module__]
-    forward = extract.forward
+    passes, sweep = [], sys.modules[standin.gatys.extract_content.__module__.replace("extraction", "sweep")]
+    forward = sweep.forward
 
     def counted(*arguments, **options):
         passes.append(arguments)
         standin.mm.interrupt_current_processing()
         return forward(*arguments, **options)
 
-    monkeypatch.setattr(extract, "forward", counted)
+    monkeypatch.setattr(sweep, "forward", counted)
     with pytest.raises(standin.mm.InterruptProcessingException):
         run(node, vgg19=vgg19, image=picture(1, count=3))
     assert len(passes) == 1 and not standin.mm.processing_interrupted()
@@ -758,7 +758,7 @@ def test_previews_are_throttled_and_end_with_the_result(standin, run, vgg19, con
     monkeypatch.setattr(standin.host, "time", clock)
     previews = {}
     hook(lambda value, total, preview, node_id=None: previews.update({value: preview} if preview else {}))
-    image, _ = run(OPTIMIZE, vgg19=vgg19, content=content, style=style, steps=9)
+    image, _ = run(OPTIMIZE, vgg19=vgg19, content=content, style=style, init="content", steps=9)
     assert list(previews) == [1, 4, 7, 9]
     for kind, shown, edge in previews.values():
         assert kind == "JPEG" and isinstance(shown, Image.Image) and shown.mode == "RGB" and shown.size == (40, 48)
