@@ -1,8 +1,8 @@
 """Draws the gallery: what each parameter does to the same pair of pictures, one contact sheet each.
 
-Usage: python examples/gallery.py [--out FOLDER] [--cache FOLDER] [SHEET ...]
-Untrained filters and small pictures, so that it runs anywhere: about half an hour on one core. What has been painted is
-kept in the cache folder and not painted again.
+Usage: python examples/gallery.py [--weights FILE] [--out FOLDER] [--cache FOLDER] [SHEET ...]
+The pictures are small, so that one core is enough. What has been painted is kept in the cache folder and not painted
+again.
 """
 
 import argparse
@@ -18,52 +18,62 @@ from PIL import Image, ImageDraw, ImageFont
 
 import gatys
 from gatys.pictures.resampling import scale_picture
-from gatys.settings import ROOTS
+from gatys.settings import CONTENT_WEIGHT, ROOTS, STRENGTH, TV_WEIGHT
 
 HERE = Path(__file__).parent
-BASE = {  # what a panel does not say
+WIDTH = 256  # longer edge of a result in pixels
+BASE = {  # what a panel does not say: the package's defaults, but for size, steps and levels
+    "weights": "auto",
     "content": "content.jpg",
     "style": "style.jpg",
-    "width": 192,  # longer edge in pixels
-    "steps": 50,
+    "width": WIDTH,
+    "steps": 60,
     "levels": 1,
     "content_layers": ["conv4_2"],
     "style_layers": [f"conv{block}_1" for block in range(1, 6)],
-    "content_weight": 0.01,
-    "tv_weight": 0.0,
+    "content_weight": CONTENT_WEIGHT,
+    "strength": STRENGTH,
+    "tv_weight": TV_WEIGHT,
     "tv_form": "squared",
-    "pooling": "average",
+    "pooling": "max",
     "style_scale": 1.0,
     "init": "auto",
     "optimizer": "lbfgs",
     "padding": "zero",
     "factor": 0.0,  # of the second painting
 }
-TEXTURE = {"content": None, "width": 128}
-MASK = torch.linspace(-4, 5, 192).clamp(0, 1).expand(144, 192)  # white on the right
+TEXTURE = {"content": None, "width": 128, "steps": 400}
+MASK = torch.linspace(-4, 5, WIDTH).clamp(0, 1).expand(WIDTH * 3 // 4, WIDTH)  # white on the right
 DEEP = [f"conv{block}_1" for block in range(1, 6)]
+
+FROM_NOISE = {"init": "noise", "steps": 300, "content_weight": 0.1}
 
 # each sheet: its panels as (label, settings) or (label, settings, what to show of it)
 SHEETS = {
-    "content_weight": [(f"{w:g}", {"content_weight": w}) for w in (0.001, 0.01, 0.1)],
-    "content_layers": [(name, {"content_layers": [name]}) for name in ("conv2_2", "conv4_2", "conv5_2")],
+    "strength": [(f"{s:g}", {"strength": s}) for s in (0.0, 0.25, 0.5, 0.75, 1.0)] + [("the content", {}, "content")],
+    "content_weight": [(f"{w:g}", {"content_weight": w}) for w in (0.002, 0.02, 0.2)],
+    "content_layers": [
+        (f"{name}, content_weight 0.1", {"content_layers": [name], "content_weight": 0.1})
+        for name in ("conv2_2", "conv4_2", "conv5_2")
+    ],
     "style_layers": [
         ("conv1_1", {"style_layers": DEEP[:1]}),
         ("conv1_1 to conv3_1", {"style_layers": DEEP[:3]}),
         ("conv1_1 to conv5_1", {}),
     ],
-    "pooling": [("average", {}), ("max", {"pooling": "max"})],
+    "untrained": [("trained filters", {}), ("untrained filters", {"weights": "untrained"})],
+    "pooling": [("max", {}), ("average", {"pooling": "average"})],
     "style_scale": [(f"{s:g}", {"style_scale": s}) for s in (0.5, 1.0, 2.0)],
     "init": [
-        ("content", {}),
-        ("noise", {"init": "noise"}),
-        ("noise, content_weight 0.1", {"init": "noise", "content_weight": 0.1}),
+        ("recolored", {"style": "style2.jpg"}),
+        ("content", {"style": "style2.jpg", "init": "content"}),
+        ("noise", {"style": "style2.jpg", "init": "noise"}),
     ],
-    "levels": [(f"{n}, at 256 x 192", {"levels": n, "width": 256}) for n in (1, 2)],
-    "tv_weight": [(f"{w:g}", {"tv_weight": w}) for w in (0.0, 0.01, 0.1)],
-    "tv_form": [(f"{form}, tv_weight 0.03", {"tv_weight": 0.03, "tv_form": form}) for form in ("squared", "absolute")],
+    "levels": [(f"{n}, from noise", FROM_NOISE | {"levels": n}) for n in (1, 3)],
+    "tv_weight": [(f"{w:g}", {"tv_weight": w}) for w in (0.0, 0.3, 3.0)],
+    "tv_form": [(f"{form}, tv_weight 0.3", {"tv_weight": 0.3, "tv_form": form}) for form in ("squared", "absolute")],
     "optimizer": [("lbfgs", {}), ("adam", {"optimizer": "adam"})],
-    "padding": [(f"{p}: lower left corner", {"padding": p}, "corner") for p in ("zero", "replicate")],
+    "padding": [(f"{p}: lower right corner", {"padding": p}, "corner") for p in ("zero", "replicate")],
     "texture": [(f"{p}: laid 2 x 2", TEXTURE | {"padding": p}, "2 x 2") for p in ("zero", "circular")],
     "blend": [(f"factor {f:g}", {"factor": f}) for f in (0.0, 0.5, 1.0)],
     "style_region": [("the mask", {}, "mask"), ("second painting where it is white", {"regions": True})],
@@ -81,18 +91,20 @@ def picture(name, width):
 
 
 @cache
-def network(pooling):
-    return gatys.load_vgg19("untrained", pooling=pooling)
+def network(weights, pooling):
+    return gatys.load_vgg(weights, pooling=pooling)
 
 
 def paint(settings):
     """The result, (1, 3, H, W)."""
     of = BASE | settings
-    net = network(of["pooling"])
+    net = network(of["weights"], of["pooling"])
     how = {"levels": of["levels"], "normalize": True, "padding": of["padding"]}
     content = of["content"] and gatys.extract_content(
         net, picture(of["content"], of["width"]), of["content_layers"], **how
     )
+    if of["padding"] == "circular":
+        how["padding"] = "replicate"  # a painting is not tileable
     weight = 1 / len(of["style_layers"])
     layers = dict.fromkeys(of["style_layers"], weight)
     styles = [
@@ -111,7 +123,7 @@ def paint(settings):
         size=None if content else (of["width"], of["width"]),
         init=of["init"],
         padding=of["padding"],
-        **{name: of[name] for name in ("steps", "optimizer", "content_weight", "tv_weight", "tv_form")},
+        **{name: of[name] for name in ("steps", "optimizer", "content_weight", "strength", "tv_weight", "tv_form")},
     ).image
 
 
@@ -127,26 +139,28 @@ def painted(settings, folder):
 def shown(result, what):
     """What a panel shows of a result, and how large."""
     if what == "corner":
-        return result.crop((0, result.height - 72, 96, result.height)).resize((384, 288), Image.NEAREST)
+        return result.crop((result.width - 64, result.height - 48, result.width, result.height)).resize(
+            (384, 288), Image.NEAREST
+        )
     if what == "2 x 2":
         laid = Image.new("RGB", (2 * result.width, 2 * result.height))
         for x in (0, result.width):
             for y in (0, result.height):
                 laid.paste(result, (x, y))
         return laid.resize((384, 384), Image.BICUBIC)
-    content = picture("content.jpg", 192)
+    content = picture("content.jpg", WIDTH)
     if what == "mask":
         result = to_image(MASK[None, None])
     elif what == "content":
         result = to_image(content)
     elif what == "painting":
-        result = to_image(picture("style.jpg", 192))
+        result = to_image(picture("style.jpg", WIDTH))
     elif what == "luminance":
         result = to_image(gatys.keep_luminance(to_tensor(result), content))
     elif what:
         method = what.removeprefix("match ")
         how = {"root": method} if method in ROOTS else {"method": method}
-        result = to_image(gatys.match_colors(picture("style.jpg", 192), content, **how))
+        result = to_image(gatys.match_colors(picture("style.jpg", WIDTH), content, **how))
     return result.resize((384, round(384 * result.height / result.width)), Image.BICUBIC)
 
 
@@ -176,20 +190,22 @@ def sheet(panels, columns=3):
 
 
 def save(page, file):
-    """As JPEG of less than 120 kB, which a help page can carry."""
+    """As JPEG of less than 95 kB, which a help page can carry."""
     for quality in range(90, 25, -5):
         page.save(file, quality=quality, optimize=True)
-        if file.stat().st_size < 120_000:
+        if file.stat().st_size < 95_000:
             return
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sheets", nargs="*", metavar="SHEET", help=f"which to draw: {', '.join(SHEETS)} (default: all)")
+    parser.add_argument("--weights", default="auto", help="filters: auto, paper, imagenet, untrained or a file")
     parser.add_argument("--out", type=Path, default=HERE.parent / "web" / "docs" / "gallery")
     parser.add_argument("--cache", type=Path, default=Path(gettempdir()) / "gatys-gallery", help="single results")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    BASE["weights"] = arguments.weights
     for folder in (arguments.out, arguments.cache):
         folder.mkdir(parents=True, exist_ok=True)
     for name in arguments.sheets or SHEETS:
