@@ -424,7 +424,10 @@ BAD = {  # what is wrong: arguments after CONTENT STYLE, or all of them; a part 
     "seed": ("--seed lucky", "--seed: expected a whole number of at least 0, got 'lucky'"),
     "optimizer": ("--optimizer sgd", "--optimizer: invalid choice: 'sgd'"),
     "pooling": ("--pooling min", "--pooling: invalid choice: 'min'"),
-    "init": ("--init nosie", "--init: expected auto, recolored, content, noise, mean or a picture file: there is no file 'nosie'"),
+    "init": (
+        "--init nosie",
+        "--init: expected auto, recolored, content, noise, mean or a picture file: there is no file 'nosie'",
+    ),
     "tile as text": ("--tile big", "--tile: expected auto, none, a whole number of at least 1, got 'big'"),
     "tile below the stride": ("--tile 1", "tile: expected None or a whole number of pixels, at least 2"),
     "device": ("--device abacus", "--device: 'abacus' is not on this machine"),

@@ -247,7 +247,9 @@ def test_the_state_of_another_run_is_refused_and_left_alone(net, targets, tmp_pa
     others = {
         "content, starting picture": {"content": gatys.extract_content(net, pixels * 0.99, CONTENT, 2, normalize=True)},
         "content": {"content": gatys.extract_content(net, pixels, CONTENT, 2, normalize=True, mask=mask)},
-        "style, starting picture": {"style": gatys.extract_style(net, pictures(1, 3, 36, 34, seed=3), STYLE, 2, normalize=True)},
+        "style, starting picture": {
+            "style": gatys.extract_style(net, pictures(1, 3, 36, 34, seed=3), STYLE, 2, normalize=True)
+        },
         "temporal": {"temporal": gatys.TemporalTarget(pixels)},
         "starting picture, from_noise": {"init": "noise", "steps": [4, 4]},
         "starting picture": {"init": pixels.flip(0)},

@@ -251,7 +251,9 @@ def test_every_door_refuses_other_ranges(net, spoiled, tmp_path):
 
 def test_a_text_that_is_no_name_of_a_start(net, tmp_path, monkeypatch):
     style = gatys.extract_style(net, PIXELS, LAYERS)
-    with pytest.raises(InputError, match="init: expected auto, recolored, content, noise, mean or a picture, got 'nosie'"):
+    with pytest.raises(
+        InputError, match="init: expected auto, recolored, content, noise, mean or a picture, got 'nosie'"
+    ):
         gatys.optimize(net, style=style, init="nosie")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "nosie").write_text("no picture")
