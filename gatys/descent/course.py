@@ -64,6 +64,12 @@ class Course:
         return self.told.tv_form == "absolute" and self.told.tv_weight > 0
 
     @property
+    def ring(self) -> bool:
+        """Tell whether the picture's edges meet the opposite ones."""
+        content = self.told.content
+        return (self.told.padding or (content.padding if content is not None else None)) == "circular"
+
+    @property
     def optimizer(self) -> str:
         """Give the name of the optimiser."""
         chosen = self.told.optimizer
@@ -120,7 +126,8 @@ class Course:
 
     def picture(self, level: int, coarser: Tensor | None) -> Tensor:
         """Give the picture that a level starts at, from the result of the coarser one."""
-        return begin(self.start, coarser, self.sizes, level, self.told.place, detail=not self.from_noise)
+        how = {"detail": not self.from_noise, "ring": self.ring}
+        return begin(self.start, coarser, self.sizes, level, self.told.place, **how)
 
     def keep_grey(self, pictures: Tensor) -> Tensor:
         """Give pictures, or the gradient in them, without colour where they are to stay grey."""

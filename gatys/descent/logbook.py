@@ -129,7 +129,8 @@ class Logbook:
             more = f" (and {len(self.notes) - 1} more such events)" if len(self.notes) > 1 else ""
             log.warning("%s%s", self.notes[0], more)
         path = None if self._file is None else self._file.path
-        image = told.place.resize(picture, course.sizes[self.history[-1].level], course.sizes[0])
+        sizes = course.sizes[self.history[-1].level], course.sizes[0]
+        image = told.place.resize(picture, *sizes, ring=course.ring)
         return Result(image, tuple(self.history), tuple(self.notes), path)
 
     def _note(self, happened: Iterable[str]) -> None:

@@ -62,20 +62,21 @@ def begin(
     place: Layout,
     *,
     detail: bool,
+    ring: bool,
 ) -> Tensor:
     """Give the picture that a level starts at: the picture of the coarser level, enlarged.
 
     With `detail`, what the coarser level changed is enlarged and added to the starting picture of this size, so that
-    details too small for the coarser level are still there to be painted.
+    details too small for the coarser level are still there to be painted. In a `ring` edges meet the opposite ones.
     """
-    here = place.resize(start, sizes[0], sizes[level])
+    here = place.resize(start, sizes[0], sizes[level], ring=ring)
     if coarser is None:
         return here
-    enlarged = place.resize(coarser, sizes[level + 1], sizes[level])
+    enlarged = place.resize(coarser, sizes[level + 1], sizes[level], ring=ring)
     if not detail:
         return enlarged
-    before = place.resize(start, sizes[0], sizes[level + 1])
-    return (here + enlarged - place.resize(before, sizes[level + 1], sizes[level])).clamp(0, 1)
+    before = place.resize(start, sizes[0], sizes[level + 1], ring=ring)
+    return (here + enlarged - place.resize(before, sizes[level + 1], sizes[level], ring=ring)).clamp(0, 1)
 
 
 def name_or_picture(init: AnyPicture) -> str | Tensor:

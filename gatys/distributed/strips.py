@@ -133,15 +133,16 @@ class Strips(Layout):
         self._return(own, gradient[:, :, last - first :], self._runs_around(size, halo(layers), padding))
         return own
 
-    def resize(self, image: Tensor, size: Size, to: Size) -> Tensor:
+    def resize(self, image: Tensor, size: Size, to: Size, *, ring: bool = False) -> Tensor:
         if size == to:
             return image
-        columns = resize_columns(image, to[1])
-        bounds = self.bounds(to[0])
-        seen = [seen_rows(size[0], to[0], *bounds[k : k + 2]) for k in range(self.team.count)]
+        columns = resize_columns(image, to[1], ring=ring)
+        times, above = (3, to[0]) if ring else (1, 0)  # a ring is the middle one of three
+        bounds = [above + bound for bound in self.bounds(to[0])]
+        seen = [seen_rows(times * size[0], times * to[0], *bounds[k : k + 2]) for k in range(self.team.count)]
         band = self._fetch(columns, [self._runs(size[0], *rows) for rows in seen])
-        first, last = self.rows(to)
-        return resize_rows(band, seen[self.team.rank][0], size[0], to[0], first, last).clamp_(0, 1)
+        first, last = (above + row for row in self.rows(to))
+        return resize_rows(band, seen[self.team.rank][0], times * size[0], times * to[0], first, last).clamp_(0, 1)
 
     def stretch(self, picture: Tensor, to: Size, margin: int = 0) -> Tensor:
         first, last = self.rows(to)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..network.layers import Layer
 from ..network.vgg import check_image
-from ..pictures.resampling import resize
+from ..pictures.resampling import resize, resize_ring
 from .tiles import Tile, tiles
 
 Done = TypeVar("Done")
@@ -126,9 +126,12 @@ class Layout:
         """Give the gradient in the rows here, from the gradients in the pixels of `around` on every process."""
         return gradient
 
-    def resize(self, image: Tensor, size: Size, to: Size) -> Tensor:
-        """Resize a picture of `size` to one of size `to` as `resampling.resize` does; rows here become rows here."""
-        return resize(image, to)
+    def resize(self, image: Tensor, size: Size, to: Size, *, ring: bool = False) -> Tensor:
+        """Resize a picture of `size` to one of size `to` as `resampling.resize` does; rows here become rows here.
+
+        In a `ring` its edges meet the opposite ones.
+        """
+        return resize_ring(image, to) if ring else resize(image, to)
 
     def stretch(self, picture: Tensor, to: Size, margin: int = 0) -> Tensor:
         """Resize a picture that every process has whole, to the rows here and `margin` more on both sides."""

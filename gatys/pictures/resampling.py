@@ -21,6 +21,17 @@ def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
     return small.clamp_(0, 1).to(image.device)
 
 
+def resize_ring(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resample as `resize` does a picture whose edges meet the opposite ones: as the middle of nine of its kind."""
+    height, width = size
+    if size_of(image) == (height, width):
+        return image
+    three = torch.cat([image.cpu()] * 3, dim=2)
+    how = {"mode": "bicubic", "antialias": True, "align_corners": False}
+    rows = F.interpolate(three, size=(3 * height, image.shape[-1]), **how)[:, :, height : 2 * height]
+    return resize_columns(rows, width, ring=True).clamp_(0, 1).to(image.device)
+
+
 def seen_rows(height: int, to: int, start: int, stop: int) -> tuple[int, int]:
     """Give the first row, and the first after the last, that rows [start, stop) of a resized picture see.
 
@@ -59,10 +70,12 @@ def _cubic(distance: Tensor) -> Tensor:
     return torch.where(x < 1, (1.5 * x - 2.5) * x * x + 1, torch.where(x < 2, ((2.5 - 0.5 * x) * x - 4) * x + 2, 0))
 
 
-def resize_columns(image: Tensor, width: int) -> Tensor:
-    """Resample the columns as `resize` does, but without clamping."""
+def resize_columns(image: Tensor, width: int, *, ring: bool = False) -> Tensor:
+    """Resample the columns as `resize` does, or as `resize_ring`, but without clamping."""
     if image.shape[-1] == width:
         return image
+    if ring:
+        return resize_columns(torch.cat([image] * 3, dim=-1), 3 * width)[..., width : 2 * width]
     if image.shape[-2] == 0:
         return image.new_empty(*image.shape[:3], width)
     size = (image.shape[-2], width)
