@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-BEFORE = "80e0077403afadcaf7b5472f912784b20df1523a"
+BEFORE = "16919ea973e72240dbfe06295d9323d4bfa93109"
 
 
 def package_of(commit, folder):
