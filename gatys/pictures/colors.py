@@ -209,9 +209,11 @@ def transfer(style: Tensor, content: Tensor, root: Root) -> Tensor:
 def _roots(covariance: Tensor, floor: float = VARIANCE_FLOOR) -> tuple[Tensor, Tensor]:
     """Give the symmetric root of a (3, 3) covariance with its variances raised to `floor`, and the root's inverse.
 
-    With a floor of 0 the inverse may be infinite; it is for those who need the root alone.
+    With a floor of 0 the inverse may be infinite; it is for those who need the root alone. Variances that are rounding beside
+    the largest are 0: of 1e-17 the root would be 3e-9, which no longer is.
     """
     variances, axes = torch.linalg.eigh((covariance + covariance.T) / 2)
+    variances = torch.where(variances > 1e-12 * variances.max(), variances, 0.0)
     deviations = variances.clamp_min(floor).sqrt()
     return (axes * deviations) @ axes.T, (axes / deviations) @ axes.T
 

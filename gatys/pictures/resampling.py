@@ -27,9 +27,8 @@ def resize_ring(image: Tensor, size: tuple[int, int]) -> Tensor:
     if size_of(image) == (height, width):
         return image
     three = torch.cat([image.cpu()] * 3, dim=2)
-    how = {"mode": "bicubic", "antialias": True, "align_corners": False}
-    rows = F.interpolate(three, size=(3 * height, image.shape[-1]), **how)[:, :, height : 2 * height]
-    return resize_columns(rows, width, ring=True).clamp_(0, 1).to(image.device)
+    rows = F.interpolate(three, (3 * height, image.shape[-1]), mode="bicubic", antialias=True, align_corners=False)
+    return resize_columns(rows[:, :, height : 2 * height], width, ring=True).clamp_(0, 1).to(image.device)
 
 
 def seen_rows(height: int, to: int, start: int, stop: int) -> tuple[int, int]:
