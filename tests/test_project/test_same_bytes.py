@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-BEFORE = "16919ea973e72240dbfe06295d9323d4bfa93109"
+BEFORE = "bd8ff1ebdc508694d613fc0ac4846c83b1c545d5"
 
 
 def package_of(commit, folder):
