@@ -17,7 +17,7 @@ from gatys.passes import memory, trunk
 from gatys.passes.memory import free_memory
 from gatys.passes.plan import FEWEST_PAIRS, SMALLEST_TILE, make_plan, outlook, wanted_bytes
 from gatys.passes.tiles import tiles
-from gatys.targets import extraction as extract
+from gatys.targets import sweep
 
 pytestmark = pytest.mark.slow
 
@@ -161,7 +161,7 @@ class Short:
 
     def __init__(self, monkeypatch, where, limit, after=0):
         self.calls, self.failures, self.after, self.limit = 0, 0, after, limit
-        where = extract if where is extract else sys.modules[bounded.Objective.__module__]
+        where = sweep if where is sweep else sys.modules[bounded.Objective.__module__]
         whole = trunk.forward
 
         def forward(net, image, part, *arguments, **options):
@@ -209,7 +209,7 @@ def test_other_errors_are_not_taken_for_it(net, targets, monkeypatch):
 def test_extraction_goes_on_in_tiles(net, monkeypatch):
     p = pictures(1, 3, 256, 64)
     content, style = gatys.extract_content(net, p, normalize=False), gatys.extract_style(net, p, normalize=False)
-    short = Short(monkeypatch, extract, 256 * 63)
+    short = Short(monkeypatch, sweep, 256 * 63)
     again = (
         gatys.extract_content(net, p, tile=None, normalize=False),
         gatys.extract_style(net, p, tile=None, normalize=False),
@@ -224,7 +224,7 @@ def test_extraction_goes_on_in_tiles(net, monkeypatch):
 
 
 def test_an_error_in_extraction_is_passed_on(net, monkeypatch):
-    monkeypatch.setattr(extract, "forward", lambda *a, **k: (_ for _ in ()).throw(RuntimeError("something else")))
+    monkeypatch.setattr(sweep, "forward", lambda *a, **k: (_ for _ in ()).throw(RuntimeError("something else")))
     with pytest.raises(RuntimeError, match="something else"):
         gatys.extract_content(net, pictures(1, 3, 32, 32), normalize=False)
 

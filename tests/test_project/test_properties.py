@@ -293,8 +293,9 @@ def test_a_saved_style_comes_back_as_it_was(tmp_path_factory, data):
     with untouched(net, style, painting):
         path = style.save(tmp_path_factory.mktemp("styles") / "style.safetensors", thumbnail=painting[:1])
         loaded = gatys.StyleTarget.load(path)
-    for kept, was in zip(tensors(loaded), tensors(style), strict=True):
+    for kept, was in zip(tensors(loaded.values), tensors(style.values), strict=True):
         torch.testing.assert_close(kept, was.float(), rtol=1e-6, atol=0)
+    assert all(torch.equal(kept, was) for kept, was in zip(loaded.colors, style.colors, strict=True))
     for field in fields(style):
-        if field.name not in ("values", "statistic"):
+        if field.name not in ("values", "statistic", "colors"):
             assert getattr(loaded, field.name) == getattr(style, field.name)
