@@ -204,7 +204,7 @@ def test_large_pictures_under_a_memory_limit_and_a_shortage_in_the_middle(tmp_pa
             if name == "optimize" and value <= 3:  # at half the size: at the full one an evaluation may be under way
                 small.append(running.address_space())
             elif name == "optimize" and value in (4, 5):  # just for the fifth step: the server needs memory, too
-                running.limit_memory(96 * 2**20 if value == 4 else None, than=min(small))
+                running.limit_memory(72 * 2**20 if value == 4 else None, than=min(small))
 
         short = running.run(prompt(3), on_progress=shorten)
         (mended,) = saved(running, short)

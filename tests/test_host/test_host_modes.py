@@ -85,7 +85,8 @@ def test_memory_settings_on_an_emulated_card():
 # other nodes and other wires
 
 
-def test_another_model_between_our_nodes(server, expected):
+def test_another_model_between_our_nodes(server):
+    expected = digests(server.run(digested(graph(server, 3, init="content"))))
     prompt = digested(graph(server, 3))
     for name, image, after in (("one", "painting", "content"), ("two", "scene", "style")):
         prompt[name] = node("InstrumentsPressure", image=[image, 0], after=[after, 0])

@@ -143,6 +143,8 @@ def small(prompt):
             for key in {"largest_size", "width", "height", "left"} & values.keys():
                 if not isinstance(values[key], list):
                     values[key] //= SHRINK
+        if "levels" in values:
+            values["levels"] = min(values["levels"], 2)  # as many as fit into this size
         if values.get("tile"):
             values["tile"] = 128  # several of them at this size too
     return prompt
