@@ -33,6 +33,7 @@ def test_every_figure_has_a_line():
     assert all("--size" in line and "--steps" in line for line in LINES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line[line.index("-o") + 1])
 def test_line_paints(line, folder, monkeypatch):
     monkeypatch.chdir(folder)
