@@ -31,7 +31,7 @@ import torch
 import torch.nn.functional as F
 from peers_tables import GOALS, plot, tables
 from PIL import Image
-from programs import CAFFE_MEAN, PROGRAMS, STYLE, WIDTHS
+from programs import CAFFE_MEAN, PROGRAMS, STYLE, WIDTHS, deeper
 
 import gatys
 from gatys.network.layers import LAYERS
@@ -129,17 +129,12 @@ def prepare(folder, options):
 
 
 def filters_of(file):
-    """The filters of a VGG-19 which is given pixels as torchvision's: a VGG-16 gets convolutions that change nothing."""
+    """The filters of a VGG-19 which is given pixels as torchvision's."""
     state = untrained_state(0)
     if file is None:
         return state
     found = gatys.load_vgg(file).state_dict()
-    for name, layer in LAYERS.items():
-        weight, bias = (found.get(f"{name}.{part}") for part in ("weight", "bias"))
-        if weight is None:
-            weight, bias = torch.zeros(layer.channels, layer.channels, 3, 3), torch.zeros(layer.channels)
-            weight[:, :, 1, 1] = torch.eye(layer.channels)
-        state |= {f"{name}.weight": weight.contiguous(), f"{name}.bias": bias}
+    state |= {name: values.contiguous() for name, values in deeper(found).items()}
     first = state["conv1_1.weight"] / found["std"].view(1, 3, 1, 1)
     state["conv1_1.bias"] = state["conv1_1.bias"] + torch.einsum("oikl,i->o", first, state["mean"] - found["mean"])
     state["conv1_1.weight"] = (first * state["std"].view(1, 3, 1, 1)).contiguous()

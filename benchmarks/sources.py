@@ -30,10 +30,9 @@ import matplotlib
 import torch
 import torchvision.models
 from PIL import Image, ImageDraw, ImageFont
-from programs import Done, replaced, torchvision_features
+from programs import Done, deeper, replaced, torchvision_features
 
 import gatys
-from gatys.network.layers import LAYERS
 from gatys.network.preprocessing import PREPROCESSINGS
 from gatys.pictures.images import read_image
 from gatys.pictures.resampling import resize
@@ -190,17 +189,6 @@ def transcription(name, net, photo, painting, watch):
 
 
 # the filters, as each program reads them
-
-
-def deeper(state):
-    """VGG-19 of the convolutions of VGG-16: one more in three blocks, which changes nothing behind a rectifier."""
-    found = {name: values for name, values in state.items() if name not in ("mean", "std")}
-    for name in LAYERS:
-        if f"{name}.weight" not in state:
-            n = LAYERS[name].channels
-            found[f"{name}.weight"] = torch.eye(n)[:, :, None, None] * torch.eye(3)[1].outer(torch.eye(3)[1])
-            found[f"{name}.bias"] = torch.zeros(n)
-    return {f"{name}.{part}": found[f"{name}.{part}"] for name in LAYERS for part in ("weight", "bias")}
 
 
 def folded(state, preprocessing):
