@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..network.found_files import hub_folder
+from ..network.state_file import file_sha256
 from ..network.vgg import NetworkTag
 from ..pictures.metadata import read_record
 from ..settings import INITS, QUALITIES, __version__
@@ -42,7 +42,7 @@ def record_files(options: Options) -> Mapping[str, Any]:
         value = getattr(options, name)
         paths = [path for path in ([value] if isinstance(value, str) else value or ()) if path != NO_CONTENT]
         if paths and not (name == "init" and value in INITS):
-            files[_option(name)] = [{"name": _portable(path), "sha256": _sha256(path)} for path in paths]
+            files[_option(name)] = [{"name": _portable(path), "sha256": file_sha256(path)} for path in paths]
     return files
 
 
@@ -154,7 +154,7 @@ def _checked(file: Mapping[str, str], like: str, what: str) -> str:
     name, path = str(file["name"]), _find(str(file["name"]), like)
     if path is None:
         raise InputError(f"--like: {name!r} of that run is neither here nor beside {like!r}; give it as {what}")
-    if _sha256(path) != file["sha256"]:
+    if file_sha256(path) != file["sha256"]:
         raise InputError(
             f"--like: {str(path)!r} is another file than in that run; give the one that you want as {what}"
         )
@@ -177,14 +177,6 @@ def _portable(path: str) -> str:
     """Give a path for a record: as it is below the current folder, else the name only, which tells nothing of people."""
     relative = not os.path.isabs(path) and ".." not in Path(path).parts and not path.startswith("~")
     return path if relative else Path(path).name
-
-
-def _sha256(path: str | Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while piece := file.read(1 << 20):  # a file may be larger than memory
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def _option(name: str) -> str:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..network.vgg import VGG
 from ..objective.evaluation import Bounded
-from ..objective.objective import Objective
+from ..objective.objective import Objective, resolve_padding
 from ..passes.plan import HALF_ABOVE, Plan, make_plan, outlook
 from ..passes.precision import choose
 from ..pictures.colors import average_channels
@@ -66,8 +66,7 @@ class Course:
     @property
     def ring(self) -> bool:
         """Tell whether the picture's edges meet the opposite ones."""
-        content = self.told.content
-        return (self.told.padding or (content.padding if content is not None else None)) == "circular"
+        return resolve_padding(self.told.content, self.told.padding) == "circular"
 
     @property
     def optimizer(self) -> str:
@@ -126,8 +125,8 @@ class Course:
 
     def picture(self, level: int, coarser: Tensor | None) -> Tensor:
         """Give the picture that a level starts at, from the result of the coarser one."""
-        how = {"detail": not self.from_noise, "ring": self.ring}
-        return begin(self.start, coarser, self.sizes, level, self.told.place, **how)
+        detail = not self.from_noise
+        return begin(self.start, coarser, self.sizes, level, self.told.place, detail=detail, ring=self.ring)
 
     def keep_grey(self, pictures: Tensor) -> Tensor:
         """Give pictures, or the gradient in them, without colour where they are to stay grey."""

@@ -41,11 +41,16 @@ class Stored:
         """Give the SHA-256 in 64 hexadecimal digits; a file is read once more."""
         if isinstance(self.source, bytes):
             return hashlib.sha256(self.source).hexdigest()
-        digest = hashlib.sha256()
-        with self.source.open("rb") as file:
-            while piece := file.read(1 << 20):
-                digest.update(piece)
-        return digest.hexdigest()
+        return file_sha256(self.source)
+
+
+def file_sha256(path: str | os.PathLike) -> str:
+    """Give the SHA-256 of a file, which may be larger than memory, in 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def read_state(path: Path) -> Stored:

@@ -107,7 +107,7 @@ class Objective:
                 check_network(net, target, what)
         if content is not None:
             check_room(content, style, content.size, level)
-        self.net, self.padding, self.place, self.level = net, _padding(content, padding), place, level
+        self.net, self.padding, self.place, self.level = net, resolve_padding(content, padding), place, level
         self.compute_in(None if precision is None else choose(precision, net))
         self.size = None if content is None else level_size(content.size, level)
         self.count = None if content is None else content.image.shape[0]
@@ -330,7 +330,12 @@ class Objective:
         tape.part.give(gradient, pulled if isinstance(scale, float) else pulled / scale)
 
 
-def _padding(content: ContentTarget | None, padding: Padding | None) -> Padding:
+def resolve_padding(content: ContentTarget | None, padding: Padding | None) -> Padding:
+    """Give the padding of a run: what was asked for, which has to be the content's; or else the content's, or "zero".
+
+    Raises:
+        InputError: for an unknown padding, and for another one than the content's.
+    """
     if padding is not None:
         check_padding(padding)
     if content is None:

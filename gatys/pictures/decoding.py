@@ -93,17 +93,28 @@ def planes_in(data: bytes, name: str, most_pixels: int) -> Tensor:
             log.warning(SEVERAL, name)
         told = tiff.profile or told_by_tiff(tiff.tags, data, name)
         return _finished(tiff.colour, tiff.alpha, told, tiff.orientation, name)
-    image = open_optional(data, name, most_pixels)
+    image = opened(data, name, most_pixels)
     if isinstance(image, LightPicture):
         return _finished(image.colour, image.alpha, image.encoding, 1, name)
-    if image is None:
-        Image.init()
-        image = Image.open(io.BytesIO(data), formats=[form for form in READABLE if form in Image.OPEN])
     if image.width * image.height > most_pixels:
         raise ImageError(f"{name!r} has more than {most_pixels} pixels, which is not safe to open; shrink it")
     if getattr(image, "is_animated", False) and image.format != "PSD":  # whose layers are in the one picture
         log.warning(SEVERAL, name)  # counting them may take long
     return upright(image, data, name)
+
+
+def opened(data: bytes, name: str, most_pixels: int) -> Image.Image | LightPicture:
+    """Open a file that is no TIFF of `tiff.read_tiff`; Pillow decodes its picture only when that is asked for.
+
+    Raises:
+        ImageError: as `optional_formats.open_optional` does.
+        Exception: any that decoders raise on damaged files.
+    """
+    image = open_optional(data, name, most_pixels)
+    if image is None:
+        Image.init()
+        image = Image.open(io.BytesIO(data), formats=[form for form in READABLE if form in Image.OPEN])
+    return image
 
 
 def upright(image: Image.Image, data: bytes | None, name: str) -> Tensor:

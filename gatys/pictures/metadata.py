@@ -23,8 +23,8 @@ from PIL import Image, ImageCms
 
 from ..errors import ImageError
 from ..settings import __version__
-from .decoding import MAX_PIXELS, READABLE, damage_told
-from .optional_formats import extra_for, open_optional
+from .decoding import MAX_PIXELS, damage_told, opened
+from .optional_formats import extra_for
 
 log = logging.getLogger(__name__)
 
@@ -152,16 +152,11 @@ def _opened(path: Path) -> Iterator[_Said]:
             exif.load_from_fp(file)
             yield _Said(exif, {"xmp": exif.get(700), "icc_profile": exif.get(34675)}, "TIFF")
             return
-        extra = extra_for(head)
-        if extra == "exr":  # its attributes are of films, and none is kept
+        if extra_for(head) == "exr":  # its attributes are of films, and none is kept
             yield _Said()
             return
         data = file.read()  # of a file, Pillow would allocate whatever a damaged length says
-        if extra:
-            image = open_optional(data, str(path), MAX_PIXELS)
-        else:
-            Image.init()
-            image = Image.open(io.BytesIO(data), formats=[form for form in READABLE if form in Image.OPEN])
+        image = opened(data, str(path), MAX_PIXELS)
         yield _Said(image.getexif(), image.info, image.format) if isinstance(image, Image.Image) else _Said()
 
 
