@@ -71,8 +71,8 @@ class GatysOptimize(io.ComfyNode):
                     options=list(INITS),
                     default=DEFAULTS["init"],
                     tooltip="Where to start. auto: from init_image if wired, else recolored, else from noise. recolored: from "
-                    "the content in the colours of the style. content: from the content as it is. noise: the paper's white noise; needs more steps and more content weight. mean: the "
-                    "network's mean colour, as neural-style starts.",
+                    "the content in the colours of the style. content: from the content as it is. noise: the paper's white noise; "
+                    "needs more steps and more content weight. mean: the network's mean colour, as neural-style starts.",
                 ),
                 seed_input(),
                 tv_form_input(),

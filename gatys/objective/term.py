@@ -140,7 +140,7 @@ class Term:
             features: (N, C, h, w), the tile's own part, without its halo; float32 or wider.
             part: the tile; `part.owned(net.layers[layer])` are the rows and columns of the whole layer that these are.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"the term {self.name!r} reads layers, but has no of_features; write that method")
 
     def pull(
         self, layer: str, features: Tensor, part: Tile, derivatives: Mapping[str, Tensor], factor: float | Tensor

@@ -42,7 +42,7 @@ def colors_of(
     for block, part in _blocks(image, weight):
         pixels = block.detach().cpu().to(torch.float64).movedim(1, 0).flatten(1)
         extended = torch.cat([pixels.new_ones(1, pixels.shape[1]), pixels])
-        weighed = extended if part is None else extended * _spread(part, block).cpu().to(torch.float64).flatten()
+        weighed = extended if part is None else extended * part.cpu().to(torch.float64).flatten()
         sums += weighed @ extended.T  # the weight, the sum of the colours, and that of their products
     sums = add(sums)
     if not sums[0, 0] > 0:
@@ -80,7 +80,3 @@ def _blocks(image: Tensor, weight: Tensor | None) -> Iterable[tuple[Tensor, Tens
         for first in range(0, image.shape[-2], rows):
             part = None if weight is None else weight[index % weight.shape[0]][None, :, first : first + rows]
             yield image[index : index + 1, :, first : first + rows], part
-
-
-def _spread(weight: Tensor, block: Tensor) -> Tensor:
-    return weight.expand(block.shape[0], 1, *block.shape[-2:])

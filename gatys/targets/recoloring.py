@@ -35,7 +35,7 @@ def recolored(content: ContentTarget, style: AnyStyle, place: Layout, device: to
     image = content.image.detach().to(device)
     new = image.clone(memory_format=torch.contiguous_format)
     regions = list(every_style(style))
-    if all(region.mask is None for region in regions) and len(regions) == 1:
+    if len(regions) == 1 and regions[0].mask is None:
         return _each(new, None, regions[0], place, device)
     masks = [
         torch.ones_like(new[:1, :1]) if region.mask is None else place.stretch(region.mask.to(new), content.size)

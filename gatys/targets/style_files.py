@@ -2,8 +2,8 @@
 
 A style file is a .safetensors with a float32 Gram matrix (C, C) for each level and layer, named `level0.conv1_1`, perhaps
 a `thumbnail` (H, W, 3) of bytes, and metadata: `format`, `style` (JSON: network, layers, levels, size, normalize,
-automatic, grey if it is, and the mean and covariance of the colours but in files of version 0.1) and `description`. The network's architecture is said unless it is VGG-19, as in all older
-files. Nothing in a file is run, and one that has anything else, or that does not fit together, is refused as a whole.
+automatic, grey if it is, and but in files of version 0.1 the mean and covariance of the colours) and `description`. The
+network's architecture is said unless it is VGG-19, as in all older files. Nothing in a file is run, and one that has anything else, or that does not fit together, is refused as a whole.
 """
 
 from __future__ import annotations

@@ -325,7 +325,7 @@ def test_a_term_without_its_method_says_so(net, content):
     class Nothing(gatys.Term):
         layers = ("conv1_1",)
 
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(NotImplementedError, match="reads layers, but has no of_features"):
         gatys.Objective(net, content=content, terms=[Nothing()]).evaluate(picture(2, 40, 52, 5))
 
 
