@@ -59,6 +59,7 @@ def test_stylize_takes_it_and_settings_hold_it(net):
     assert not torch.equal(strong.image, paint().image)
 
 
+@pytest.mark.slow
 def test_more_of_it_leaves_less_of_the_content(net, targets):
     losses = [
         gatys.Objective(net, **targets).evaluate(

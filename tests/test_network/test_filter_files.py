@@ -248,6 +248,7 @@ def saved_whole(file, filters, which):
     file["optimizer_weights/Adam/block1_conv1/kernel/m:0"] = np.ones((3, 3, 3, 64), np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", [16, 19])
 @pytest.mark.parametrize("layout", [blocks, hub, old, saved_whole])
 def test_keras_layouts_give_the_same_network(filters, expected, tmp_path, layout, which):

@@ -130,6 +130,7 @@ WAYS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_same_result_there_without_float64_or_an_operation_that_mps_lacks(nets, pictures, way):
     near, far = nets

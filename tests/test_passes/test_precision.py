@@ -48,6 +48,7 @@ def cosine(a, b):
     return a @ b / (a.norm() * b.norm())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tile", [None, 16])
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_loss_and_gradient_are_the_oracles_but_for_rounding(net, pictures, precision, tile):

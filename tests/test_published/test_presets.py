@@ -164,6 +164,7 @@ def test_every_preset_is_compared_with_its_source():
     assert {name for name, preset in gatys.presets.items() if preset.style_edge == "both"} == EQUAL_SIZES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype, tolerance", [(torch.float64, 1e-10), (torch.float32, 1e-5)], ids=["double", "single"])
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 @pytest.mark.parametrize("name", SOURCES)
