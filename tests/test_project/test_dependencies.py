@@ -1,6 +1,7 @@
 """Dependencies: the package declares what it imports, and imports only when needed what only some functions need."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -40,3 +41,13 @@ def test_the_nodes_need_nothing_that_comfyui_does_not_have():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT)
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_the_pages_name_extras_that_there_are():
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    named = [
+        names
+        for page in pages
+        for names in re.findall(r"'(?:\.|gatys-style-transfer)\[([a-z,]+)\]'", page.read_text("utf-8"))
+    ]
+    assert named and {name for names in named for name in names.split(",")} <= PROJECT["optional-dependencies"].keys()
