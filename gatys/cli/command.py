@@ -2,6 +2,7 @@
 
     python -m gatys CONTENT STYLE [STYLE ...] -o OUT
     python -m gatys FOLDER STYLE [STYLE ...] -o FOLDER --workers N          many pictures, shared out (`jobs`)
+    python -m gatys sheet CONTENT STYLE [STYLE ...] -o OUT                  a contact sheet (`sheet`); also with --sweep
     torchrun --nproc-per-node N -m gatys CONTENT STYLE [STYLE ...] -o OUT   one picture on many processes (`strips`)
 
 Options that each style has one of, such as --style-mask and --blend, are repeated: an option that took several values
@@ -40,7 +41,6 @@ from ..network.weights import load_vgg
 from ..pictures.colors import keep_luminance
 from ..pictures.images import check_output
 from ..published.presets import presets
-from ..targets.extraction import extract_content
 from ..targets.targets import StyleTarget
 from .console import INTERRUPTED, Bar, Lines, Terminated, interruptible, losses_of, tell
 from .inputs import Inputs, load_inputs
@@ -53,6 +53,8 @@ from .parsed import Options
 from .preset_options import describe, fill_options, parse_options
 from .record import check_filters, record_of
 from .session import Session, how_to_go_on
+from .sheet import paint_sheet
+from .sheet_cells import is_sheet
 
 log = logging.getLogger(__name__)
 
@@ -77,10 +79,19 @@ def main(argv: Sequence[str] | None = None, session: Session | None = None, run:
     session, options, code = session or Session(), None, 1
     try:
         options = parse_options(argv)
-        jobs = _find_jobs(options, session)
+        jobs = None if is_sheet(options) else _find_jobs(options, session)
         options = session.meet(options)
         package.setLevel({"quiet": logging.ERROR, "verbose": logging.DEBUG}.get(options.verbosity or "", logging.INFO))
-        if jobs is None:
+        if is_sheet(options):
+            kept = NetworkAndStyle(_load_network)
+            code = paint_sheet(
+                options,
+                sys.argv[1:] if argv is None else argv,
+                lambda one: _paint(one, session, kept, one_of_many=True),
+                kept,
+                session,
+            )
+        elif jobs is None:
             code = _paint(options, session, NetworkAndStyle(_load_network))
         else:
             code = _paint_all(options, session, jobs, sys.argv[1:] if argv is None else argv, run)
@@ -235,16 +246,7 @@ def _make_targets(net: VGG, given: Inputs, options: Options, session: Session, k
     if options.save_style is not None and isinstance(style, StyleTarget) and session.first:
         style.save(options.save_style, overwrite=options.overwrite_style, thumbnail=given.thumbnail)
         log.info("saved the style as %s", options.save_style)
-    if given.content is None:
-        return {"content": None, "style": style}
-    how: dict[str, Any] = {
-        "levels": options.levels,
-        "normalize": options.normalize,
-        "padding": options.padding or "zero",
-    }
-    how |= {"tile": options.tile, "memory": options.memory, "dtype": "auto", "place": session.place}
-    content = extract_content(net, given.content.pixels, options.content_layers, **how)
-    return {"content": content, "style": style}
+    return {"content": kept.content(net, given, options, session.place), "style": style}
 
 
 def _descend(

@@ -27,6 +27,17 @@ SUFFIXES = (*(suffix for suffixes in READABLE.values() for suffix in suffixes), 
 LIST = ".txt"
 
 
+def pictures_of(content: str) -> list[Path] | None:
+    """Give the paths of the pictures in a folder, or of a list in a .txt file; None for any other `content`."""
+    source = Path(content)
+    if os.path.isdir(source):
+        return sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    if source.suffix.lower() == LIST and os.path.isfile(source):
+        lines = (line.strip() for line in source.read_text("utf-8").splitlines())
+        return [source.parent / line for line in lines if line and not line.startswith("#")]
+    return None
+
+
 @dataclass(frozen=True)
 class Job:
     content: Path
@@ -63,13 +74,8 @@ def find_jobs(content: str, out: str | None) -> list[Job] | None:
     Raises:
         ImageError: without a picture or a place for the results, and for two that would have the same result.
     """
-    source = Path(content)
-    if os.path.isdir(source):
-        contents = sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
-    elif source.suffix.lower() == LIST and os.path.isfile(source):
-        lines = (line.strip() for line in source.read_text("utf-8").splitlines())
-        contents = [source.parent / line for line in lines if line and not line.startswith("#")]
-    else:
+    contents = pictures_of(content)
+    if contents is None:
         return None
     if not contents:
         raise ImageError(f"CONTENT: expected pictures in {content!r}, got none; put some there, or give a picture")

@@ -41,13 +41,7 @@ def paint_many(
         InputError: for faults that every picture would meet, before the folder for the results is made, and where that
             cannot be.
     """
-    if options.save_style is not None:
-        raise InputError("--save-style: expected one CONTENT, got many; keep the style by a run of one picture")
-    if options.checkpoint is not None and not os.path.isdir(options.checkpoint):
-        raise InputError(f"--checkpoint: expected a folder for many pictures, got {options.checkpoint!r}; give one")
-    for path in (*options.style, *options.load_style, *options.style_mask):
-        if not os.path.isfile(path):  # every picture would fail by it
-            raise InputError(f"STYLE: expected a file, got {path!r}, which is none; check the path")
+    check_many(options)
     check_options(_one_of(options, jobs[0]))
     if run is not None:
         return _work(options, jobs, paint, run)
@@ -68,6 +62,17 @@ def paint_many(
         left = f"{counts['left']} of {len(jobs)} pictures are left"
         complain(f"{left}, by workers that were lost or that still hold them; the same command makes what is left")
     return 2 if counts["failed"] else 1 if counts["left"] else 0
+
+
+def check_many(options: Options) -> None:
+    """Raise InputError for options that hold for one picture only, and for files that every picture would miss."""
+    if options.save_style is not None:
+        raise InputError("--save-style: expected one CONTENT, got many; keep the style by a run of one picture")
+    if options.checkpoint is not None and not os.path.isdir(options.checkpoint):
+        raise InputError(f"--checkpoint: expected a folder for many pictures, got {options.checkpoint!r}; give one")
+    for path in (*options.style, *options.load_style, *options.style_mask):
+        if not os.path.isfile(path):  # every picture would fail by it
+            raise InputError(f"STYLE: expected a file, got {path!r}, which is none; check the path")
 
 
 def _work(options: Options, jobs: Sequence[Job], paint: Paint, run: str) -> int:

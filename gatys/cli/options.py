@@ -107,6 +107,9 @@ class _QualityOrPercent(argparse.Action):
         setattr(namespace, "file_quality" if isinstance(value, int) else self.dest, value)
 
 
+_QUALITY = _whole(1, 100, **{word: word for word in QUALITIES})
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message.removeprefix('argument ')}; --help lists what can be given")
@@ -169,6 +172,10 @@ _HELP = {
     "no_overwrite": "leave OUT alone where it exists, and do nothing (default: it is replaced)",
     "like": "picture that this program wrote: what it says of its options, pictures and filters is taken for all that is "
     "not given (default: none)",
+    "sweep": "option and its values, as in strength=0.2,0.5,0.8: OUT becomes a contact sheet with a picture for each; a "
+    "second --sweep makes the rows (default: none)",
+    "cells": "folder for the pictures of a contact sheet, which are not painted again by the next command that needs them, "
+    "or none (default: OUT with the suffix .cells)",
     "quality": f"{', '.join(map(_quality, QUALITIES))}: what is not given of --size, --levels, --steps and --precision; a "
     "number counts as --file-quality (default: good)",
     "file_quality": "of .jpg and .webp, in percent, 1 to 100",
@@ -244,9 +251,9 @@ def build_parser() -> argparse.ArgumentParser:
     add("strip", action="store_true", default=False)
     add("no_overwrite", action="store_true", default=False)
     add("like", metavar="PICTURE")
-    words = {word: word for word in QUALITIES}
-    add("quality", action=_QualityOrPercent, type=_whole(1, 100, **words), metavar="QUALITY")
+    add("quality", action=_QualityOrPercent, type=_QUALITY, metavar="QUALITY")
     add("file_quality", type=_whole(1, 100), metavar="PERCENT")
+    _add_sheets(parser)
     group = parser.add_argument_group("styles and colours")
     add("load_style", action="append", default=[], metavar="FILE")
     add("blend", action="append", type=_number(), default=[], metavar="WEIGHT")
@@ -296,3 +303,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"gatys {__version__}")
     return parser
+
+
+def _add_sheets(parser: argparse.ArgumentParser) -> None:
+    does = "`gatys sheet CONTENT STYLE [STYLE ...] -o OUT` shows each CONTENT in each STYLE: pictures, folders or lists"
+    group = parser.add_argument_group("contact sheets", does)
+    group.add_argument("--sweep", action="append", default=[], metavar="NAME=VALUE,...", help=_HELP["sweep"])
+    group.add_argument("--cells", metavar="FOLDER", help=_HELP["cells"])

@@ -33,6 +33,10 @@ class Options(Settings):
     strip: bool
     no_overwrite: bool
     like: str | None
+    sweep: Sequence[str] = ()
+    """The options of which a contact sheet shows several values, each as NAME=VALUE,VALUE,..."""
+    cells: str | None = None
+    """The folder that keeps the cells of a contact sheet; None for one beside the sheet, "none" for none."""
     # styles and colours
     load_style: Sequence[str]
     blend: Sequence[float]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -58,20 +59,42 @@ def record_of(
         steps: the number of steps that were done.
         size: the (height, width) of the result.
     """
+    settings = _settings_of(options, max(size))
+    filters = {"name": _portable(network.weights), "network": network.architecture, "digest": network.fingerprint}
+    record = {"gatys": __version__, "options": settings, "files": files, "filters": filters, "steps": steps}
+    return json.dumps(record)
+
+
+def _settings_of(options: Options, edge: int | None) -> dict[str, Any]:
+    """Give what a record says of the options; `edge` stands for a size that the preset finds."""
     settings = {}
     for name in _SETTINGS:
         value = getattr(options, name)
         if name == "init" and value not in INITS:
             continue  # a file
         if name == "size" and callable(value):
-            value = max(size)
+            value = edge
         if name == "weights" and value.partition(":")[0] not in _NAMED_WEIGHTS:
             value = _portable(value)
         if value is not None or name == "tile":
             settings[_option(name)] = _word(value)
-    filters = {"name": _portable(network.weights), "network": network.architecture, "digest": network.fingerprint}
-    record = {"gatys": __version__, "options": settings, "files": files, "filters": filters, "steps": steps}
-    return json.dumps(record)
+    return settings
+
+
+def key_of(options: Options, network: NetworkTag, device: str) -> str:
+    """Give 32 hexadecimal digits that two runs share only where all is the same that makes a difference to the picture.
+
+    That is the version, the settings, the content of each file, the filters and the kind of device.
+
+    Raises:
+        OSError: where a file cannot be read.
+    """
+    settings = _settings_of(options, None)
+    for name in ("weights", "depth", "file-quality"):  # the filters' digest counts, and how a cell is written is fixed
+        settings.pop(name, None)
+    files = {name: [file["sha256"] for file in given] for name, given in record_files(options).items()}
+    what = [__version__, settings, files, network.fingerprint, device, options.strip]
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def as_recorded(argv: Sequence[str], like: str, given: argparse.Namespace) -> tuple[list[str], str | None]:
