@@ -113,7 +113,9 @@ class Settings:
 
     Example:
         >>> calm = gatys.Settings(steps=200, tv_weight=0.1)
-        >>> gatys.optimize(net, content=content, style=style, settings=calm)
+        >>> calm
+        Settings(steps=200, tv_weight=0.1)
+        >>> result = gatys.optimize(net, content=content, style=style, settings=calm)
     """
 
     init: Init | str | Tensor = "auto"

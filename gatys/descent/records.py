@@ -20,6 +20,7 @@ class Record:
     Example:
         >>> last = result.history[-1]
         >>> print(last.step, last.total, last.layers["content conv4_2"])
+        120 0... 0...
     """
 
     step: int
@@ -47,7 +48,8 @@ class Progress:
     Example:
         >>> def watch(progress):
         ...     print(progress.step, progress.losses.total)
-        >>> gatys.optimize(net, content=content, style=style, callback=watch)
+        >>> result = gatys.optimize(net, content=content, style=style, callback=watch)
+        1 0...
     """
 
     step: int
@@ -74,7 +76,8 @@ class Result:
     Example:
         >>> result = gatys.optimize(net, content=content, style=style)
         >>> gatys.save_image(result, "result.png")
-        >>> print(result.history[-1].total, *result.notes)
+        >>> len(result.history), result.notes
+        (120, ())
     """
 
     image: Tensor

@@ -69,6 +69,8 @@ class Objective:
 
     Example:
         >>> losses, gradient = gatys.Objective(net, content=content, style=style).evaluate(photo)
+        >>> list(losses)
+        ['total', 'content', 'style', 'tv']
     """
 
     def __init__(
