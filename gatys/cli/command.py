@@ -42,19 +42,22 @@ from ..pictures.colors import keep_luminance
 from ..pictures.images import check_output
 from ..published.presets import presets
 from ..targets.targets import StyleTarget
-from .console import INTERRUPTED, Bar, Lines, Terminated, interruptible, losses_of, tell
+from .console import Bar, Lines, Terminated, interruptible, losses_of, tell
 from .inputs import Inputs, load_inputs
+from .interrupts import CTRL_C, INTERRUPTED
 from .jobs import Job, find_jobs
 from .many_pictures import paint_many
 from .network_and_style import NetworkAndStyle
-from .option_checks import check_options
+from .option_checks import check_options, is_sheet
 from .options import NO_CONTENT
 from .parsed import Options
-from .preset_options import describe, fill_options, parse_options
+from .parser import without_end
+from .picture_lists import styles_told
+from .preset_options import describe, few_steps, fill_options, parse_options
 from .record import check_filters, record_of
 from .session import Session, how_to_go_on
 from .sheet import paint_sheet
-from .sheet_cells import is_sheet
+from .streams import steady_streams
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +68,8 @@ UNTRAINED = (
 )
 
 
+@CTRL_C.in_main
+@steady_streams()
 def main(argv: Sequence[str] | None = None, session: Session | None = None, run: str | None = None) -> int:
     """Run the command line and give its exit code; `--help` and `--version` raise SystemExit(0).
 
@@ -96,7 +101,8 @@ def main(argv: Sequence[str] | None = None, session: Session | None = None, run:
         else:
             code = _paint_all(options, session, jobs, sys.argv[1:] if argv is None else argv, run)
         session.leave()
-    except KeyboardInterrupt:
+    except CTRL_C.kinds:
+        CTRL_C.settle()
         session.complain(f"interrupted by Ctrl-C; {how_to_go_on(options) or 'nothing was saved'}")
         code = INTERRUPTED
     except Terminated:
@@ -147,10 +153,10 @@ def _find_jobs(options: Options, session: Session) -> list[Job] | None:
 
 
 def _paint_all(options: Options, session: Session, jobs: list[Job], argv: Sequence[str], run: str | None) -> int:
-    kept = NetworkAndStyle(_load_network)
+    kept, argv = NetworkAndStyle(_load_network), without_end(argv)
     if options.workers > 1 and run is None:
         argv = [*argv, *_for_all_workers(options)]
-    return paint_many(options, argv, jobs, lambda one: _paint(one, session, kept, one_of_many=True), _worker, run)
+    return paint_many(options, argv, jobs, lambda one: _paint(one, session, kept, one_of_many=True), run)
 
 
 def _for_all_workers(options: Options) -> list[str]:
@@ -162,24 +168,24 @@ def _for_all_workers(options: Options) -> list[str]:
     return [] if net.remark is None else ["--weights", net.tag.weights]
 
 
-def _worker(argv: list[str], run: str, threads: int) -> None:
-    torch.set_num_threads(threads)
-    sys.exit(main(argv, run=run))
-
-
 # one picture
 
 
 def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_many: bool = False) -> int:
     """Paint one picture and save it; give the exit code."""
+    CTRL_C.work()
     check_options(options)
     if options.out is not None and session.first:
         check_output(options.out, options.depth, not options.no_overwrite)
     device = find_device(options.device, "--device")
+    if line := "" if one_of_many else styles_told(options.content, options.style):
+        log.info(line)
     given = load_inputs(options, device, session)
     if options.preset is not None:
         options = fill_options(options, given.size)
         log.info("preset %s: %s", options.preset, describe(options, given.size))
+        if line := few_steps(options):
+            log.info(line)
     elif options.quality is not None:
         said = describe(options, given.size) or "all that it says was given"
         log.info("quality %s: %s", options.quality, said)
@@ -187,12 +193,17 @@ def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_
     if session.first:
         check_output(out, options.depth)
 
+    CTRL_C.check()
     net = kept.network(options, device)
     check_filters(options.expected_filters, net.tag)
     _agree_on_filters_and_styles(net, given, options, session)
     began = time.monotonic()
     targets = _make_targets(net, given, options, session, kept)
-    result, interrupted = _descend(net, targets, given, options, session)
+    CTRL_C.check()
+    # a picture that is one of many is not kept where it is cut short, so that there is nothing to say of it
+    result, asked = _descend(net, targets, given, options, session, tells=session.first and not one_of_many)
+    CTRL_C.hold()  # what is made is saved
+    interrupted = asked and len(result.history) < options.total_steps
 
     for note in result.notes:
         log.warning(note)
@@ -213,7 +224,7 @@ def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_
         losses = losses_of(min(result.history, key=_worth))
         height, width = given.size
         tell(f"{out}: {width} x {height}, {steps}, {time.monotonic() - began:.1f} s, {losses}")
-    return INTERRUPTED if interrupted else 0
+    return INTERRUPTED if asked or CTRL_C.came else 0
 
 
 def _load_network(options: Options, device: torch.device) -> VGG:
@@ -250,14 +261,14 @@ def _make_targets(net: VGG, given: Inputs, options: Options, session: Session, k
 
 
 def _descend(
-    net: VGG, targets: dict[str, Any], given: Inputs, options: Options, session: Session
+    net: VGG, targets: dict[str, Any], given: Inputs, options: Options, session: Session, *, tells: bool
 ) -> tuple[Result, bool]:
-    """Give the result, and tell whether Ctrl-C ended it early."""
+    """Give the result, and tell whether Ctrl-C came meanwhile, which is answered if `tells`."""
     settings = settings_of(options)
     size = given.size if given.content is None else None
     terminable = options.checkpoint is not None and not session.shared
     with (
-        interruptible(terminable, tells=session.first) as interruption,
+        interruptible(terminable, tells=tells) as interruption,
         Bar("steps", options.quiet, unit="step", total=options.total_steps) as bar,
     ):
 
@@ -270,7 +281,7 @@ def _descend(
 
         settings |= {"init": given.start, "size": size, "callback": follow, "place": session.place}
         result = optimize(net, **targets, **settings)
-    return result, interruption.asked and len(result.history) < options.total_steps
+    return result, interruption.asked
 
 
 def _save(out: str | Path, result: Result, net: VGG, given: Inputs, options: Options, session: Session) -> None:

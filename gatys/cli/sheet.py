@@ -22,7 +22,8 @@ from ..errors import ImageError, InputError, is_out_of_memory
 from ..network.devices import find_device
 from ..pictures.contact_sheet import Cell, contact_sheet
 from ..pictures.images import check_output, read_image
-from .console import INTERRUPTED, complain, tell
+from .console import complain, tell
+from .interrupts import CTRL_C, INTERRUPTED
 from .many_pictures import check_many
 from .network_and_style import NetworkAndStyle
 from .option_checks import check_options
@@ -62,7 +63,9 @@ def paint_sheet(
         sheet = _Sheet(plan, folder, paint, kept)
         try:
             sheet.make()
-        except KeyboardInterrupt:
+            CTRL_C.hold()  # what is made is written
+        except CTRL_C.kinds:
+            CTRL_C.settle()
             sheet.interrupted = True
         made = sum(isinstance(picture, Image.Image) for picture in sheet.pictures)
         if made:
@@ -146,10 +149,10 @@ class _Sheet:
             log.info("cell %d of %d: %s", index + 1, len(keys), ", ".join(cell.lines))
             out = self._folder / f"{_title(cell.options)}-{key}.png"
             with self._told(cell, index):
-                if self._paint(replace(cell.options, out=str(out))) == INTERRUPTED:
+                code = self._paint(replace(cell.options, out=str(out)))
+                self.painted += self._take(index, key)
+                if code == INTERRUPTED:
                     raise KeyboardInterrupt
-                self.pictures[index] = _pillow(out)
-                self.painted += 1
 
     def _key(self, cell: Planned, index: int) -> str | None:
         device = find_device(cell.options.device, "--device")
@@ -176,6 +179,8 @@ class _Sheet:
         try:
             yield
         except (ValueError, OSError, MemoryError, RuntimeError) as problem:
+            if isinstance(problem, CTRL_C.kinds):
+                raise KeyboardInterrupt from problem
             if isinstance(problem, RuntimeError) and not (is_out_of_memory(problem) or isinstance(problem, OSError)):
                 raise
             if str(problem) not in self._said:

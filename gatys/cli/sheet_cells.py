@@ -11,13 +11,11 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..pictures.contact_sheet import can_show, columns_for
-from .jobs import pictures_of
-from .options import NO_CONTENT
+from .options import NO_CONTENT, SHEET
 from .parsed import Options
+from .picture_lists import find_pictures
 from .preset_options import parse_options
 
-WORD = "sheet"
-"""The word in the place of CONTENT that asks for a sheet."""
 MOST = 400
 """The most cells of a sheet."""
 SWEPT = (
@@ -54,11 +52,6 @@ class Plan:
     """The words that stand for names whose letters the sheet's font does not have, and these names."""
 
 
-def is_sheet(options: Options) -> bool:
-    """Tell whether a command line asks for a sheet."""
-    return options.content == WORD or bool(options.sweep)
-
-
 def plan_sheet(options: Options, argv: Sequence[str]) -> Plan:
     """Give the cells of the sheet, row by row.
 
@@ -80,11 +73,11 @@ def plan_sheet(options: Options, argv: Sequence[str]) -> Plan:
     for axis in axes:
         count *= len(axis.values)
     if count > MOST:
-        raise InputError(f"--sweep, {WORD}: expected at most {MOST} cells on a sheet, got {count}; give fewer values")
+        raise InputError(f"--sweep, {SHEET}: expected at most {MOST} cells on a sheet, got {count}; give fewer values")
     shown = [axis for axis in axes if len(axis.values) > 1] or axes[-1:]
     if len(shown) > 2:
         named = ", ".join(f"{len(axis.values)} of {axis.name}" for axis in shown)
-        raise InputError(f"--sweep, {WORD}: a sheet has rows and columns only, got {named}; give one of each but two")
+        raise InputError(f"--sweep, {SHEET}: a sheet has rows and columns only, got {named}; give one of each but two")
     names: dict[str, str] = {}
     shown = [replace(axis, labels=_legible(axis, names)) for axis in shown]
     swept = _swept(sweeps, argv, options)
@@ -99,14 +92,14 @@ def plan_sheet(options: Options, argv: Sequence[str]) -> Plan:
 
 
 def _photographs(options: Options) -> Axis:
-    if options.content == WORD and not options.style:
-        raise InputError(f"{WORD}: expected CONTENT and at least one STYLE behind it, got none; give them")
-    given = options.style[0] if options.content == WORD else options.content
+    if options.content == SHEET and not options.style:
+        raise InputError(f"{SHEET}: expected CONTENT and at least one STYLE behind it, got none; give them")
+    given = options.style[0] if options.content == SHEET else options.content
     return _files("photographs", [given], "CONTENT")
 
 
 def _styles(options: Options) -> Axis:
-    if options.content != WORD:  # one style, of all that are given
+    if options.content != SHEET:  # one style, of all that are given
         return Axis("styles", [""], [", ".join(Path(path).name for path in options.style)])
     for option, given in (("--blend", options.blend), ("--style-mask", options.style_mask)):
         if given:
@@ -119,13 +112,11 @@ def _files(name: str, given: Sequence[str], what: str) -> Axis:
     """Give the axis of files that are given as such, in folders and in lists."""
     found: list[str] = []
     for path in given:
-        pictures = pictures_of(path)
+        pictures = find_pictures(path, what)
         if pictures is None and path != NO_CONTENT and not os.path.isfile(path):
             raise InputError(
                 f"{what}: expected a file, a folder or a .txt list, got {path!r}, which is none; check the path"
             )
-        if pictures == []:
-            raise InputError(f"{what}: expected pictures in {path!r}, got none; put some there, or give a picture")
         found += [path] if pictures is None else map(str, pictures)
     labels = ["no content" if path == NO_CONTENT else Path(path).name for path in found]
     if len(set(labels)) < len(labels):  # two files of one name in two folders
@@ -164,7 +155,7 @@ def _swept(sweeps: Sequence[Axis], argv: Sequence[str], options: Options) -> Map
 def _painted(chosen: Options, photograph: str, styles: Axis, index: int, options: Options) -> Options:
     """Give the options of one cell; its place is chosen later."""
     cell = replace(chosen, content=photograph, sweep=(), depth=None, no_overwrite=False)
-    if options.content != WORD:
+    if options.content != SHEET:
         return cell
     path, saved = styles.values[index], len(styles.values) - index <= len(options.load_style)
     return replace(cell, style=(path,) if path and not saved else (), load_style=(path,) if saved else ())
