@@ -130,10 +130,10 @@ def _listed(source: Path, what: str) -> list[Path]:
         line = line.strip()
         if not line or line.startswith("#"):
             continue
-        path = source.parent / os.path.expanduser(_unquoted(line, source.parent))
-        if "\0" in line or (not _is_unicode(line) and not os.path.exists(path)):
+        name = None if "\0" in line else os.path.expanduser(_unquoted(line, source.parent))
+        if name is None or (not _is_unicode(line) and not os.path.exists(source.parent / name)):
             raise ImageError(f"{what}: line {number} of the list {str(source)!r} is no UTF-8; save the list as UTF-8")
-        found.append(path)
+        found.append(source.parent / name)
     return list(dict.fromkeys(found))
 
 

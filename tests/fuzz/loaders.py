@@ -17,6 +17,7 @@ import io
 import itertools
 import json
 import logging
+import random
 import struct
 import sys
 import tempfile
@@ -40,7 +41,7 @@ with atheris.instrument_imports(include=["gatys", "PIL", "pickletools", "tifffil
     import tifffile
     from PIL import Image, PngImagePlugin
 
-    from gatys.cli import preset_options
+    from gatys.cli import preset_options, record
     from gatys.cli.jobs import find_jobs
     from gatys.descent.checkpoint import Checkpoint, Moment
     from gatys.descent.records import Record
@@ -290,6 +291,54 @@ def mutate_header(data: bytes, most: int, seed: int) -> bytes:
     return len(header).to_bytes(8, "little") + header + data[8 + length :]
 
 
+ODD = (
+    None,
+    True,
+    -1,
+    0,
+    1e308,
+    10**30,
+    "",
+    "none",
+    "auto",
+    "nan",
+    "-",
+    "--",
+    "a=1",
+    "0.5",
+    "1,2",
+    "a.png",
+    [],
+    {},
+    [None],
+)
+"""Values of which a record may have any in any place."""
+
+
+def mutate_record(data: bytes, most: int, seed: int) -> bytes:
+    """Every other time one value of the JSON, or the name of one, becomes another."""
+    draw = random.Random(seed)  # noqa: S311
+    try:
+        told = json.loads(data)
+        here = told
+        while draw.random() < 0.8 and isinstance(here, (dict, list)) and here:
+            key = draw.choice(list(here) if isinstance(here, dict) else range(len(here)))
+            below = here[key]
+            if not isinstance(below, (dict, list)) or not below or draw.random() < 0.4:
+                here[key] = draw.choice(ODD)
+                if isinstance(here, dict) and draw.random() < 0.3:
+                    here[draw.choice(record_names())] = here.pop(key)
+                return json.dumps(told).encode("latin-1")[:most]
+            here = below
+    except (ValueError, TypeError, RecursionError):
+        pass
+    return atheris.Mutate(data, most)
+
+
+def record_names() -> list[str]:
+    return [name.replace("_", "-") for name in (*record._SETTINGS, *record._FILES, "out", "sha256", "name", "digest")]
+
+
 LOADERS = {
     "weights": (load_weights, weight_files),
     "keras": (load_keras, keras_files),
@@ -342,7 +391,8 @@ def main() -> None:
 
     # libFuzzer ends on the memory limit with a file oom-* in the folder; what it lists as slow is slow
     limits = ["-rss_limit_mb=2500", "-timeout=60", f"-artifact_prefix={finds}/"]
-    how = {"custom_mutator": mutate_header} if what in ("styles", "states") else {}
+    mutators = {"styles": mutate_header, "states": mutate_header, "records": mutate_record}
+    how = {"custom_mutator": mutators[what]} if what in mutators else {}
     atheris.Setup([sys.argv[0], f"-max_total_time={seconds}", "-max_len=40000", *limits, str(corpus)], once, **how)
     atheris.Fuzz()
 

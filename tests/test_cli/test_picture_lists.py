@@ -98,6 +98,7 @@ def test_names_that_are_no_unicode():
             PLAIN.encode("utf-16-le"),
             "CONTENT: line 1 of the list 'photos/list.txt' is no UTF-8; save the list as UTF-8",
         ),
+        (b"~\0a.png\n", "CONTENT: line 1 of the list 'photos/list.txt' is no UTF-8; save the list as UTF-8"),
         (b"\xff\xfea", "CONTENT: the list 'photos/list.txt' is damaged UTF-16; save it as UTF-8"),
         (b"# none\n", "CONTENT: expected pictures in 'photos/list.txt', got none; put some there, or give a picture"),
     ],
