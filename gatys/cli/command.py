@@ -33,28 +33,29 @@ from ..descent.arguments import settings_of
 from ..descent.identity import digest
 from ..descent.optimize import optimize
 from ..descent.records import Progress, Record, Result
-from ..errors import InputError, MissingPackage, OutOfMemory, UntrainedWarning, is_out_of_memory
+from ..errors import ImageError, InputError, MissingPackage, OutOfMemory, UntrainedWarning, is_out_of_memory
 from ..network.devices import find_device
 from ..network.preprocessing import read_as
 from ..network.vgg import VGG
 from ..network.weights import load_vgg
-from ..pictures.colors import keep_luminance
 from ..pictures.images import check_output
 from ..published.presets import presets
 from ..targets.targets import StyleTarget
-from .console import Bar, Lines, Terminated, interruptible, losses_of, tell
+from .console import STEPS_BAR, Bar, Lines, Terminated, interruptible, losses_of, tell
 from .inputs import Inputs, load_inputs
 from .interrupts import CTRL_C, INTERRUPTED
 from .jobs import Job, find_jobs
 from .many_pictures import paint_many
 from .network_and_style import NetworkAndStyle
+from .on_the_way import OnTheWay, check_way, on_the_way
 from .option_checks import check_options, is_sheet
 from .options import NO_CONTENT
 from .parsed import Options
 from .parser import without_end
 from .picture_lists import styles_told
 from .preset_options import describe, few_steps, fill_options, parse_options
-from .record import check_filters, record_of
+from .record import check_filters
+from .saving import save_picture
 from .session import Session, how_to_go_on
 from .sheet import paint_sheet
 from .streams import steady_streams
@@ -103,7 +104,8 @@ def main(argv: Sequence[str] | None = None, session: Session | None = None, run:
         session.leave()
     except CTRL_C.kinds:
         CTRL_C.settle()
-        session.complain(f"interrupted by Ctrl-C; {how_to_go_on(options) or 'nothing was saved'}")
+        left = how_to_go_on(options) or session.kept or "nothing was saved"
+        session.complain(f"interrupted by Ctrl-C; {left}")
         code = INTERRUPTED
     except Terminated:
         session.complain(f"ended by SIGTERM; {how_to_go_on(options) or 'nothing was saved'}")
@@ -163,7 +165,7 @@ def _for_all_workers(options: Options) -> list[str]:
     """Find or download the filters before the workers start, each of which would do it; give the options that they
     need.
     """
-    check_options(options)
+    check_options(replace(options, out=None))  # which is a folder
     net = _load_network(options, torch.device("cpu"))
     return [] if net.remark is None else ["--weights", net.tag.weights]
 
@@ -174,7 +176,9 @@ def _for_all_workers(options: Options) -> list[str]:
 def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_many: bool = False) -> int:
     """Paint one picture and save it; give the exit code."""
     CTRL_C.work()
+    session.kept = ""
     check_options(options)
+    check_way(options, session)
     if options.out is not None and session.first:
         check_output(options.out, options.depth, not options.no_overwrite)
     device = find_device(options.device, "--device")
@@ -201,17 +205,21 @@ def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_
     targets = _make_targets(net, given, options, session, kept)
     CTRL_C.check()
     # a picture that is one of many is not kept where it is cut short, so that there is nothing to say of it
-    result, asked = _descend(net, targets, given, options, session, tells=session.first and not one_of_many)
-    CTRL_C.hold()  # what is made is saved
-    interrupted = asked and len(result.history) < options.total_steps
-
-    for note in result.notes:
-        log.warning(note)
-    if interrupted and one_of_many:  # a picture that is there counts as done
-        return INTERRUPTED
-    if options.out is None:
-        out = _free_path(Path(out))  # another run may have taken it meanwhile
-    _save(out, result, net, given, options, session)
+    tells = session.first and not one_of_many
+    with on_the_way(options, out, net, given, session) as way:
+        result, asked = _descend(net, targets, given, options, session, way, tells=tells)
+        CTRL_C.hold()  # what is made is saved
+        interrupted = asked and len(result.history) < options.total_steps
+        for note in result.notes:
+            log.warning(note)
+        if interrupted and one_of_many:  # a picture that is there counts as done
+            raise KeyboardInterrupt
+        if options.out is None:
+            out = _free_path(Path(out))  # another run may have taken it meanwhile
+        made = result.image, len(result.history), net.tag, given, options
+        save_picture(out, *made, session.save, overwrite=not options.no_overwrite)
+        session.kept = f"the picture is saved as {out}"
+        problems = way.end(result, interrupted=interrupted)
     if interrupted and result.state is not None:
         log.info(how_to_go_on(options))
     elif result.state is not None and session.first:
@@ -224,6 +232,10 @@ def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_
         losses = losses_of(min(result.history, key=_worth))
         height, width = given.size
         tell(f"{out}: {width} x {height}, {steps}, {time.monotonic() - began:.1f} s, {losses}")
+    if problems and not one_of_many:
+        raise ImageError(f"{'; '.join(problems)}; the picture is saved as {out}")
+    for problem in problems:  # the picture is there, and counts as done
+        session.complain(problem)
     return INTERRUPTED if asked or CTRL_C.came else 0
 
 
@@ -261,7 +273,14 @@ def _make_targets(net: VGG, given: Inputs, options: Options, session: Session, k
 
 
 def _descend(
-    net: VGG, targets: dict[str, Any], given: Inputs, options: Options, session: Session, *, tells: bool
+    net: VGG,
+    targets: dict[str, Any],
+    given: Inputs,
+    options: Options,
+    session: Session,
+    way: OnTheWay,
+    *,
+    tells: bool,
 ) -> tuple[Result, bool]:
     """Give the result, and tell whether Ctrl-C came meanwhile, which is answered if `tells`."""
     settings = settings_of(options)
@@ -269,35 +288,20 @@ def _descend(
     terminable = options.checkpoint is not None and not session.shared
     with (
         interruptible(terminable, tells=tells) as interruption,
-        Bar("steps", options.quiet, unit="step", total=options.total_steps) as bar,
+        Bar("steps", options.quiet, bar_format=STEPS_BAR, total=options.total_steps) as bar,
     ):
 
         def follow(progress: Progress) -> None:
             record = progress.losses
             log.debug("step %d, level %d: %s", progress.step, progress.level, losses_of(record))
             bar.follow(progress)
+            way.follow(progress)
             if interruption.asked:
                 raise StopIteration
 
         settings |= {"init": given.start, "size": size, "callback": follow, "place": session.place}
         result = optimize(net, **targets, **settings)
     return result, interruption.asked
-
-
-def _save(out: str | Path, result: Result, net: VGG, given: Inputs, options: Options, session: Session) -> None:
-    image, content = result.image.clamp(0, 1), given.content
-    if options.keep_luminance and content is not None:
-        image = keep_luminance(image, content.pixels)
-    alpha = None if content is None else content.alpha
-    how: dict[str, Any] = {
-        "depth": options.depth,
-        "quality": options.file_quality,
-        "overwrite": not options.no_overwrite,
-    }
-    if not options.strip:
-        made = record_of(options, given.files, net.tag, len(result.history), given.size)
-        how["metadata"] = replace(given.metadata, made=made)
-    session.save(out, image, given.size, alpha=alpha, **how)
 
 
 # before the network is loaded

@@ -65,7 +65,7 @@ class Parser(argparse.ArgumentParser):
         self.register("type", None, os.path.expanduser)  # of all options that take a text
 
     def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message.removeprefix('argument ')}; --help lists what can be given")
+        raise InputError(f"{message.removeprefix('argument ')}; --help-all lists what can be given")
 
     def parse_intermixed_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: Any = None
@@ -93,7 +93,7 @@ class Parser(argparse.ArgumentParser):
         if meant in (_CONTENT, _STYLE):
             raise InputError(f"there is no option {name}; give the picture itself, as {meant}: gatys CONTENT STYLE")
         hint = "" if meant is None else f" (did you mean {meant}?)"
-        raise InputError(f"there is no option {name}{hint}; --help lists what can be given")
+        raise InputError(f"there is no option {name}{hint}; --help-all lists what can be given")
 
     def _means(self, word: str) -> str | None:
         """Give the option that a word may stand for; None where nothing is like it."""

@@ -88,6 +88,10 @@ def _check(options: Options, plan: Plan, session: Session) -> Path:
         raise InputError("sheet: a contact sheet is made by one process; leave out torchrun")
     if options.workers > 1:
         raise InputError(f"--workers: a contact sheet is made by one process, got {options.workers}; leave it out")
+    for name in ("save_every", "time_lapse", "trace"):
+        if getattr(options, name) is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise InputError(f"{option}: expected a run of one picture, got a contact sheet; leave it out")
     if not options.out:
         raise InputError(
             f"--out: expected a file for the contact sheet, got {options.out!r}; give one, such as sheet.jpg"

@@ -40,6 +40,8 @@ class Logbook:
         self.notes: list[str] = [] if self._before is None else list(self._before.notes)
         self._between: tuple[int, Bounded, Descent] | None = None  # while nothing is half done
         self._setbacks = 0
+        self.expected: tuple[float, ...] = ()
+        """The seconds that a step of each level is expected to take, where that was measured."""
         self.stopped = False
         """Whether the run was ended before its last step."""
         if self._file is not None and self._before is not None:
@@ -105,9 +107,8 @@ class Logbook:
     def asks_to_stop(self, record: Record, descent: Descent) -> bool:
         """Call the callback, and tell whether it wants the run to end here."""
         course = self.course
-        progress = Progress(
-            record.step, course.steps, record.level, record, tuple(course.schedule), lambda: descent.best
-        )
+        steps = record.step, course.steps, record.level, record, tuple(course.schedule)
+        progress = Progress(*steps, lambda: descent.best, self.expected)
         if not course.told.place.team.any(_asks(course.told.callback, progress)):
             return False
         self.stopped = self.done < course.steps

@@ -178,8 +178,10 @@ def test_one_that_ends_a_finaliser_is_not_printed(capsys):
 def saved_meanwhile(monkeypatch, times):
     net = gatys.load_vgg("untrained")
     monkeypatch.setattr(cli, "load_vgg", lambda *given, **rest: net)
-    real = cli._save
-    monkeypatch.setattr(cli, "_save", lambda *given: (press(times), time.sleep(0.01), real(*given)))
+    real = cli.save_picture
+    monkeypatch.setattr(
+        cli, "save_picture", lambda *given, **how: (press(times), time.sleep(0.01), real(*given, **how))
+    )
 
 
 def test_it_waits_until_the_picture_is_saved(monkeypatch, capsys):

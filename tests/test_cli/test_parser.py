@@ -118,7 +118,9 @@ def test_the_option_that_is_meant_is_named(given, meant):
     name = given.partition("=")[0]
     with pytest.raises(InputError) as problem:
         read("content.png", "style.png", given, "3")
-    assert str(problem.value) == f"there is no option {name} (did you mean {meant}?); --help lists what can be given"
+    assert (
+        str(problem.value) == f"there is no option {name} (did you mean {meant}?); --help-all lists what can be given"
+    )
 
 
 @pytest.mark.parametrize("given", ["--content_image", "-content_image", "--content"])
@@ -133,7 +135,7 @@ def test_the_place_of_a_picture_is_named(given):
 
 @pytest.mark.parametrize("given", ["--bogus", "-x", "-q"])
 def test_nothing_is_named_where_nothing_is_near(given):
-    with pytest.raises(InputError, match=f"^there is no option {given}; --help lists what can be given$"):
+    with pytest.raises(InputError, match=f"^there is no option {given}; --help-all lists what can be given$"):
         read("content.png", given)
 
 
@@ -165,7 +167,7 @@ finally:
     [
         (
             ["--iterations", "3"],
-            "there is no option --iterations (did you mean --steps?); --help lists what can be given",
+            "there is no option --iterations (did you mean --steps?); --help-all lists what can be given",
         ),
         (["gone.png", "here.png"], "there is no file 'gone.png'; check the path"),
         (["here.png", "gone.png"], "there is no file 'gone.png'; check the path"),
