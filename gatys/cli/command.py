@@ -8,10 +8,10 @@
 Options that each style has one of, such as --style-mask and --blend, are repeated: an option that took several values
 would swallow the pictures that come after it.
 
-Standard output carries one line, about the result; everything else goes to standard error. Exit codes: 0 done; 1 out
-of memory; 2 something given is wrong, said in one sentence; 130 ended by Ctrl-C, the first of which stops the descent
-and saves the best picture so far (so that `gatys ... && next` does not go on), the second of which saves nothing; 143
-ended by SIGTERM during a descent with a --checkpoint.
+Standard output carries one line, about the result; everything else goes to standard error. Exit codes are about the
+picture, not about its printing (`streams`): 0 done; 1 out of memory; 2 something given is wrong, said in one sentence;
+130 ended by Ctrl-C, the first of which stops the descent and saves the best picture so far (so that `gatys ... && next`
+does not go on), the second of which saves nothing; 143 ended by SIGTERM during a descent with a --checkpoint.
 """
 
 from __future__ import annotations
@@ -185,14 +185,7 @@ def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_
     if line := "" if one_of_many else styles_told(options.content, options.style):
         log.info(line)
     given = load_inputs(options, device, session)
-    if options.preset is not None:
-        options = fill_options(options, given.size)
-        log.info("preset %s: %s", options.preset, describe(options, given.size))
-        if line := few_steps(options):
-            log.info(line)
-    elif options.quality is not None:
-        said = describe(options, given.size) or "all that it says was given"
-        log.info("quality %s: %s", options.quality, said)
+    options = _filled(options, given)
     out: str | Path = options.out or _free_path(_default_name(options))
     if session.first:
         check_output(out, options.depth)
@@ -237,6 +230,19 @@ def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_
     for problem in problems:  # the picture is there, and counts as done
         session.complain(problem)
     return INTERRUPTED if asked or CTRL_C.came else 0
+
+
+def _filled(options: Options, given: Inputs) -> Options:
+    """Give the options with what a preset fills for a result of this size, and say what that or the quality fills."""
+    if options.preset is not None:
+        options = fill_options(options, given.size)
+        log.info("preset %s: %s", options.preset, describe(options, given.size))
+        if line := few_steps(options):
+            log.info(line)
+    elif options.quality is not None:
+        said = describe(options, given.size) or "all that it says was given"
+        log.info("quality %s: %s", options.quality, said)
+    return options
 
 
 def _load_network(options: Options, device: torch.device) -> VGG:

@@ -267,7 +267,9 @@ def test_a_file_that_appears_meanwhile_stops_the_run_before_the_descent(monkeypa
 
 def test_another_network_is_refused_with_both_named(monkeypatch, average_pooled, capsys):
     monkeypatch.setattr(cli, "load_vgg", lambda *args, **rest: average_pooled)
-    monkeypatch.setattr(network_and_style, "extract_content", lambda *args, **rest: pytest.fail("found only after long work"))
+    monkeypatch.setattr(
+        network_and_style, "extract_content", lambda *args, **rest: pytest.fail("found only after long work")
+    )
     run("content.png", "style.png", "--load-style", "bank.safetensors", "--pooling", "average", code=2)
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
     assert "style 'bank.safetensors': made with untrained:0 (max pooling, " in line
