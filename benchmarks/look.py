@@ -29,11 +29,12 @@ import ot
 import piq
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageDraw
+from PIL import Image
 from skimage.color import rgb2lab
 
 import gatys
 from gatys.network.preprocessing import read_as
+from gatys.pictures.contact_sheet import Cell, contact_sheet
 from gatys.pictures.images import fit, read_image
 from gatys.pictures.resampling import resize
 
@@ -111,19 +112,6 @@ def at_size(pair, size):
     return read_image(content, size).pixels, resize(full, fit(full.shape[-1], full.shape[-2], size)[::-1])
 
 
-def show(pictures, out, columns=3):
-    """A sheet of labelled pictures."""
-    width, height = max(p.width for _, p in pictures), max(p.height for _, p in pictures)
-    rows = -(-len(pictures) // columns)
-    sheet = Image.new("RGB", (min(columns, len(pictures)) * width, rows * (height + 18)), "white")
-    draw = ImageDraw.Draw(sheet)
-    for index, (label, picture) in enumerate(pictures):
-        x, y = index % columns * width, index // columns * (height + 18)
-        draw.text((x + 4, y + 3), label, fill="black")
-        sheet.paste(picture, (x, y + 18))
-    sheet.save(out)
-
-
 def make(options, pair, size, setting, made):
     """Run the command line; give its seconds, NaN where the picture was there."""
     if made.exists():
@@ -169,7 +157,8 @@ def main():
                 found.setdefault((size, name), []).append(row)
                 print(f"  {name:20} {told(zip(FIGURES, row, strict=True))}", flush=True)
                 sheet.append((name, as_picture(pixels)))
-            show(sheet, options.out / f"sheet-{title}.png")
+            cells = [Cell([label], picture) for label, picture in sheet]
+            contact_sheet(cells, columns=3).save(options.out / f"sheet-{title}.png")
     print("\nmeans")
     for (size, name), rows in found.items():
         means = [sum(column) / len(rows) for column in zip(*rows, strict=True)]

@@ -116,7 +116,9 @@ class Settings:
 
     Example:
         >>> calm = gatys.Settings(steps=200, tv_weight=0.1)
-        >>> gatys.optimize(net, content=content, style=style, settings=calm)
+        >>> calm
+        Settings(steps=200, tv_weight=0.1)
+        >>> result = gatys.optimize(net, content=content, style=style, settings=calm)
     """
 
     init: Init | str | Tensor = "auto"
@@ -176,6 +178,15 @@ class Settings:
     checkpoint_every: float = 60.0
     """The least time between two states in seconds; a run that ends early writes one all the same."""
 
+    def __repr__(self) -> str:
+        given = {field.name: getattr(self, field.name) for field in fields(Settings)}
+        other = {
+            name: value
+            for name, value in given.items()
+            if type(value) is not type(DEFAULTS[name]) or value != DEFAULTS[name]
+        }
+        return f"{type(self).__name__}({', '.join(f'{name}={_brief(value)}' for name, value in other.items())})"
+
     def __post_init__(self) -> None:
         if not callable(self.optimizer):
             check_choice("optimizer", self.optimizer, OPTIMIZERS)
@@ -208,6 +219,12 @@ class Settings:
     def alpha(self) -> float:
         """Give the factor of the content term: the content weight as the strength changes it."""
         return self.content_weight * content_factor(self.strength)
+
+
+def _brief(value: Any) -> str:
+    """Show a value; of a picture, its width and height only."""
+    shape = getattr(value, "shape", None)
+    return repr(value) if shape is None else f"<picture of {shape[-1]} x {shape[-2]}>"
 
 
 SETTINGS = tuple(field.name for field in fields(Settings))

@@ -2,15 +2,16 @@
 
     python -m gatys CONTENT STYLE [STYLE ...] -o OUT
     python -m gatys FOLDER STYLE [STYLE ...] -o FOLDER --workers N          many pictures, shared out (`jobs`)
+    python -m gatys sheet CONTENT STYLE [STYLE ...] -o OUT                  a contact sheet (`sheet`); also with --sweep
     torchrun --nproc-per-node N -m gatys CONTENT STYLE [STYLE ...] -o OUT   one picture on many processes (`strips`)
 
 Options that each style has one of, such as --style-mask and --blend, are repeated: an option that took several values
 would swallow the pictures that come after it.
 
-Standard output carries one line, about the result; everything else goes to standard error. Exit codes: 0 done; 1 out
-of memory; 2 something given is wrong, said in one sentence; 130 ended by Ctrl-C, the first of which stops the descent
-and saves the best picture so far (so that `gatys ... && next` does not go on), the second of which saves nothing; 143
-ended by SIGTERM during a descent with a --checkpoint.
+Standard output carries one line, about the result; everything else goes to standard error. Exit codes are about the
+picture, not about its printing (`streams`): 0 done; 1 out of memory; 2 something given is wrong, said in one sentence;
+130 ended by Ctrl-C, the first of which stops the descent and saves the best picture so far (so that `gatys ... && next`
+does not go on), the second of which saves nothing; 143 ended by SIGTERM during a descent with a --checkpoint.
 """
 
 from __future__ import annotations
@@ -32,27 +33,32 @@ from ..descent.arguments import settings_of
 from ..descent.identity import digest
 from ..descent.optimize import optimize
 from ..descent.records import Progress, Record, Result
-from ..errors import InputError, MissingPackage, OutOfMemory, UntrainedWarning, is_out_of_memory
+from ..errors import ImageError, InputError, MissingPackage, OutOfMemory, UntrainedWarning, is_out_of_memory
 from ..network.devices import find_device
 from ..network.preprocessing import read_as
 from ..network.vgg import VGG
 from ..network.weights import load_vgg
-from ..pictures.colors import keep_luminance
 from ..pictures.images import check_output
 from ..published.presets import presets
-from ..targets.extraction import extract_content
 from ..targets.targets import StyleTarget
-from .console import INTERRUPTED, Bar, Lines, Terminated, interruptible, losses_of, tell
+from .console import STEPS_BAR, Bar, Lines, Terminated, interruptible, losses_of, tell
 from .inputs import Inputs, load_inputs
+from .interrupts import CTRL_C, INTERRUPTED
 from .jobs import Job, find_jobs
 from .many_pictures import paint_many
 from .network_and_style import NetworkAndStyle
-from .option_checks import check_options
+from .on_the_way import OnTheWay, check_way, on_the_way
+from .option_checks import check_options, is_sheet
 from .options import NO_CONTENT
 from .parsed import Options
-from .preset_options import describe, fill_options, parse_options
-from .record import check_filters, record_of
+from .parser import without_end
+from .picture_lists import styles_told
+from .preset_options import describe, few_steps, fill_options, parse_options
+from .record import check_filters
+from .saving import save_picture
 from .session import Session, how_to_go_on
+from .sheet import paint_sheet
+from .streams import steady_streams
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +69,8 @@ UNTRAINED = (
 )
 
 
+@CTRL_C.in_main
+@steady_streams()
 def main(argv: Sequence[str] | None = None, session: Session | None = None, run: str | None = None) -> int:
     """Run the command line and give its exit code; `--help` and `--version` raise SystemExit(0).
 
@@ -77,16 +85,27 @@ def main(argv: Sequence[str] | None = None, session: Session | None = None, run:
     session, options, code = session or Session(), None, 1
     try:
         options = parse_options(argv)
-        jobs = _find_jobs(options, session)
+        jobs = None if is_sheet(options) else _find_jobs(options, session)
         options = session.meet(options)
         package.setLevel({"quiet": logging.ERROR, "verbose": logging.DEBUG}.get(options.verbosity or "", logging.INFO))
-        if jobs is None:
+        if is_sheet(options):
+            kept = NetworkAndStyle(_load_network)
+            code = paint_sheet(
+                options,
+                sys.argv[1:] if argv is None else argv,
+                lambda one: _paint(one, session, kept, one_of_many=True),
+                kept,
+                session,
+            )
+        elif jobs is None:
             code = _paint(options, session, NetworkAndStyle(_load_network))
         else:
             code = _paint_all(options, session, jobs, sys.argv[1:] if argv is None else argv, run)
         session.leave()
-    except KeyboardInterrupt:
-        session.complain(f"interrupted by Ctrl-C; {how_to_go_on(options) or 'nothing was saved'}")
+    except CTRL_C.kinds:
+        CTRL_C.settle()
+        left = how_to_go_on(options) or session.kept or "nothing was saved"
+        session.complain(f"interrupted by Ctrl-C; {left}")
         code = INTERRUPTED
     except Terminated:
         session.complain(f"ended by SIGTERM; {how_to_go_on(options) or 'nothing was saved'}")
@@ -136,24 +155,19 @@ def _find_jobs(options: Options, session: Session) -> list[Job] | None:
 
 
 def _paint_all(options: Options, session: Session, jobs: list[Job], argv: Sequence[str], run: str | None) -> int:
-    kept = NetworkAndStyle(_load_network)
+    kept, argv = NetworkAndStyle(_load_network), without_end(argv)
     if options.workers > 1 and run is None:
         argv = [*argv, *_for_all_workers(options)]
-    return paint_many(options, argv, jobs, lambda one: _paint(one, session, kept, one_of_many=True), _worker, run)
+    return paint_many(options, argv, jobs, lambda one: _paint(one, session, kept, one_of_many=True), run)
 
 
 def _for_all_workers(options: Options) -> list[str]:
     """Find or download the filters before the workers start, each of which would do it; give the options that they
     need.
     """
-    check_options(options)
+    check_options(replace(options, out=None))  # which is a folder
     net = _load_network(options, torch.device("cpu"))
     return [] if net.remark is None else ["--weights", net.tag.weights]
-
-
-def _worker(argv: list[str], run: str, threads: int) -> None:
-    torch.set_num_threads(threads)
-    sys.exit(main(argv, run=run))
 
 
 # one picture
@@ -161,35 +175,44 @@ def _worker(argv: list[str], run: str, threads: int) -> None:
 
 def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_many: bool = False) -> int:
     """Paint one picture and save it; give the exit code."""
+    CTRL_C.work()
+    session.kept = ""
     check_options(options)
+    check_way(options, session)
     if options.out is not None and session.first:
         check_output(options.out, options.depth, not options.no_overwrite)
     device = find_device(options.device, "--device")
+    if line := "" if one_of_many else styles_told(options.content, options.style):
+        log.info(line)
     given = load_inputs(options, device, session)
-    if options.preset is not None:
-        options = fill_options(options, given.size)
-        log.info("preset %s: %s", options.preset, describe(options, given.size))
-    elif options.quality is not None:
-        said = describe(options, given.size) or "all that it says was given"
-        log.info("quality %s: %s", options.quality, said)
+    options = _filled(options, given)
     out: str | Path = options.out or _free_path(_default_name(options))
     if session.first:
         check_output(out, options.depth)
 
+    CTRL_C.check()
     net = kept.network(options, device)
     check_filters(options.expected_filters, net.tag)
     _agree_on_filters_and_styles(net, given, options, session)
     began = time.monotonic()
     targets = _make_targets(net, given, options, session, kept)
-    result, interrupted = _descend(net, targets, given, options, session)
-
-    for note in result.notes:
-        log.warning(note)
-    if interrupted and one_of_many:  # a picture that is there counts as done
-        return INTERRUPTED
-    if options.out is None:
-        out = _free_path(Path(out))  # another run may have taken it meanwhile
-    _save(out, result, net, given, options, session)
+    CTRL_C.check()
+    # a picture that is one of many is not kept where it is cut short, so that there is nothing to say of it
+    tells = session.first and not one_of_many
+    with on_the_way(options, out, net, given, session) as way:
+        result, asked = _descend(net, targets, given, options, session, way, tells=tells)
+        CTRL_C.hold()  # what is made is saved
+        interrupted = asked and len(result.history) < options.total_steps
+        for note in result.notes:
+            log.warning(note)
+        if interrupted and one_of_many:  # a picture that is there counts as done
+            raise KeyboardInterrupt
+        if options.out is None:
+            out = _free_path(Path(out))  # another run may have taken it meanwhile
+        made = result.image, len(result.history), net.tag, given, options
+        save_picture(out, *made, session.save, overwrite=not options.no_overwrite)
+        session.kept = f"the picture is saved as {out}"
+        problems = way.end(result, interrupted=interrupted)
     if interrupted and result.state is not None:
         log.info(how_to_go_on(options))
     elif result.state is not None and session.first:
@@ -202,7 +225,24 @@ def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_
         losses = losses_of(min(result.history, key=_worth))
         height, width = given.size
         tell(f"{out}: {width} x {height}, {steps}, {time.monotonic() - began:.1f} s, {losses}")
-    return INTERRUPTED if interrupted else 0
+    if problems and not one_of_many:
+        raise ImageError(f"{'; '.join(problems)}; the picture is saved as {out}")
+    for problem in problems:  # the picture is there, and counts as done
+        session.complain(problem)
+    return INTERRUPTED if asked or CTRL_C.came else 0
+
+
+def _filled(options: Options, given: Inputs) -> Options:
+    """Give the options with what a preset fills for a result of this size, and say what that or the quality fills."""
+    if options.preset is not None:
+        options = fill_options(options, given.size)
+        log.info("preset %s: %s", options.preset, describe(options, given.size))
+        if line := few_steps(options):
+            log.info(line)
+    elif options.quality is not None:
+        said = describe(options, given.size) or "all that it says was given"
+        log.info("quality %s: %s", options.quality, said)
+    return options
 
 
 def _load_network(options: Options, device: torch.device) -> VGG:
@@ -235,56 +275,39 @@ def _make_targets(net: VGG, given: Inputs, options: Options, session: Session, k
     if options.save_style is not None and isinstance(style, StyleTarget) and session.first:
         style.save(options.save_style, overwrite=options.overwrite_style, thumbnail=given.thumbnail)
         log.info("saved the style as %s", options.save_style)
-    if given.content is None:
-        return {"content": None, "style": style}
-    how: dict[str, Any] = {
-        "levels": options.levels,
-        "normalize": options.normalize,
-        "padding": options.padding or "zero",
-    }
-    how |= {"tile": options.tile, "memory": options.memory, "dtype": "auto", "place": session.place}
-    content = extract_content(net, given.content.pixels, options.content_layers, **how)
-    return {"content": content, "style": style}
+    return {"content": kept.content(net, given, options, session.place), "style": style}
 
 
 def _descend(
-    net: VGG, targets: dict[str, Any], given: Inputs, options: Options, session: Session
+    net: VGG,
+    targets: dict[str, Any],
+    given: Inputs,
+    options: Options,
+    session: Session,
+    way: OnTheWay,
+    *,
+    tells: bool,
 ) -> tuple[Result, bool]:
-    """Give the result, and tell whether Ctrl-C ended it early."""
+    """Give the result, and tell whether Ctrl-C came meanwhile, which is answered if `tells`."""
     settings = settings_of(options)
     size = given.size if given.content is None else None
     terminable = options.checkpoint is not None and not session.shared
     with (
-        interruptible(terminable, tells=session.first) as interruption,
-        Bar("steps", options.quiet, unit="step", total=options.total_steps) as bar,
+        interruptible(terminable, tells=tells) as interruption,
+        Bar("steps", options.quiet, bar_format=STEPS_BAR, total=options.total_steps) as bar,
     ):
 
         def follow(progress: Progress) -> None:
             record = progress.losses
             log.debug("step %d, level %d: %s", progress.step, progress.level, losses_of(record))
             bar.follow(progress)
+            way.follow(progress)
             if interruption.asked:
                 raise StopIteration
 
         settings |= {"init": given.start, "size": size, "callback": follow, "place": session.place}
         result = optimize(net, **targets, **settings)
-    return result, interruption.asked and len(result.history) < options.total_steps
-
-
-def _save(out: str | Path, result: Result, net: VGG, given: Inputs, options: Options, session: Session) -> None:
-    image, content = result.image.clamp(0, 1), given.content
-    if options.keep_luminance and content is not None:
-        image = keep_luminance(image, content.pixels)
-    alpha = None if content is None else content.alpha
-    how: dict[str, Any] = {
-        "depth": options.depth,
-        "quality": options.file_quality,
-        "overwrite": not options.no_overwrite,
-    }
-    if not options.strip:
-        made = record_of(options, given.files, net.tag, len(result.history), given.size)
-        how["metadata"] = replace(given.metadata, made=made)
-    session.save(out, image, given.size, alpha=alpha, **how)
+    return result, interruption.asked
 
 
 # before the network is loaded

@@ -15,13 +15,15 @@ from typing import Any
 from tqdm import tqdm
 
 from ..descent.records import Progress, Record
+from ..descent.time_left import TimeLeft, clock
+from .interrupts import NOT_OURS
+from .streams import error_line
 
-INTERRUPTED = 130
-"""The exit code after Ctrl-C."""
 EVERY = 30.0
 """The seconds between two lines about how far a run has come, where no terminal shows a bar."""
+STEPS_BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
+"""The bar of a descent. What tqdm would say of the time left knows no levels."""
 _log = logging.getLogger(__name__)
-_NOT_OURS = (signal.SIG_IGN, None)
 
 
 class Terminated(BaseException):
@@ -46,8 +48,7 @@ class Bar(tqdm):
         super().__init__(desc=what, disable=quiet or None, file=sys.stderr, dynamic_ncols=True, **options)
         self._what, self._lines = what, bool(self.disable) and not quiet
         self._began = self._told = self._last = monotonic()
-        self._level = -1
-        self._ends: list[float] = []
+        self._left = TimeLeft(self._began)
 
     def reach(self, done: int, total: int) -> None:
         """Say how many bytes are done of all; 0 where that is unknown."""
@@ -59,26 +60,14 @@ class Bar(tqdm):
             self._tell(f"{self._what}: {done / 1e6:.1f}{of} MB", left)
 
     def follow(self, progress: Progress) -> None:
-        """Say that a step is done.
-
-        What is left is reckoned from the steps of this level so far, where there are more without the first, which
-        prepares the others; and one of the next finer level, with four times the pixels, counts as four of them.
-        """
-        self.set_postfix_str(f"level {progress.level}, {losses_of(progress.losses)}", refresh=False)
+        """Say that a step is done."""
         self.total = progress.steps
-        self.update(progress.step - self.n)
-        if progress.level != self._level:
-            self._level, self._ends = (
-                progress.level,
-                [self._last],
-            )  # the last step of the level before, then of this one
         due = self._due()
-        self._ends.append(self._last)
+        left = self._left.after(progress, self._last)
+        about = f"about {clock(left)} left, level {progress.level}"
+        self.set_postfix_str(f"{about}, {losses_of(progress.losses)}", refresh=False)
+        self.update(progress.step - self.n)
         if due and progress.step != progress.steps:
-            measured = self._ends[1:] if len(self._ends) > 2 else self._ends
-            each = (measured[-1] - measured[0]) / (len(measured) - 1)
-            left = each * (sum(progress.schedule[progress.level :]) - progress.step)
-            left += sum(each * 4 ** (progress.level - k) * n for k, n in enumerate(progress.schedule[: progress.level]))
             at = f"step {progress.step} of {progress.steps}, level {progress.level}"
             self._tell(f"{at}, loss {progress.losses.total:.4g}", left)
 
@@ -89,8 +78,8 @@ class Bar(tqdm):
 
     def _tell(self, what: str, left: float | None) -> None:
         self._told = self._last
-        about = "" if left is None else f", about {_clock(left)} left"
-        _log.info("%s, %s so far%s", what, _clock(self._last - self._began), about)
+        about = "" if left is None else f", about {clock(left)} left"
+        _log.info("%s, %s so far%s", what, clock(self._last - self._began), about)
 
 
 @contextmanager
@@ -117,7 +106,7 @@ def interruptible(terminable: bool, *, tells: bool = True) -> Iterator[SimpleNam
     # Only the main thread may set handlers; a user who started this with Ctrl-C ignored (nohup) wants that.
     if threading.current_thread() is not threading.main_thread():
         handlers = {}
-    handlers = {number: handler for number, handler in handlers.items() if previous[number] not in _NOT_OURS}
+    handlers = {number: handler for number, handler in handlers.items() if previous[number] not in NOT_OURS}
     try:
         for number, handler in handlers.items():
             signal.signal(number, handler)
@@ -127,20 +116,13 @@ def interruptible(terminable: bool, *, tells: bool = True) -> Iterator[SimpleNam
             signal.signal(number, previous[number])
 
 
-def _clock(seconds: float) -> str:
-    """Give a time as `1:10`, or `2:01:10` from an hour on."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
-
-
 def losses_of(record: Record) -> str:
     return ", ".join(f"{name} {record[name]:.4g}" for name in ("total", "content", "style", "tv"))
 
 
 def complain(problem: object) -> None:
-    Bar.write(f"gatys: error: {' '.join(str(problem).split())}", file=sys.stderr)
+    Bar.write(error_line(problem), file=sys.stderr)
 
 
 def tell(line: str) -> None:
-    encoding = sys.stdout.encoding or "utf-8"  # a file's name need not be printable there
-    print(line.encode(encoding, "backslashreplace").decode(encoding))
+    print(line)  # `Steady` escapes letters that it cannot print

@@ -6,51 +6,51 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
 from ..errors import InputError, is_out_of_memory
 from ..passes.memory import free_memory
-from .console import INTERRUPTED, complain, tell
+from .console import complain, tell
+from .interrupts import CTRL_C, INTERRUPTED
 from .jobs import Job, begin, folder_for, launch, summary, work
-from .option_checks import check_options
+from .option_checks import check_options, path_so_far
 from .parsed import Options
+from .picture_lists import left_out
+from .worker import run_worker
 
 log = logging.getLogger(__name__)
 
+STOPPED = "interrupted by Ctrl-C; pictures that are done are there, and the same command makes the others"
+
 Paint = Callable[[Options], int]
 """A function that runs the command line once and gives its exit code."""
-Worker = Callable[[list[str], str, int], None]
-"""A function that runs the command line of a worker: its arguments, the name of the run, and how many threads it may
-use."""
 
 
-def paint_many(
-    options: Options, argv: Sequence[str], jobs: Sequence[Job], paint: Paint, worker: Worker, run: str | None
-) -> int:
+def paint_many(options: Options, argv: Sequence[str], jobs: Sequence[Job], paint: Paint, run: str | None) -> int:
     """Paint every picture that has no result yet, in this process or by workers; give the exit code.
 
     Args:
         options, argv: the options as they were given, read and unread.
         jobs: the pictures.
         paint: paints one in this process.
-        worker: what each of several processes does.
         run: the run of which this process is a worker; None for the process that is asked for it all.
 
     Raises:
         InputError: for faults that every picture would meet, before the folder for the results is made, and where that
             cannot be.
     """
-    if options.save_style is not None:
-        raise InputError("--save-style: expected one CONTENT, got many; keep the style by a run of one picture")
-    if options.checkpoint is not None and not os.path.isdir(options.checkpoint):
-        raise InputError(f"--checkpoint: expected a folder for many pictures, got {options.checkpoint!r}; give one")
-    for path in (*options.style, *options.load_style, *options.style_mask):
-        if not os.path.isfile(path):  # every picture would fail by it
-            raise InputError(f"STYLE: expected a file, got {path!r}, which is none; check the path")
+    check_many(options)
+    so_far = {path_so_far(job.out) for job in jobs} if options.save_every is not None else set()
+    for job in jobs:
+        if job.out in so_far:
+            raise InputError(f"--save-every: {job.out.name!r} is also a result; rename {str(job.content)!r}")
     check_options(_one_of(options, jobs[0]))
     if run is not None:
-        return _work(options, jobs, paint, run)
+        return _work(options, jobs, paint, run, tells=False)
+    if line := left_out(options.content):
+        log.info(line)
     out = options.out or ""  # `find_jobs` refuses one without
     with folder_for(jobs, out):
         run, there = begin(jobs)
@@ -59,7 +59,9 @@ def paint_many(
         else:
             threads = max(1, torch.get_num_threads() // options.workers)
             given = [([*argv, *_for_worker(options, index)], run, threads) for index in range(options.workers)]
-            codes = launch(worker, given)
+            codes = launch(run_worker, given)
+            if INTERRUPTED in codes:
+                complain(STOPPED)
         line, counts = summary(jobs, out, there)
         tell(line)
     if INTERRUPTED in codes:
@@ -70,13 +72,26 @@ def paint_many(
     return 2 if counts["failed"] else 1 if counts["left"] else 0
 
 
-def _work(options: Options, jobs: Sequence[Job], paint: Paint, run: str) -> int:
+def check_many(options: Options) -> None:
+    """Raise InputError for options that hold for one picture only, and for files that every picture would miss."""
+    if options.save_style is not None:
+        raise InputError("--save-style: expected one CONTENT, got many; keep the style by a run of one picture")
+    if options.checkpoint is not None and not os.path.isdir(options.checkpoint):
+        raise InputError(f"--checkpoint: expected a folder for many pictures, got {options.checkpoint!r}; give one")
+    for path in (*options.style, *options.load_style, *options.style_mask):
+        if not os.path.isfile(path):  # every picture would fail by it
+            raise InputError(f"STYLE: expected a file, got {path!r}, which is none; check the path")
+
+
+def _work(options: Options, jobs: Sequence[Job], paint: Paint, run: str, *, tells: bool = True) -> int:
     def attempt(job: Job) -> str | None:
         log.info("picture %d of %d: %s", jobs.index(job) + 1, len(jobs), job.content)
         try:
             if paint(_one_of(options, job)) == INTERRUPTED:
                 raise KeyboardInterrupt
         except (ValueError, OSError, MemoryError, RuntimeError) as problem:
+            if isinstance(problem, CTRL_C.kinds):
+                raise KeyboardInterrupt from problem
             if isinstance(problem, RuntimeError) and not is_out_of_memory(problem):
                 raise
             complain(f"{job.content.name}: {problem}")
@@ -85,14 +100,23 @@ def _work(options: Options, jobs: Sequence[Job], paint: Paint, run: str) -> int:
 
     try:
         work(jobs, attempt, run)
-    except KeyboardInterrupt:
-        complain("interrupted by Ctrl-C; pictures that are done are there, and the same command makes the others")
+    except CTRL_C.kinds:
+        CTRL_C.settle()
+        if tells:  # of several workers none does
+            complain(STOPPED)
         return INTERRUPTED
     return 0
 
 
 def _one_of(options: Options, job: Job) -> Options:
-    return replace(options, content=str(job.content), out=str(job.out))
+    """Give the options of one picture; its film and its trace get its name after theirs."""
+    name = job.out.stem
+    film, trace = _named(options.time_lapse, name), _named(options.trace, name)
+    return replace(options, content=str(job.content), out=str(job.out), time_lapse=film, trace=trace)
+
+
+def _named(path: str | None, name: str) -> str | None:
+    return path and str(Path(path).with_stem(f"{Path(path).stem}_{name}"))
 
 
 def _for_worker(options: Options, index: int) -> list[str]:

@@ -1,21 +1,43 @@
-"""The network and the style of a run, which are kept from one picture to the next."""
+"""The network and the targets of a run, which are kept from one picture to the next."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
 import torch
 
+from ..descent.identity import digest
 from ..network.vgg import VGG
 from ..passes.layout import Layout
+from ..targets.extraction import extract_content
 from ..targets.regions import RegionalStyle
-from ..targets.targets import StyleTarget
+from ..targets.targets import ContentTarget, StyleTarget
 from .inputs import Inputs, make_style
 from .parsed import Options
 
+T = TypeVar("T")
+
+
+class _Kept(Generic[T]):
+    """The last few things that were made, by what they were made of."""
+
+    def __init__(self, most: int):
+        self._most = most
+        self._made: OrderedDict[Any, T] = OrderedDict()
+
+    def give(self, key: Any, make: Callable[[], T]) -> T:
+        if key not in self._made:
+            while len(self._made) >= self._most:  # before another one takes memory
+                self._made.popitem(last=False)
+            self._made[key] = make()
+        self._made.move_to_end(key)
+        return self._made[key]
+
 
 class NetworkAndStyle:
-    """The network, loaded once, and the style, made once as long as it comes out the same.
+    """The network, the styles and the contents of a run, each made once as long as it comes out the same.
 
     Args:
         load: loads the network.
@@ -23,19 +45,38 @@ class NetworkAndStyle:
 
     def __init__(self, load: Callable[[Options, torch.device], VGG]):
         self._load = load
-        self._net: VGG | None = None
-        self._sizes: list[tuple[int, ...]] | None = None
-        self._style: StyleTarget | RegionalStyle | None = None
+        self._networks: _Kept[VGG] = _Kept(2)
+        self._styles: _Kept[StyleTarget | RegionalStyle | None] = _Kept(32)
+        self._contents: _Kept[ContentTarget] = _Kept(1)
 
     def network(self, options: Options, device: torch.device) -> VGG:
         """Give the network on the device."""
-        if self._net is None:
-            self._net = self._load(options, device)
-        return self._net
+        return self._networks.give((*_network(options), device), lambda: self._load(options, device))
 
     def style(self, net: VGG, given: Inputs, options: Options, place: Layout) -> StyleTarget | RegionalStyle | None:
-        """Give the style as `inputs.make_style` does; it is that of the last picture where nothing in it differs."""
-        sizes = [tuple(pixels.shape) for pixels in given.pictures]
-        if self._sizes != sizes or options.match_colors or given.masks:
-            self._sizes, self._style = sizes, make_style(net, given, options, place)
-        return self._style
+        """Give the style as `inputs.make_style` does, where it is not there from an earlier picture."""
+        loaded = [gram for style in given.loaded for grams in style.grams for gram in grams.values()]
+        how = (options.style_layers, options.blend, options.propagation)
+        key = digest(*given.pictures, *given.masks, *loaded, *how, *_extraction(net, options))
+        return self._styles.give(key, lambda: make_style(net, given, options, place))
+
+    def content(self, net: VGG, given: Inputs, options: Options, place: Layout) -> ContentTarget | None:
+        """Give the content of the run, where it is not there from the picture before; None where it has none."""
+        if given.content is None:
+            return None
+        pixels, layers = given.content.pixels, options.content_layers
+        how: dict[str, Any] = {"levels": options.levels, "normalize": options.normalize}
+        how |= {"padding": options.padding or "zero", "tile": options.tile, "memory": options.memory}
+        key = digest(pixels, layers, *_extraction(net, options))
+        return self._contents.give(key, lambda: extract_content(net, pixels, layers, dtype="auto", place=place, **how))
+
+
+def _network(options: Options) -> tuple[Any, ...]:
+    """Give what a network depends on."""
+    return options.weights, options.layout, options.pooling, options.preprocessing, options.responses
+
+
+def _extraction(net: VGG, options: Options) -> tuple[Any, ...]:
+    """Give what every target depends on."""
+    how = (options.levels, options.normalize, options.padding, options.tile, options.memory, options.device)
+    return net.tag.fingerprint, *_network(options), *how

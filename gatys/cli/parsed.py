@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..settings import FileLayout, Method, Pooling, Preprocessing, Propagation, Quality, Responses, Root, Settings
 from ..targets.levels import Levels
+
+
+class Every(NamedTuple):
+    """How often something happens: every so many steps, or where that is 0 every so many seconds."""
+
+    steps: int
+    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +41,11 @@ class Options(Settings):
     strip: bool
     no_overwrite: bool
     like: str | None
+    config: str | None
+    sweep: Sequence[str]
+    """The options of which a contact sheet shows several values, each as NAME=VALUE,VALUE,..."""
+    cells: str | None
+    """The folder that keeps the cells of a contact sheet; None for one beside the sheet, "none" for none."""
     # styles and colours
     load_style: Sequence[str]
     blend: Sequence[float]
@@ -54,6 +67,11 @@ class Options(Settings):
     style_layers: Mapping[str, float]
     normalize: bool
     levels: Levels
+    # what is kept on the way
+    save_every: Every | None
+    time_lapse: str | None
+    time_lapse_every: int | None
+    trace: str | None
     # what is told
     verbosity: str | None
     """The word "verbose" or "quiet"; None for what is between."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..network.accepted_files import NAMED
 from ..network.found_files import hub_folder
 from ..network.state_file import file_sha256
 from ..network.vgg import NetworkTag
@@ -28,7 +30,6 @@ _SETTINGS = (
 )  # fmt: skip
 """The options that a record holds: those that make the picture. None of them names a file that is written."""
 _FILES = ("content", "style", "load_style", "style_mask", "init")
-_NAMED_WEIGHTS = ("auto", "paper", "imagenet", "untrained")
 
 
 def record_files(options: Options) -> Mapping[str, Any]:
@@ -58,20 +59,42 @@ def record_of(
         steps: the number of steps that were done.
         size: the (height, width) of the result.
     """
+    settings = _settings_of(options, max(size))
+    filters = {"name": _portable(network.weights), "network": network.architecture, "digest": network.fingerprint}
+    record = {"gatys": __version__, "options": settings, "files": files, "filters": filters, "steps": steps}
+    return json.dumps(record)
+
+
+def _settings_of(options: Options, edge: int | None) -> dict[str, Any]:
+    """Give what a record says of the options; `edge` stands for a size that the preset finds."""
     settings = {}
     for name in _SETTINGS:
         value = getattr(options, name)
         if name == "init" and value not in INITS:
             continue  # a file
         if name == "size" and callable(value):
-            value = max(size)
-        if name == "weights" and value.partition(":")[0] not in _NAMED_WEIGHTS:
+            value = edge
+        if name == "weights" and value.partition(":")[0] not in NAMED:
             value = _portable(value)
         if value is not None or name == "tile":
             settings[_option(name)] = _word(value)
-    filters = {"name": _portable(network.weights), "network": network.architecture, "digest": network.fingerprint}
-    record = {"gatys": __version__, "options": settings, "files": files, "filters": filters, "steps": steps}
-    return json.dumps(record)
+    return settings
+
+
+def key_of(options: Options, network: NetworkTag, device: str) -> str:
+    """Give 32 hexadecimal digits that two runs share only where all is the same that makes a difference to the picture.
+
+    That is the version, the settings, the content of each file, the filters and the kind of device.
+
+    Raises:
+        OSError: where a file cannot be read.
+    """
+    settings = _settings_of(options, None)
+    for name in ("weights", "depth", "file-quality"):  # the filters' digest counts, and how a cell is written is fixed
+        settings.pop(name, None)
+    files = {name: [file["sha256"] for file in given] for name, given in record_files(options).items()}
+    what = [__version__, settings, files, network.fingerprint, device, options.strip]
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def as_recorded(argv: Sequence[str], like: str, given: argparse.Namespace) -> tuple[list[str], str | None]:
@@ -126,7 +149,7 @@ def _settings(settings: Mapping[str, Any], taken: set[str], like: str) -> list[s
         option = f"--{_option(name)}"
         if name in taken:
             continue
-        if name == "weights" and value.partition(":")[0] not in _NAMED_WEIGHTS:
+        if name == "weights" and value.partition(":")[0] not in NAMED:
             value = str(_find(value, like) or value)
         if isinstance(value, bool):
             words += [option] if value else [f"--no-{_option(name)}"] if name in ("normalize", "graphs") else []

@@ -25,7 +25,30 @@ class Descent(Protocol):
     `best` may be read at any time. A function that gives one may be the `optimizer` of `optimize`.
 
     Example:
-        >>> result = gatys.optimize(net, style=style, optimizer=lambda picture: MyDescent(picture))
+        >>> class SmallSteps:
+        ...     setbacks = 0
+        ...
+        ...     def __init__(self, picture):
+        ...         self.best = self.next = picture
+        ...         self.lowest = float("inf")
+        ...
+        ...     def ask(self):
+        ...         return self.next
+        ...
+        ...     def tell(self, loss, gradient):
+        ...         if float(loss) < self.lowest:
+        ...             self.best, self.lowest = self.next, float(loss)
+        ...         self.next = (self.next - gradient.sign() / 255).clamp(0, 1)
+        ...
+        ...     def lighter(self):
+        ...         return SmallSteps(self.best)
+        ...
+        ...     def state(self):
+        ...         return {"best": self.best, "next": self.next}
+        ...
+        ...     def restore(self, state):
+        ...         self.best, self.next = state["best"], state["next"]
+        >>> result = gatys.optimize(net, content=content, style=style, optimizer=SmallSteps, steps=120)
     """
 
     @property

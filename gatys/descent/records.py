@@ -9,6 +9,10 @@ from pathlib import Path
 from torch import Tensor
 
 from ..pictures.checks import shape_of
+from ..pictures.preview import as_png
+
+SHOWN = 512
+"""The longer edge in pixels of a picture that a notebook shows of a result."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,7 @@ class Record:
     Example:
         >>> last = result.history[-1]
         >>> print(last.step, last.total, last.layers["content conv4_2"])
+        120 0... 0...
     """
 
     step: int
@@ -47,7 +52,8 @@ class Progress:
     Example:
         >>> def watch(progress):
         ...     print(progress.step, progress.losses.total)
-        >>> gatys.optimize(net, content=content, style=style, callback=watch)
+        >>> result = gatys.optimize(net, content=content, style=style, callback=watch)
+        1 0...
     """
 
     step: int
@@ -57,6 +63,8 @@ class Progress:
     schedule: tuple[int, ...]
     """The steps of each level, level 0 first."""
     _image: Callable[[], Tensor]
+    expected: tuple[float, ...] = ()
+    """The seconds that a step of each level was expected to take, level 0 first; empty where nobody reads the plan."""
 
     def __repr__(self) -> str:
         return f"Progress(step {self.step} of {self.steps}, level {self.level}, total {self.losses.total:.4g})"
@@ -74,7 +82,8 @@ class Result:
     Example:
         >>> result = gatys.optimize(net, content=content, style=style)
         >>> gatys.save_image(result, "result.png")
-        >>> print(result.history[-1].total, *result.notes)
+        >>> len(result.history), result.notes
+        (120, ())
     """
 
     image: Tensor
@@ -89,3 +98,7 @@ class Result:
     def __repr__(self) -> str:
         last = f", total {self.history[-1].total:.4g}" if self.history else ""
         return f"Result({shape_of(self.image)}, {len(self.history)} steps{last}, {len(self.notes)} notes)"
+
+    def _repr_png_(self) -> bytes:
+        """Give what a notebook shows of a result: its pictures, side by side."""
+        return as_png(self.image, SHOWN)

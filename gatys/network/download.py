@@ -108,9 +108,8 @@ def fetch(what: str, source: Source, kept: Path, make: Make, progress: Report | 
                 except FolderError:
                     raise
                 except (OSError, HTTPException, SafetensorError, ValueError) as error:  # ValueError: no address at all
-                    said = "".join(letter if letter.isprintable() else " " for letter in str(error))  # a server's words
-                    said = re.sub("^<urlopen error (.*)>$", r"\1", said)
-                    failures.append((url, said[:300]))
+                    said = _reason(error, url)
+                    failures.append((url, said))
                     if isinstance(error, URLError) and not isinstance(error, HTTPError):
                         unreachable.add(urlsplit(url).netloc)
                     _log.info("that failed: %s", said)
@@ -125,10 +124,25 @@ def fetch(what: str, source: Source, kept: Path, make: Make, progress: Report | 
         f"{kept.parent}, give the path of another VGG-19 or VGG-16 as weights, or choose 'untrained'"
     )
     url, said = failures[0]
-    problem.reason = f"{urlsplit(url).netloc}: {said[:120]}" + f", and {len(source.mirrors)} mirrors" * bool(
+    problem.reason = f"{urlsplit(url).netloc}: {said[:400]}" + f", and {len(source.mirrors)} mirrors" * bool(
         source.mirrors
     )
     raise problem
+
+
+def _reason(error: Exception, url: str) -> str:
+    """Give an error's words, and what is known of the way to the address that may be the cause."""
+    said = "".join(letter if letter.isprintable() else " " for letter in str(error))  # a server's words
+    said = re.sub("^<urlopen error (.*)>$", r"\1", said)[:200]
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        said += "; the environment variable SSL_CERT_FILE may name a file of further certificates to trust"
+    way = urlsplit(url)
+    proxy = urllib.request.getproxies().get(way.scheme)
+    if proxy and not urllib.request.proxy_bypass(way.netloc):
+        place = proxy.rpartition("://")[2].rpartition("@")[2]  # without a password
+        shown = "".join(letter if letter.isprintable() else " " for letter in place)[:80]
+        said += f"; by way of the proxy {shown}, which the environment names"
+    return said
 
 
 def _tried(failures: list[tuple[str, str]]) -> str:
@@ -152,7 +166,9 @@ def _pieces(url: str, sha256: str, kept: Path, make: Make) -> Generator[tuple[in
     with scratch_folder as scratch:
         # The host lists .pth and .safetensors wherever it finds them: not while they are coming.
         coming, original, part = (Path(scratch) / name for name in ("coming", "original.pth", kept.name))
-        with urllib.request.urlopen(request, timeout=_PATIENCE) as reply, coming.open("wb") as file:  # noqa: S310
+        # a new opener: that of `urlopen` keeps to the proxies and certificates that the environment named at its first use
+        opener = urllib.request.build_opener()
+        with opener.open(request, timeout=_PATIENCE) as reply, coming.open("wb") as file:
             length = reply.headers.get("Content-Length", "")
             total = int(length) if length.isascii() and length.isdigit() else 0
             while piece := reply.read(1 << 20):

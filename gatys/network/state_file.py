@@ -156,7 +156,8 @@ def _look_through(file: IO[bytes], where: str) -> None:
     for opcode, argument, position in pickletools.genops(file):
         foreign = opcode.name in ("STACK_GLOBAL", "INST") or opcode.name == "GLOBAL" and argument not in _GLOBALS
         if foreign:
-            raise _unfit(f"holds Python objects besides tensors ({argument!r}), which are never run here", where)
+            named = repr(argument)[:100]  # a damaged one has no end
+            raise _unfit(f"holds Python objects besides tensors ({named}), which are never run here", where)
         if (position or 0) > _MAX_PICKLE:
             raise _unfit(f"has more than {_MAX_PICKLE} bytes besides its tensors", where)
 

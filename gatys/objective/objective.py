@@ -28,15 +28,7 @@ from ..passes.layout import WHOLE, Layout
 from ..passes.precision import choose, derivative_scale, lowered
 from ..passes.tiles import Tile, check_padding
 from ..passes.trunk import Tape, backward, forward
-from ..settings import (
-    CONTENT_WEIGHT,
-    STYLE_WEIGHT,
-    TEMPORAL_WEIGHT,
-    TV_WEIGHT,
-    Padding,
-    Precision,
-    TvForm,
-)
+from ..settings import CONTENT_WEIGHT, STYLE_WEIGHT, TEMPORAL_WEIGHT, TV_WEIGHT, Padding, Precision, TvForm
 from ..targets.gram import accumulation_dtype
 from ..targets.levels import level_size
 from ..targets.regions import AnyStyle, every_style
@@ -77,6 +69,8 @@ class Objective:
 
     Example:
         >>> losses, gradient = gatys.Objective(net, content=content, style=style).evaluate(photo)
+        >>> list(losses)
+        ['total', 'content', 'style', 'tv']
     """
 
     def __init__(
@@ -126,6 +120,9 @@ class Objective:
         wanted = {layer.name for term in self._terms for layer in net.chosen(term.layers, f"layers of {term.name}")}
         self.layers = [name for name in net.layers if name in wanted]
         """The names of all layers that terms look at, shallowest first."""
+
+    def __repr__(self) -> str:
+        return f"Objective(level {self.level}, {', '.join(f'{n} {w:g}' for n, w in self.weights.items())})"
 
     @property
     def used(self) -> list[Layer]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..passes.layout import WHOLE, Layout
-from ..pictures.checks import shape_of
+from ..pictures.checks import check_range, shape_of
 from ..pictures.conversion import as_picture
 from .term import PixelLoss, Term, View
 
@@ -34,6 +34,8 @@ class TemporalTarget:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "image", as_picture(self.image, "temporal image"))
+        if self.mask is not None:
+            check_range(self.mask, "temporal mask")
 
 
 class TemporalTerm(Term):

@@ -64,7 +64,7 @@ class Term:
         ...     name = "brightness"
         ...     def of_pixels(self, image):
         ...         return (image.mean(dim=(1, 2, 3)) - 0.5).square()
-        >>> gatys.optimize(net, content=content, style=style, terms=[Brightness(weight=10.0)])
+        >>> result = gatys.optimize(net, content=content, style=style, terms=[Brightness(weight=10.0)])
     """
 
     name: str = "term"

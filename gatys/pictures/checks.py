@@ -38,8 +38,13 @@ def check_picture(image: Tensor, what: str = "image") -> None:
         )
     if not torch.isfinite(image).all():
         raise InputError(f"{what}: expected finite values in [0, 1], got NaN or infinite pixels")
-    low, high = value_range(image)
-    if low < -OVERSHOOT or high > 1 + OVERSHOOT:
+    check_range(image, what)
+
+
+def check_range(values: Tensor, what: str) -> None:
+    """Raise InputError unless values lie in [0, 1], but for what resampling overshoots."""
+    low, high = value_range(values)
+    if not (low >= -OVERSHOOT and high <= 1 + OVERSHOOT):
         cure = "divide by 255" if low >= 0 and high > 2 else "bring them to that range"
         raise InputError(f"{what}: expected values in [0, 1], got {low:g} to {high:g}; {cure}")
 

@@ -176,7 +176,8 @@ def _planes(image: Tensor, channels: int, name: str) -> Tensor:
     image = image.detach()[0].float().cpu()
     if not bool(((image >= 0) & (image <= 1)).all()):
         came = f"{image.min():g} to {image.max():g}" if bool(image.isfinite().all()) else "values that are not finite"
-        raise ImageError(f"{name} must lie in [0, 1], not {came}; clamp it first")
+        cure = "divide it by 255" if bool((image >= 0).all()) and bool((image > 2).any()) else "clamp it first"
+        raise ImageError(f"{name} must lie in [0, 1], not {came}; {cure}")
     return image
 
 

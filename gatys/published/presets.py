@@ -43,6 +43,9 @@ class Presets(Mapping[str, Preset]):
     def __len__(self) -> int:
         return len(self._presets)
 
+    def __repr__(self) -> str:
+        return f"Presets({', '.join(self._presets)})"
+
 
 def weights_from(weights: str) -> str:
     """Give the address where the weights of a preset are published."""

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import InputError
-from ..pictures.checks import size_of
+from ..pictures.checks import check_range, size_of
 from ..pictures.resampling import resize
 
 
@@ -27,7 +27,8 @@ def mask_planes(mask: Tensor, what: str) -> Tensor:
     """Give a mask of shape (H, W), (N, H, W) or (N, 1, H, W) as (N, 1, H, W) in [0, 1], in its own size.
 
     Raises:
-        InputError: for another shape, an empty mask, values that are not finite, or a mask that is 0 everywhere.
+        InputError: for another shape, an empty mask, values that are not finite or far outside [0, 1], or a mask that is 0
+            everywhere.
     """
     if not isinstance(mask, Tensor) or mask.ndim not in (2, 3, 4) or (mask.ndim == 4 and mask.shape[1] != 1):
         got = tuple(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
@@ -36,6 +37,7 @@ def mask_planes(mask: Tensor, what: str) -> Tensor:
     if mask.numel() == 0 or not torch.isfinite(mask).all():
         came = "an empty mask" if mask.numel() == 0 else "NaN or infinity"
         raise InputError(f"{what}: expected finite values in [0, 1], got {came}; paint it again")
+    check_range(mask, what)
     if not (mask.amax(dim=(1, 2, 3)) > 0).all():
         raise InputError(
             f"{what}: expected some area above 0, got a mask that is 0 everywhere; paint a region that should count"

@@ -25,13 +25,16 @@ class Statistic(ABC):
     A subclass writes `sums` and `penalty`. It may write `derivative` and `pull`, too, where it knows them in closed form.
 
     Example:
-        >>> class Means(Statistic):
+        >>> class Means(gatys.Statistic):
         ...     name = "means"
+        ...
         ...     def sums(self, features, weight=None):
         ...         return (features if weight is None else features * weight).sum(dim=(2, 3))
+        ...
         ...     def penalty(self, sums, target):
         ...         return (sums - target).square().mean(dim=1)
-        >>> style = gatys.extract_style(net, painting, statistic=Means())
+        >>> gatys.extract_style(net, painting, statistic=Means())
+        StyleTarget(means of ...)
     """
 
     name: str = ""

@@ -82,7 +82,13 @@ class StyleFields(TypedDict):
 
 @dataclass(frozen=True, eq=False)
 class StyleInfo:
-    """What a style file says about its style; `read_style_info` gives it."""
+    """What a style file says about its style; `read_style_info` gives it.
+
+    Example:
+        >>> info = gatys.read_style_info("styles/wave.safetensors")
+        >>> list(info.layers), info.levels
+        (['conv1_1', 'conv2_1', 'conv3_1', 'conv4_1', 'conv5_1'], 1)
+    """
 
     network: NetworkTag
     layers: Mapping[str, float]
@@ -174,7 +180,8 @@ def read_style_info(path: str | os.PathLike) -> StyleInfo:
 
     Example:
         >>> info = gatys.read_style_info("styles/wave.safetensors")
-        >>> print(info.description, info.size)
+        >>> print(info.description)
+        The Great Wave
     """
     return _read(Path(path))[1]
 

@@ -100,8 +100,8 @@ class StyleTarget:
     Its tensors are shared, never written to.
 
     Example:
-        >>> gatys.extract_style(net, painting).save("styles/wave.safetensors", description="The Great Wave")
-        >>> style = gatys.StyleTarget.load("styles/wave.safetensors")
+        >>> gatys.extract_style(net, painting).save("styles/great_wave.safetensors", description="The Great Wave")
+        >>> style = gatys.StyleTarget.load("styles/great_wave.safetensors")
     """
 
     network: NetworkTag

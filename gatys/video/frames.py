@@ -143,7 +143,7 @@ def optimize_frames(net: VGG, content: ContentTarget | Iterable[ContentTarget], 
     Example:
         >>> frames = gatys.extract_content(net, pictures, levels="auto")
         >>> film = gatys.optimize_frames(net, frames, style=style, steps=120)
-        >>> film.images
+        >>> gatys.save_image(film.images[0], "0000.png")
     """
     later = _later_steps(told.steps, told.later_steps)
     count = content.image.shape[0] if isinstance(content, ContentTarget) else None

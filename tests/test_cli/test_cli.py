@@ -312,7 +312,7 @@ def test_options_may_stand_between_the_styles(monkeypatch, net):
 
 def test_help_states_every_option_and_default(capsys):
     with pytest.raises(SystemExit) as ended:
-        cli.main(["--help"])
+        cli.main(["--help-all"])
     assert ended.value.code == 0
     text = capsys.readouterr().out
     for option in GIVEN:
@@ -371,7 +371,7 @@ BAD = {  # what is wrong: arguments after CONTENT STYLE, or all of them; a part 
     "tiny style": (["content.png", "tiny.png", "--style-scale", "0.01"], "style 'tiny.png': 1 x 1 pixels"),
     "narrow result": (
         ["narrow.png", "style.png", "--content-layers", "conv1_1", "--style-layers", "conv5_1"],
-        "result: 64 x 8 ",
+        "result of 'narrow.png': --size 64 makes 64 x 8 of its 96 x 12 pixels, too small for conv5_1",
     ),
     "nothing to match": (["-", "--style-weight", "0"], "CONTENT: expected a picture"),
     "no content to start from": (
@@ -670,9 +670,9 @@ def test_second_ctrl_c_saves_nothing(loaded, monkeypatch, capsys, default_interr
     assert signal.getsignal(signal.SIGINT) is default_interrupt
 
 
-def test_ctrl_c_in_the_last_step_changes_nothing(loaded, monkeypatch, capsys, default_interrupt):
+def test_ctrl_c_in_the_last_step_changes_nothing_but_the_exit_code(loaded, monkeypatch, capsys, default_interrupt):
     interrupting(monkeypatch, at=2)
-    assert cli.main(["content.png", "style.png", *QUICK]) == 0
+    assert cli.main(["content.png", "style.png", *QUICK]) == 130
     assert ", 2 steps, " in capsys.readouterr().out
 
 

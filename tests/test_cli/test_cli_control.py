@@ -10,7 +10,7 @@ from pictures import drawing, picture
 
 from gatys import StyleTarget, extract_content, extract_style, load_vgg19, optimize
 from gatys.cli import command as cli
-from gatys.cli import inputs, options
+from gatys.cli import inputs, network_and_style, options, saving
 from gatys.pictures import colors
 from gatys.pictures.colors import LUMA, keep_luminance, match_colors
 from gatys.pictures.images import read_image, write_image
@@ -267,7 +267,9 @@ def test_a_file_that_appears_meanwhile_stops_the_run_before_the_descent(monkeypa
 
 def test_another_network_is_refused_with_both_named(monkeypatch, average_pooled, capsys):
     monkeypatch.setattr(cli, "load_vgg", lambda *args, **rest: average_pooled)
-    monkeypatch.setattr(cli, "extract_content", lambda *args, **rest: pytest.fail("found only after long work"))
+    monkeypatch.setattr(
+        network_and_style, "extract_content", lambda *args, **rest: pytest.fail("found only after long work")
+    )
     run("content.png", "style.png", "--load-style", "bank.safetensors", "--pooling", "average", code=2)
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
     assert "style 'bank.safetensors': made with untrained:0 (max pooling, " in line
@@ -324,7 +326,7 @@ def test_the_thumbnail_has_the_matched_colours(monkeypatch):
 
 def test_luminance_is_kept_after_the_descent(monkeypatch):
     plain = result("content.png", "style.png", "--init", "noise")
-    calls = spied(monkeypatch, cli, "keep_luminance")
+    calls = spied(monkeypatch, saving, "keep_luminance")
     kept = result("content.png", "style.png", "--init", "noise", "--keep-luminance")
     content = read_image("content.png", 64).pixels
     assert torch.equal(calls[0]["content"], content)
@@ -465,7 +467,7 @@ def test_what_the_functions_say_of_a_style(argv, part, capsys):
 
 def test_help_names_what_is_used_without_the_option(capsys):
     with pytest.raises(SystemExit):
-        cli.main(["--help"])
+        cli.main(["--help-all"])
     text = capsys.readouterr().out
     for option, shown in {
         "load-style": "none",

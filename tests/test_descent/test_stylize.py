@@ -168,11 +168,33 @@ def test_what_is_shown_is_short(net, pair):
     result = gatys.optimize(net, content=content, style=style, steps=2, callback=seen.append)
     film = gatys.optimize_frames(net, content, style=style, steps=2)
     near = gatys.TemporalTarget(pair[0], torch.ones(1, 1, 4, 4))
-    for shown in (net, content, style, regions, regions.regions[0], result, film, near, *seen):
+    objective = gatys.Objective(net, content=content, style=style, tv_weight=0.1)
+    calm = gatys.Settings(steps=200, init=pair[0])
+    more = (objective, calm, gatys.Settings(), gatys.presets)
+    for shown in (net, content, style, regions, regions.regions[0], result, film, near, *seen, *more):
         assert len(repr(shown)) < 400 and "tensor" not in repr(shown), repr(shown)
     assert repr(content).startswith("ContentTarget(56 x 40, conv4_2, 1 levels, untrained:2 (max pooling")
     assert repr(result).startswith("Result(56 x 40, 2 steps, total ")
     assert repr(net).startswith("VGG(vgg19, untrained:2 (max pooling")
+    assert repr(objective) == "Objective(level 0, content 0.002, style 1, tv 0.1, temporal 1)"
+    assert repr(calm) == "Settings(init=<picture of 56 x 40>, steps=200)" and repr(gatys.Settings()) == "Settings()"
+    assert repr(gatys.presets).startswith("Presets(gatys2016, ")
+
+
+def test_masks_of_bytes_are_refused(net, pair):
+    mask = torch.linspace(0, 255, 40 * 56).view(40, 56)
+    style = gatys.extract_style(net, pair[1])
+    for taken in (
+        lambda mask: gatys.extract_style(net, pair[1], mask=mask),
+        lambda mask: gatys.extract_content(net, pair[0], mask=mask),
+        lambda mask: gatys.regional_style([(style, mask), (style, None)]),
+        lambda mask: gatys.TemporalTarget(pair[0], mask[None, None]),
+    ):
+        taken(mask / 255)
+        with pytest.raises(gatys.InputError, match="mask: expected values in .0, 1., got 0 to 255; divide by 255"):
+            taken(mask)
+    with pytest.raises(gatys.InputError, match="must lie in .0, 1., not .*; divide it by 255"):
+        gatys.save_image(pair[0] * 255, "never.png")
 
 
 def test_targets_move_to_a_device(net, pair):

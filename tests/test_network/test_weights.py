@@ -5,6 +5,7 @@ import http.server
 import subprocess
 import sys
 import threading
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -337,6 +338,17 @@ def test_code_in_a_pickle_is_not_run(tmp_path, monkeypatch, zipped):
         load_vgg19(tmp_path / "bad.pth")
     assert_sentence(str(caught.value), "bad.pth", "never run", "open", "state_dict")
     assert not (tmp_path / "malice-was-here").exists()
+
+
+def test_a_name_without_end_in_a_pickle_is_cut(tmp_path):
+    path = tmp_path / "bad.pth"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a/data.pkl", b"\x80\x02ccollections\n" + b"OrderedDict" * 1000 + b"\nq.")
+        archive.writestr("a/version", b"3")
+    with pytest.raises(WeightsError) as caught:
+        load_vgg19(path)
+    assert_sentence(str(caught.value), "bad.pth", "never run", "OrderedDict")
+    assert len(str(caught.value)) < 1000
 
 
 @pytest.mark.parametrize("zipped", [True, False])
