@@ -37,7 +37,19 @@ class GatysOptimize(io.ComfyNode):
         return schema(
             node_id="GatysOptimize",
             display_name="Gatys Optimize",
-            search_aliases=["style transfer", "neural style", "gatys", "texture synthesis"],
+            search_aliases=[
+                "style transfer",
+                "neural style transfer",
+                "nst",
+                "artistic style",
+                "stylize",
+                "stylise",
+                "painting",
+                "paint like",
+                "van gogh",
+                "starry night",
+                "texture synthesis",
+            ],
             description="Paints the picture: changes its pixels step by step until the network sees the content's features "
             "and the style's Gram matrices in it. Without a style it reconstructs the content, without a content it "
             "makes a texture of the style.",
