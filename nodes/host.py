@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -38,6 +39,20 @@ PREVIEW_INTERVAL = 0.3
 
 
 # folders
+
+_SERVED = re.compile(r"[\w.~!$&'()*+,;=@:-]+", re.ASCII)
+"""Names of folders that aiohttp serves files from: it compares the name with the encoded path of a request."""
+
+
+def check_pack_folder(name: str) -> None:
+    """Warn if the host's web server finds nothing in a folder of this name."""
+    if not _SERVED.fullmatch(name):
+        log.warning(
+            "Gatys Style Transfer: ComfyUI's web server finds no files in a folder called %r, so that the menu of presets, the "
+            "help pages and the pictures of the templates are missing; rename it with the letters a to z, digits, '-', '_' "
+            "and '.' only, and start again",
+            name,
+        )
 
 
 def register_model_folder(key: str = VGG19_FOLDER) -> None:
