@@ -45,14 +45,19 @@ _SERVED = re.compile(r"[\w.~!$&'()*+,;=@:-]+", re.ASCII)
 
 
 def check_pack_folder(name: str) -> None:
-    """Warn if the host's web server finds nothing in a folder of this name."""
+    """Warn if ComfyUI's page does not find everything in a folder of this name."""
     if not _SERVED.fullmatch(name):
-        log.warning(
-            "Gatys Style Transfer: ComfyUI's web server finds no files in a folder called %r, so that the menu of presets, the "
-            "help pages and the pictures of the templates are missing; rename it with the letters a to z, digits, '-', '_' "
-            "and '.' only, and start again",
-            name,
-        )
+        lost = "the menu of presets, the help pages and the pictures of the templates"
+    elif "." in name:
+        lost = "the help pages"  # the page looks for them under what stands before the first dot
+    else:
+        return
+    log.warning(
+        "Gatys Style Transfer: in a folder called %r ComfyUI's page does not find %s; rename it with the letters a to z, digits, "
+        "'-' and '_' only, and start again",
+        name,
+        lost,
+    )
 
 
 def register_model_folder(key: str = VGG19_FOLDER) -> None:

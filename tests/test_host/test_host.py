@@ -21,7 +21,7 @@ from PIL import Image
 HERE = Path(__file__).resolve().parents[1]
 INSTALLATION = host_server.find_installation()
 pytestmark = [pytest.mark.host, pytest.mark.skipif(INSTALLATION is None, reason=host_server.NO_INSTALLATION)]
-UNSERVED = "ComfyUI's web server finds no files in a folder called"
+UNSERVED = "ComfyUI's page does not find the menu of presets"
 
 
 # the pack in the server

@@ -422,13 +422,20 @@ def test_one_for_all_or_one_for_each(run, vgg19):
 
 
 @pytest.mark.parametrize(
-    ("name", "served"),
-    [("gatys-style.transfer_v0.1", True), ("a+b(c)", True), ("my nodes", False), ("estilo_é", False), ("a#b", False)],
+    ("name", "lost"),
+    [
+        ("gatys-style_transfer", None),
+        ("a+b(c)", None),
+        ("style-transfer-0.1", "does not find the help pages; rename it"),
+        ("my nodes", "does not find the menu of presets, the help pages and"),
+        ("estilo_é", "does not find the menu of presets, the help pages and"),
+        ("a#b", "does not find the menu of presets, the help pages and"),
+    ],
 )
-def test_a_folder_that_the_host_serves_no_files_of_is_told(standin, caplog, name, served):
+def test_a_folder_in_which_the_page_does_not_find_everything_is_told(standin, caplog, name, lost):
     standin.host.check_pack_folder(name)
-    assert served == (not caplog.messages)
-    assert served or f"in a folder called {name!r}" in caplog.text and "rename it" in caplog.text
+    assert (lost is None) == (not caplog.messages)
+    assert lost is None or f"in a folder called {name!r} ComfyUI's page {lost}" in caplog.text
 
 
 def test_levels_that_do_not_fit_are_named(run, vgg19, content):
