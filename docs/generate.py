@@ -1,4 +1,5 @@
-"""Write what the documents take from the source: `docs/api.md` from the docstrings, the tables of `docs/presets.md`.
+"""Write what the documents take from the source: `docs/api.md` from the docstrings, the tables of `docs/presets.md`, and
+the help pages under the name by which ComfyUI's page asks for them in English before the one that all languages share.
 
     python docs/generate.py --write
 
@@ -22,6 +23,7 @@ from typing import Any
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
+HELP = ROOT / "web" / "docs"
 ROOMS = (
     *("", "settings", "network", "targets", "objective", "descent", "video", "pictures", "budget", "published"),
     *("distributed", "errors"),
@@ -35,7 +37,8 @@ def documents() -> dict[Path, str]:
     presets = DOCS / "presets.md"
     tables = {"remarks": remarks, "numbers": numbers}
     filled = MARKS.sub(lambda m: m[1] + tables[m[2]]() + m[3], presets.read_text(encoding="utf-8"))
-    return {DOCS / "api.md": api(), presets: filled}
+    pages = {HELP / page.stem / "en.md": page.read_text(encoding="utf-8") for page in sorted(HELP.glob("*.md"))}
+    return {DOCS / "api.md": api(), presets: filled, **pages}
 
 
 # presets.md
@@ -291,6 +294,7 @@ def main(arguments: list[str]) -> int:
     ]
     for path in differing:
         if arguments:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(documents()[path], encoding="utf-8", newline="\n")
         print(path.relative_to(ROOT), "written" if arguments else "is not what the source says; run with --write")
     return 0 if arguments else int(bool(differing))

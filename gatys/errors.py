@@ -72,6 +72,11 @@ for _error in (*GatysError.__subclasses__(), *InputError.__subclasses__(), *Weig
 GatysError.__module__ = UntrainedWarning.__module__ = "gatys"
 
 
+def one_or_each(count: int, thing: str, other: str) -> str:
+    """Say how many things are expected beside `count` others: one for all of them, or one for each."""
+    return f"one {thing} for one {other}" if count == 1 else f"one {thing} for all {count} {other}s, or one for each"
+
+
 # the last line is the text of oneDNN where it cannot allocate (seen under a limit of the process)
 _OUT_OF_MEMORY = re.compile(
     r"out of memory|not enough memory|can't allocate memory|ALLOC_FAILED|size calculation overflowed"

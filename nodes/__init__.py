@@ -1,5 +1,7 @@
 """The ComfyUI nodes, which know the host and contain no mathematics."""
 
+from pathlib import Path
+
 from comfy_api.latest import ComfyExtension, io
 
 from . import host
@@ -38,6 +40,7 @@ class GatysExtension(ComfyExtension):
 
 
 async def comfy_entrypoint() -> ComfyExtension:
+    host.check_pack_folder(Path(__file__).parents[1].name)
     for key in host.MODEL_SUFFIXES:
         host.register_model_folder(key)
     return GatysExtension()

@@ -16,7 +16,7 @@ class BlendStyles(io.ComfyNode):
         return schema(
             node_id="GatysBlendStyles",
             display_name="Blend Styles",
-            search_aliases=["style transfer", "neural style", "gatys", "mix styles", "interpolate styles"],
+            search_aliases=["mix styles", "combine styles", "interpolate styles", "style average"],
             description="Mixes two styles into one. Layers that both have are averaged, layers that only one has are taken "
             "from it, so that fine texture can come from one painting and large forms from another. Chain it for more.",
             inputs=[

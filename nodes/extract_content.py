@@ -21,7 +21,7 @@ class ExtractContentFeatures(io.ComfyNode):
         return schema(
             node_id="GatysExtractContentFeatures",
             display_name="Extract Content Features",
-            search_aliases=["style transfer", "neural style", "gatys", "content loss"],
+            search_aliases=["content of style transfer", "content image", "content loss", "content features"],
             description="Takes from a picture what the result should show: the responses of one deep layer or several.",
             inputs=[
                 Vgg19Socket.Input("vgg19", tooltip="The network from Load VGG19; the optimiser must get the same one."),

@@ -29,7 +29,14 @@ class ExtractStyleGrams(io.ComfyNode):
         return schema(
             node_id="GatysExtractStyleGrams",
             display_name="Extract Style Grams",
-            search_aliases=["style transfer", "neural style", "gatys", "gram matrix", "style loss"],
+            search_aliases=[
+                "style of style transfer",
+                "style image",
+                "style reference",
+                "gram matrix",
+                "style loss",
+                "brush strokes",
+            ],
             description="Takes from a painting how the result should be painted: the Gram matrices of several layers.",
             inputs=[
                 Vgg19Socket.Input("vgg19", tooltip="The network from Load VGG19; the optimiser must get the same one."),

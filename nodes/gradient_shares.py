@@ -20,7 +20,7 @@ class GradientShares(io.ComfyNode):
         return schema(
             node_id="GatysGradientShares",
             display_name="Gradient Shares",
-            search_aliases=["style transfer", "neural style", "gatys", "weights", "layers", "diagnostics"],
+            search_aliases=["weights explained", "gradient norm", "which layer", "diagnostics"],
             description="Explains what the weights do: how much each term and each layer takes part in the pull on a "
             "picture, in percent. Wire it like Gatys Optimize, with the same weights, and read it with Preview Any.",
             inputs=[

@@ -16,14 +16,7 @@ class KeepLuminance(io.ComfyNode):
         return schema(
             node_id="GatysKeepLuminance",
             display_name="Keep Luminance",
-            search_aliases=[
-                "style transfer",
-                "neural style",
-                "gatys",
-                "original colors",
-                "preserve color",
-                "luminance",
-            ],
+            search_aliases=["original colors", "keep colors", "preserve color", "luminance transfer"],
             description="Keeps the result's luminance, its brush strokes in light and dark, and puts the content's colours "
             "back on it. Goes after Gatys Optimize.",
             inputs=[

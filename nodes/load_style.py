@@ -19,7 +19,7 @@ class LoadStyle(io.ComfyNode):
         return schema(
             node_id="GatysLoadStyle",
             display_name="Load Style",
-            search_aliases=["style transfer", "neural style", "gatys", "style bank", "load gram"],
+            search_aliases=["style bank", "style library", "import style"],
             description="Takes a style from models/gatys_styles, where Save Style keeps them. Files of other people are safe "
             "to open. Gatys Optimize needs the network that the style was made with, and says which that is.",
             inputs=[

@@ -41,7 +41,7 @@ class LoadVGG19(io.ComfyNode):
         return schema(
             node_id="GatysLoadVGG19",
             display_name="Load VGG19",
-            search_aliases=["style transfer", "neural style", "gatys", "vgg"],
+            search_aliases=["style transfer network", "vgg 19", "vgg16", "convolutional network"],
             description="Loads the network through which Gatys style transfer sees pictures. 'auto' takes trained filters "
             "that are in models/vgg19, or downloads the paper's; 'untrained' gives colours and brush texture only.",
             inputs=[

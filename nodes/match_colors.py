@@ -19,7 +19,16 @@ class MatchColors(io.ComfyNode):
         return schema(
             node_id="GatysMatchColors",
             display_name="Match Colors",
-            search_aliases=["style transfer", "neural style", "gatys", "color transfer", "preserve color", "histogram"],
+            search_aliases=[
+                "recolor",
+                "recolour",
+                "color match",
+                "color transfer",
+                "colour transfer",
+                "palette",
+                "preserve color",
+                "histogram matching",
+            ],
             description="Gives the style picture the colours of the content picture, so that the result is painted in the "
             "content's colours. Goes before Extract Style Grams.",
             inputs=[

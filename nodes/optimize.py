@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..gatys import optimize
 from ..gatys.descent.schedule import parse_steps
+from ..gatys.errors import one_or_each
 from ..gatys.passes.plan import wanted_bytes
 from ..gatys.pictures.checks import size_of
 from ..gatys.settings import DEFAULTS, INITS, Init, Optimizer, Precision, TvForm
@@ -37,7 +38,19 @@ class GatysOptimize(io.ComfyNode):
         return schema(
             node_id="GatysOptimize",
             display_name="Gatys Optimize",
-            search_aliases=["style transfer", "neural style", "gatys", "texture synthesis"],
+            search_aliases=[
+                "style transfer",
+                "neural style transfer",
+                "nst",
+                "artistic style",
+                "stylize",
+                "stylise",
+                "painting",
+                "paint like",
+                "van gogh",
+                "starry night",
+                "texture synthesis",
+            ],
             description="Paints the picture: changes its pixels step by step until the network sees the content's features "
             "and the style's Gram matrices in it. Without a style it reconstructs the content, without a content it "
             "makes a texture of the style.",
@@ -133,9 +146,8 @@ class GatysOptimize(io.ComfyNode):
         if start is not None and target is None:
             frames = [None] * start.shape[0]
         if start is not None and start.shape[0] not in (1, len(frames)):
-            raise ValueError(
-                f"init_image: expected 1 or {len(frames)} pictures for {len(frames)} content pictures, got {start.shape[0]}"
-            )
+            expected = one_or_each(len(frames), "picture", "content picture")
+            raise ValueError(f"init_image: expected {expected}, got {start.shape[0]}; take one of them")
         schedule = parse_steps(steps_per_level, "steps_per_level") if steps_per_level.strip() else steps
         steps = schedule if isinstance(schedule, int) else sum(schedule)
         report = host.ProgressReport(steps * len(frames), keep_on_cancel=keep_on_cancel)

@@ -33,7 +33,14 @@ class GatysOptimizeFrames(io.ComfyNode):
         return schema(
             node_id="GatysOptimizeFrames",
             display_name="Gatys Optimize Frames",
-            search_aliases=["style transfer", "neural style", "gatys", "video", "temporal consistency", "flicker"],
+            search_aliases=[
+                "video style transfer",
+                "stylize video",
+                "film",
+                "animation",
+                "temporal consistency",
+                "flicker",
+            ],
             description="Paints a film: a batch of content frames, one after the other, each starting from the last result "
             "and held to it, so that the strokes stay where they are instead of flickering.",
             inputs=[

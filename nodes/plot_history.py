@@ -18,7 +18,7 @@ class PlotHistory(io.ComfyNode):
         return schema(
             node_id="GatysPlotHistory",
             display_name="Plot History",
-            search_aliases=["style transfer", "neural style", "gatys", "loss curve", "diagnostics"],
+            search_aliases=["loss curve", "loss plot", "convergence", "diagnostics"],
             description="Draws the losses of a run against its steps: whether it has converged, and which term it gave way "
             "in. Needs the package matplotlib.",
             inputs=[

@@ -24,7 +24,7 @@ class SaveStyle(io.ComfyNode):
         return schema(
             node_id="GatysSaveStyle",
             display_name="Save Style",
-            search_aliases=["style transfer", "neural style", "gatys", "style bank", "save gram"],
+            search_aliases=["style bank", "style library", "export style"],
             description="Keeps a style as a small file in models/gatys_styles, where Load Style finds it without the network "
             "or the painting. An average of hundreds of paintings need be made only once.",
             is_output_node=True,

@@ -17,7 +17,13 @@ class StyleRegion(io.ComfyNode):
         return schema(
             node_id="GatysStyleRegion",
             display_name="Style Region",
-            search_aliases=["style transfer", "mask", "regional style", "guided gram matrix", "spatial control"],
+            search_aliases=[
+                "regional style",
+                "style mask",
+                "local style transfer",
+                "guided gram matrix",
+                "spatial control",
+            ],
             description="Paints a style into a part of the picture only. Chain several for several styles; where no region "
             "reaches, the content stays.",
             inputs=[

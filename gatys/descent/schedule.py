@@ -24,7 +24,8 @@ def split_steps(steps: int | Sequence[int], levels: int, *, ratio: float = 1.0) 
     """
     if isinstance(steps, int) and not isinstance(steps, bool):
         if steps < levels:
-            raise InputError(f"steps: expected at least 1 for each of {levels} levels, got {steps}")
+            each = f" for each of {levels} levels" if levels > 1 else ""
+            raise InputError(f"steps: expected at least 1{each}, got {steps}")
         split: list[int] = []
         for level in range(levels):
             left, coarser = steps - sum(split), levels - 1 - level
@@ -35,7 +36,8 @@ def split_steps(steps: int | Sequence[int], levels: int, *, ratio: float = 1.0) 
         given = list(steps)
         if len(given) == levels and all(isinstance(n, int) and n >= 1 for n in given):
             return given
-    raise InputError(f"steps: expected a whole number or one of at least 1 for each of {levels} levels, got {steps!r}")
+    each = f" for each of {levels} levels" if levels > 1 else ""
+    raise InputError(f"steps: expected a whole number or one of at least 1{each}, got {steps!r}")
 
 
 def parse_steps(text: str, what: str = "") -> int | list[int]:

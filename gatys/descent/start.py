@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from ..errors import InputError
+from ..errors import InputError, one_or_each
 from ..network.vgg import VGG
 from ..passes.layout import Layout
 from ..pictures.colors import are_grey
@@ -122,7 +122,8 @@ def starting_picture(
     if isinstance(init, Tensor):
         place.check(init, (), "init")
         if content is not None and init.shape[0] not in (1, count):
-            raise InputError(f"init: expected 1 or {count} pictures for {count} content pictures, got {init.shape[0]}")
+            expected = one_or_each(count, "picture", "content picture")
+            raise InputError(f"init: expected {expected}, got {init.shape[0]}; take one of them")
         count = max(count, init.shape[0])
         image = place.resize(init.detach().clamp(0, 1), place.size(init), full).expand(count, -1, -1, -1)
     elif init not in INITS:

@@ -65,7 +65,7 @@ def blend_styles(styles: Iterable[tuple[StyleTarget, float]]) -> StyleTarget:
     levels, misfit = fewest_levels((style.levels, style.automatic) for style, _ in pairs)
     if misfit is not None:
         raise InputError(
-            f"styles: one has {levels} levels, another was extracted with {pairs[misfit][0].levels}; "
+            f"levels: one style was extracted with {levels} and another with {pairs[misfit][0].levels}; "
             "extract all with the same number, or with 'auto'"
         )
     network = max((style.network for style, _ in pairs), key=lambda tag: len(tag.layers))

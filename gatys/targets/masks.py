@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..errors import InputError
+from ..errors import InputError, one_or_each
 from ..pictures.checks import check_range, size_of
 from ..pictures.resampling import resize
 
@@ -55,8 +55,7 @@ def check_mask(
     """
     mask = mask_planes(mask, what)
     if mask.shape[0] not in (1, image.shape[0]):
-        raise InputError(
-            f"{what}: expected 1 or {image.shape[0]} masks for {image.shape[0]} pictures, got {mask.shape[0]}"
-        )
+        expected = one_or_each(image.shape[0], "mask", "picture")
+        raise InputError(f"{what}: expected {expected}, got {mask.shape[0]}; take one of them")
     mask = mask.to(image)
     return resize(mask, size_of(image)) if stretch is None else stretch(mask)

@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import host_server
 import numpy as np
@@ -20,6 +21,7 @@ from PIL import Image
 HERE = Path(__file__).resolve().parents[1]
 INSTALLATION = host_server.find_installation()
 pytestmark = [pytest.mark.host, pytest.mark.skipif(INSTALLATION is None, reason=host_server.NO_INSTALLATION)]
+UNSERVED = "ComfyUI's page does not find the menu of presets"
 
 
 # the pack in the server
@@ -27,7 +29,7 @@ pytestmark = [pytest.mark.host, pytest.mark.skipif(INSTALLATION is None, reason=
 
 def test_pack_is_imported_without_a_complaint(server):
     log = server.log_text()
-    mentions = [line for line in log.splitlines() if host_server.PACK_FOLDER in line]
+    mentions = [line for line in log.splitlines() if host_server.PACK_FOLDER in line and UNSERVED not in line]
     assert mentions, "the server did not try the pack"
     wrong = ("IMPORT FAILED", "Cannot import", "Error while calling", "Skip ", "WARNING")
     assert not [line for line in mentions if any(word in line for word in wrong)], log
@@ -42,6 +44,15 @@ def test_object_info_is_the_golden_file(server):
     for name, wanted in golden.items():
         # a newer host may tell more about a node, never anything else
         assert {key: info[name][key] for key in wanted} == wanted
+
+
+def test_log_tells_if_no_file_of_the_page_is_served(server):
+    try:
+        served = bool(server.get(f"/extensions/{quote(host_server.PACK_FOLDER)}/gatys_presets.json"))
+    except RuntimeError as error:
+        assert ": 404 " in str(error)
+        served = False
+    assert served != (UNSERVED in server.log_text())
 
 
 def test_model_folder_is_made(server):

@@ -18,6 +18,7 @@ from pathlib import Path
 import host_server
 import numpy as np
 import pytest
+import search_words
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,7 +56,7 @@ FLOATS = {
     )
 }
 """Of each node, its widgets of this kind and their options."""
-FOLDER = "gatys-style.transfer-v0.1"  # no blanks: newer aiohttp serves no web files of a folder that has some
+FOLDER = "gatys-style_transfer"  # neither blanks nor dots: `check_pack_folder` of nodes/host.py
 
 
 def lacking():
@@ -202,6 +203,50 @@ def test_nodes_bypassed_or_muted(page, variant):
         run = page.server.run(prompt)
         assert run.status == "success", run.message
         assert any(output.get("images") for output in run.outputs.values())
+
+
+# the search for nodes, and languages
+
+
+@pytest.fixture(scope="module")
+def searched(page):
+    """What the page's own search finds for each of the words, and the languages in its settings."""
+    command = ["node", str(ROOT / "tests" / "page_search.js"), f"http://127.0.0.1:{page.server.port}", CHROMIUM]
+    done = subprocess.run([*command, *search_words.FIRST], check=False, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("word", search_words.FIRST)
+def test_words_that_people_type_find_the_right_node_first(page, searched, word):
+    node = search_words.FIRST[word]
+    info = page.server.get(f"/object_info/{node}")[node]
+    known = [info["name"].lower(), info["display_name"].lower(), *info.get("search_aliases", ())]
+    if not any(word in text for text in known):  # an older host; tests/test_nodes says that the others know them all
+        pytest.skip(f"this host has no search words, and {info['display_name']} is not called {word}")
+    assert next((found for found in searched["found"][word] if found.startswith("Gatys")), None) == node
+
+
+def test_the_page_offers_our_languages(searched):
+    ours = {folder.name for folder in (ROOT / "locales").iterdir()}
+    assert ours - set(searched["languages"]) <= {"pt-BR"}  # which came after 1.27.10
+
+
+@pytest.mark.parametrize("language", ["en", "ja", "zh", "es"])
+def test_help_is_shown_in_the_language_of_the_page(page, language):
+    command = ["node", str(ROOT / "tests" / "page_help.js"), f"http://127.0.0.1:{page.server.port}", CHROMIUM]
+    done = subprocess.run(
+        [*command, language, "GatysStyleRegion"], check=False, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    there = "en" if language == "es" else language  # Spanish has no pages of its own
+    words = json.loads((ROOT / "locales" / there / "nodeDefs.json").read_text(encoding="utf-8"))["GatysStyleRegion"]
+    assert seen["title"] == words["display_name"] and words["inputs"]["propagation"]["name"] in seen["text"]
+    assert "English: " not in seen["text"]  # the mark for test_help.py is not shown
+    assert not seen["broken"]
+    asked = [path.split("/docs/")[1] for path in seen["asked"]]
+    assert asked == [f"GatysStyleRegion/{language}.md", *(["GatysStyleRegion.md"] if language == "es" else [])]
 
 
 # files of filters

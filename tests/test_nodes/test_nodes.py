@@ -4,6 +4,7 @@
 """
 
 import inspect
+import itertools
 import re
 import sys
 import warnings
@@ -382,7 +383,7 @@ def test_another_network_is_refused(run, content, style, other, which):
         (STYLE, {"mask": torch.zeros(1, 48, 40)}, "style mask: .*0 everywhere"),
         (CONTENT, {"mask": torch.zeros(1, 48, 40)}, "content mask: .*0 everywhere"),
         (CONTENT, {"mask": torch.full((1, 48, 40), float("nan"))}, "content mask: .*NaN"),
-        (CONTENT, {"mask": torch.ones(3, 48, 40)}, "content mask: expected 1 or 1 masks"),
+        (CONTENT, {"mask": torch.ones(3, 48, 40)}, "content mask: expected one mask for one picture, got 3"),
         (CONTENT, {"image": picture(1, channels=2)}, "image: expected an IMAGE of shape"),
         (STYLE, {"image": picture(1)[0]}, "image: expected an IMAGE of shape"),
         (CONTENT, {"image": picture(1, count=0)}, "content image: expected at least one picture"),
@@ -399,7 +400,7 @@ def test_bad_input_of_the_extraction_is_named(run, vgg19, node, widgets, message
     [
         ({"content": None, "style": None}, "content, style: expected at least one target, got none"),
         ({"content": None, "init": "content"}, "init: 'content' needs a content target"),
-        ({"init_image": picture(3, count=2)}, "init_image: expected 1 or 1 pictures for 1 content pictures, got 2"),
+        ({"init_image": picture(3, count=2)}, "init_image: expected one picture for one content picture, got 2"),
         ({"init_image": torch.full((1, 48, 40, 3), float("nan"))}, "NaN or infinite"),
         ({"init_image": picture(3, count=0)}, "init"),
         ({"init_image": picture(3, channels=2)}, "expected an IMAGE of shape"),
@@ -407,12 +408,34 @@ def test_bad_input_of_the_extraction_is_named(run, vgg19, node, widgets, message
         ({"init": "white"}, "init: expected auto, recolored, content, noise"),
         ({"learning_rate": float("nan")}, "learning_rate: expected a finite number"),  # nor NaN against min and max
         ({"style_weight": float("nan")}, "style_weight: expected a finite number"),
-        ({"steps": 0}, "steps: expected at least 1"),
+        ({"steps": 0}, "steps: expected at least 1, got 0"),
     ],
 )
 def test_bad_input_of_the_optimiser_is_named(run, vgg19, content, style, widgets, message):
     inputs = {"vgg19": vgg19, "content": content, "style": style, "steps": STEPS} | widgets
     refused(run, OPTIMIZE, message, **{name: value for name, value in inputs.items() if value is not None})
+
+
+def test_one_for_all_or_one_for_each(run, vgg19):
+    text = "one mask for all 3 pictures, or one for each, got 2; take one of them"
+    refused(run, CONTENT, text, vgg19=vgg19, image=picture(1, count=3), mask=torch.ones(2, 48, 40))
+
+
+@pytest.mark.parametrize(
+    ("name", "lost"),
+    [
+        ("gatys-style_transfer", None),
+        ("a+b(c)", None),
+        ("style-transfer-0.1", "does not find the help pages; rename it"),
+        ("my nodes", "does not find the menu of presets, the help pages and"),
+        ("estilo_é", "does not find the menu of presets, the help pages and"),
+        ("a#b", "does not find the menu of presets, the help pages and"),
+    ],
+)
+def test_a_folder_in_which_the_page_does_not_find_everything_is_told(standin, caplog, name, lost):
+    standin.host.check_pack_folder(name)
+    assert (lost is None) == (not caplog.messages)
+    assert lost is None or f"in a folder called {name!r} ComfyUI's page {lost}" in caplog.text
 
 
 def test_levels_that_do_not_fit_are_named(run, vgg19, content):
@@ -436,6 +459,28 @@ def test_content_too_small_for_the_style_is_refused_in_words(run, vgg19):
             )
         else:
             assert is_picture(run(OPTIMIZE, **inputs)[0], (1, 60, 60, 3))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layers", ["conv1_1", "conv5_1"])
+@pytest.mark.parametrize("levels", list(itertools.product((1, 3, 0), repeat=2)))
+@pytest.mark.parametrize("sizes", list(itertools.product((16, 60), repeat=2)))
+def test_whatever_sizes_levels_and_layers_meet_there_is_a_picture_or_a_sentence(run, vgg19, sizes, levels, layers):
+    """Content shallower than the style and deeper, larger and smaller; `refused` tells a sentence from PyTorch's errors."""
+    style = {f"conv{block}_1": float(block == (1 if layers == "conv5_1" else 5)) for block in range(1, 6)}
+    wired = {"vgg19": vgg19, "steps": 3}
+    try:
+        for name, node, size, count, more in (
+            ("content", CONTENT, sizes[0], levels[0], {"layers": layers}),
+            ("style", STYLE, sizes[1], levels[1], style),
+        ):
+            wired[name] = run(node, vgg19=vgg19, image=picture(1, size, size), levels=count, **more)[0]
+        image = run(OPTIMIZE, **wired)[0]
+    except ValueError as error:
+        assert re.match(r"(content|style|levels): ", str(error)), error
+        assert any(levels)  # with the levels that the widgets choose themselves there is room for all
+    else:
+        assert is_picture(image, (1, sizes[0], sizes[0], 3))
 
 
 @pytest.mark.slow

@@ -88,7 +88,7 @@ def test_other_networks_and_levels_are_refused(run, vgg19, styles):
     other = run(EXTRACT, vgg19=run(LOAD_NET, weights="untrained", pooling="average")[0], image=picture(1))[0]
     refused(run, BLEND, "max pooling.* another with .*average pooling", style_a=styles[0], style_b=other)
     two = run(EXTRACT, vgg19=vgg19, image=picture(1), levels=2)[0]
-    refused(run, BLEND, "one has 1 levels, another was extracted with 2", style_a=styles[0], style_b=two)
+    refused(run, BLEND, "one style was extracted with 1 and another with 2", style_a=styles[0], style_b=two)
     refused(run, BLEND, "weight of style 1: expected a finite number", style_a=two, style_b=two, factor=float("nan"))
 
 

@@ -5,6 +5,7 @@ A saved workflow depends on every id, type and order in `schemas.json`; after an
 `PYTHONPATH=tests python tests/test_nodes/test_schemas.py --write`, and read the difference.
 """
 
+import inspect
 import json
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import host_standin
 import pytest
+import search_words
 
 GOLDEN = Path(__file__).parents[1] / "schemas.json"
 ROOT = GOLDEN.parent.parent
@@ -118,7 +120,11 @@ def test_a_stranger_in_the_model_folder_is_not_offered(standin):
 
 
 def test_search_words_go_to_hosts_that_know_them(standin, monkeypatch):
+    """The order in which a word finds several nodes is the page's: tests/test_host/test_page.py asks it."""
     sockets = sys.modules[f"{standin.pack.__name__}.nodes.sockets"]
+    assert (
+        "search_aliases" not in inspect.signature(sockets.io.Schema).parameters
+    )  # as in 0.3.64, where no node has any
 
     class NewerSchema(sockets.io.Schema):
         def __init__(self, node_id, search_aliases=None, **fields):
@@ -126,8 +132,14 @@ def test_search_words_go_to_hosts_that_know_them(standin, monkeypatch):
             self.search_aliases = search_aliases
 
     monkeypatch.setattr(sockets.io, "Schema", NewerSchema)
+    known = {}
     for node_id, node in standin.nodes.items():
-        assert "style transfer" in node.define_schema().search_aliases, node_id
+        defined = node.define_schema()
+        assert len(set(defined.search_aliases)) == len(defined.search_aliases) > 2, node_id
+        known[node_id] = [node_id.lower(), defined.display_name.lower(), *defined.search_aliases]
+    assert set(search_words.FIRST.values()) <= set(known)
+    for word, node_id in search_words.FIRST.items():
+        assert any(word in text for text in known[node_id]), f"{word}: {node_id}"
 
 
 def main(arguments):

@@ -203,7 +203,7 @@ def test_blending_leaves_the_styles_alone(styles):
         ),
         (
             lambda net, s: [(s, 1), (gatys.extract_style(net, picture(1), LAYERS, 1, normalize=False), 1)],
-            "one has 1 levels, another was extracted with 2; extract all with the same number, or with 'auto'",
+            "levels: one style was extracted with 1 and another with 2; extract all with the same number, or with 'auto'",
         ),
         (
             lambda net, s: [

@@ -312,7 +312,7 @@ def test_other_exceptions_of_the_callback_are_passed_on(extract, make):
         ),
         ({"occlusion": torch.zeros(5, *SIZE)}, "occlusion: expected one for each of 3 frames"),
         ({"occlusion": torch.full(SIZE, float("nan"))}, "occlusion, frame 1: expected finite values"),
-        ({"occlusion": torch.zeros(3, 2, *SIZE)}, "occlusion, frame 1: expected 1 or 1 masks"),
+        ({"occlusion": torch.zeros(3, 2, *SIZE)}, "occlusion, frame 1: expected one mask for one picture"),
         ({"warped": lambda index, last: last[:, :1]}, r"warped, frame 1: expected a tensor of shape \(N, 3, H, W\)"),
         ({"warped": lambda index, last: last.repeat(2, 1, 1, 1)}, "warped, frame 1: expected one picture, got 2"),
         ({"warped": lambda index, last: last * torch.nan}, "warped, frame 1: expected finite values"),
