@@ -9,7 +9,7 @@ from typing import Any
 
 from ..descent.schedule import parse_steps
 from ..network.layers import parse_layers
-from ..settings import check_strength
+from ..settings import check_strength, check_tolerance
 from .parsed import Every
 
 
@@ -70,6 +70,15 @@ def strength(text: str) -> float:
         check_strength(value)
     except ValueError:  # InputError is one
         raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}") from None
+    return value
+
+
+def tolerance(text: str) -> float:
+    try:
+        value = float(text)
+        check_tolerance(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to below 1, got {text!r}") from None
     return value
 
 

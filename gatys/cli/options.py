@@ -31,7 +31,7 @@ from ..settings import (
     Quality,
 )
 from .help import USAGE, add_help
-from .option_values import ABOVE_0, AT_LEAST_0, every_of, layers, number, steps_of, strength, whole
+from .option_values import ABOVE_0, AT_LEAST_0, every_of, layers, number, steps_of, strength, tolerance, whole
 from .parser import Parser
 
 NO_CONTENT = "-"
@@ -137,6 +137,8 @@ _HELP = {
     "init": "where to start: recolored (the content in the colours of the style), content, noise, mean (the mean colour, as "
     "neural-style), auto (recolored if there is a content, else noise) or a picture file",
     "steps": "number of evaluations of loss and gradient, over all levels; or of each level, full size first: 20,40,80",
+    "tolerance": "share of the loss by which it still falls in ten evaluations, or a level ends, so that --steps are the most; "
+    "0 takes them all",
     "levels": "number of sizes to descend at, the smallest first, each twice the one before; auto begins at about 128 "
     "pixels of the short edge, 1 is the paper's",
     "optimizer": "lbfgs (the paper's, lowest loss for the steps) or adam (less memory)",
@@ -256,6 +258,7 @@ def _add_descent(parser: argparse.ArgumentParser) -> None:
     add = partial(_add, parser.add_argument_group("descent"))
     add("init")
     add("steps", type=steps_of, metavar="COUNT[,COUNT,...]")
+    add("tolerance", type=tolerance, metavar="SHARE")
     add("levels", type=whole(1, auto="auto"), default="auto", metavar="COUNT")
     add("optimizer", choices=OPTIMIZERS)
     add("learning_rate", type=ABOVE_0, metavar="RATE")

@@ -182,8 +182,9 @@ class Checkpoint:
             step, level, layers, way = (record[name] for name in ("step", "level", "layers", "way"))
             schedule = record["schedule"]
             sound = type(step) is type(level) is int and 0 <= level < len(self._schedule)
-            sound = sound and self._shortens(schedule, level + (way is not None))
+            sound = sound and self._shortens(schedule, level)
             sound = sound and sum(schedule[level + 1 :]) < step <= sum(schedule[level:])
+            sound = sound and (schedule[level] == self._schedule[level] or step == sum(schedule[level:]))
             sound = sound and all(isinstance(text, str) for text in (*layers, *notes))
             if way is not None:
                 tile = None if way["tile"] is None else tuple(way["tile"])
