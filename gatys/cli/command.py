@@ -42,7 +42,7 @@ from ..pictures.images import check_output
 from ..published.presets import presets
 from ..targets.extraction import extract_content
 from ..targets.targets import StyleTarget
-from .console import INTERRUPTED, Bar, Lines, Terminated, interruptible, losses_of, tell
+from .console import INTERRUPTED, STEPS_BAR, Bar, Lines, Terminated, interruptible, losses_of, tell
 from .inputs import Inputs, load_inputs
 from .jobs import Job, find_jobs
 from .many_pictures import paint_many
@@ -256,7 +256,7 @@ def _descend(
     terminable = options.checkpoint is not None and not session.shared
     with (
         interruptible(terminable, tells=session.first) as interruption,
-        Bar("steps", options.quiet, unit="step", total=options.total_steps) as bar,
+        Bar("steps", options.quiet, bar_format=STEPS_BAR, total=options.total_steps) as bar,
     ):
 
         def follow(progress: Progress) -> None:

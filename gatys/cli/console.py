@@ -20,6 +20,8 @@ INTERRUPTED = 130
 """The exit code after Ctrl-C."""
 EVERY = 30.0
 """The seconds between two lines about how far a run has come, where no terminal shows a bar."""
+STEPS_BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
+"""The bar of a descent. What tqdm would say of the time left knows no levels."""
 _log = logging.getLogger(__name__)
 _NOT_OURS = (signal.SIG_IGN, None)
 
@@ -62,11 +64,10 @@ class Bar(tqdm):
         """Say that a step is done.
 
         What is left is reckoned from the steps of this level so far, where there are more without the first, which
-        prepares the others; and one of the next finer level, with four times the pixels, counts as four of them.
+        prepares the others. One of another level takes as much more as was expected of it, or counts as four of the
+        next coarser level, which has a quarter of its pixels.
         """
-        self.set_postfix_str(f"level {progress.level}, {losses_of(progress.losses)}", refresh=False)
         self.total = progress.steps
-        self.update(progress.step - self.n)
         if progress.level != self._level:
             self._level, self._ends = (
                 progress.level,
@@ -74,13 +75,22 @@ class Bar(tqdm):
             )  # the last step of the level before, then of this one
         due = self._due()
         self._ends.append(self._last)
+        left = self._left(progress)
+        about = f"about {_clock(left)} left, level {progress.level}"
+        self.set_postfix_str(f"{about}, {losses_of(progress.losses)}", refresh=False)
+        self.update(progress.step - self.n)
         if due and progress.step != progress.steps:
-            measured = self._ends[1:] if len(self._ends) > 2 else self._ends
-            each = (measured[-1] - measured[0]) / (len(measured) - 1)
-            left = each * (sum(progress.schedule[progress.level :]) - progress.step)
-            left += sum(each * 4 ** (progress.level - k) * n for k, n in enumerate(progress.schedule[: progress.level]))
             at = f"step {progress.step} of {progress.steps}, level {progress.level}"
             self._tell(f"{at}, loss {progress.losses.total:.4g}", left)
+
+    def _left(self, progress: Progress) -> float:
+        """Give the seconds that a run has left."""
+        level, schedule, expected = progress.level, progress.schedule, progress.expected
+        measured = self._ends[1:] if len(self._ends) > 2 else self._ends
+        each = (measured[-1] - measured[0]) / (len(measured) - 1)
+        times = [expected[k] / expected[level] if any(expected) else 4.0 ** (level - k) for k in range(level)]
+        ahead = sum(n * factor for n, factor in zip(schedule, times, strict=False))  # the finer levels come first
+        return each * (sum(schedule[level:]) - progress.step + ahead)
 
     def _due(self) -> bool:
         """Note the time; tell whether a line is due."""

@@ -13,7 +13,8 @@ from ..network.vgg import VGG
 from ..objective.evaluation import Bounded
 from ..objective.objective import Objective, resolve_padding
 from ..passes.plan import HALF_ABOVE, Plan, make_plan, outlook
-from ..passes.precision import choose
+from ..passes.precision import choose, lowered
+from ..passes.speed import measure
 from ..pictures.colors import average_channels
 from ..settings import STRENGTH
 from ..targets.levels import level_size
@@ -117,11 +118,18 @@ class Course:
         objective = self.objective(level)
         return Bounded(objective, self.plan(level, objective, dtype), graphs=self.told.graphs)
 
-    def say_outlook(self, evaluate: Bounded) -> None:
-        """Log the plan and how long the run will take."""
-        if log.isEnabledFor(logging.INFO):
-            plans = [self.plan(level, evaluate.objective, self.dtype) for level in range(len(self.sizes))]
-            log.info("plan: %s", outlook(plans, self.schedule, self.dtype))
+    def say_outlook(self, evaluate: Bounded) -> tuple[float, ...]:
+        """Log the plan and how long the run will take; give the seconds expected of a step at each level.
+
+        Where nobody reads that, nothing is measured, and the result is empty.
+        """
+        if not log.isEnabledFor(logging.INFO):
+            return ()
+        plans = [self.plan(level, evaluate.objective, self.dtype) for level in range(len(self.sizes))]
+        speed = measure(lowered(self.net, self.dtype), evaluate.objective.used, plans[0])
+        seconds = tuple(speed.seconds(plan) for plan in plans)
+        log.info("plan: %s", outlook(plans, self.schedule, seconds))
+        return seconds
 
     def picture(self, level: int, coarser: Tensor | None) -> Tensor:
         """Give the picture that a level starts at, from the result of the coarser one."""

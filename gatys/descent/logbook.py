@@ -42,6 +42,8 @@ class Logbook:
         self.schedule = list(course.schedule if self._before is None else self._before.schedule)
         """The steps of each level, full size first: those that were needed, and those that are planned."""
         self._setbacks, self._stalls = 0, 0
+        self.expected: tuple[float, ...] = ()
+        """The seconds that a step of each level is expected to take, where that was measured."""
         self.stopped = False
         """Whether the run was ended before its last step."""
         if self._file is not None and self._before is not None:
@@ -110,7 +112,8 @@ class Logbook:
         """Call the callback, and tell whether it wants the run to end here."""
         course = self.course
         steps, schedule = sum(self.schedule), tuple(self.schedule)
-        progress = Progress(record.step, steps, record.level, record, schedule, lambda: descent.best)
+        at = record.step, steps, record.level, record, schedule
+        progress = Progress(*at, lambda: descent.best, self.expected)
         if not course.told.place.team.any(_asks(course.told.callback, progress)):
             return False
         self.stopped = self.done < steps

@@ -59,7 +59,7 @@ def _descend(course: Course, book: Logbook) -> Result:
         for level in book.levels:
             evaluate = course.evaluation(level, dtype)
             if picture is None:
-                course.say_outlook(evaluate)
+                book.expected = course.say_outlook(evaluate)
             picture = course.picture(level, picture)
             descent = course.descent(level, picture, evaluate.plan)
             book.restore(evaluate, descent)

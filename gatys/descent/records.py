@@ -57,6 +57,8 @@ class Progress:
     schedule: tuple[int, ...]
     """The steps of each level, level 0 first."""
     _image: Callable[[], Tensor]
+    expected: tuple[float, ...] = ()
+    """The seconds that a step of each level was expected to take, level 0 first; empty where nobody reads the plan."""
 
     def __repr__(self) -> str:
         return f"Progress(step {self.step} of {self.steps}, level {self.level}, total {self.losses.total:.4g})"

@@ -6,14 +6,11 @@ the way back needs cost that and their halos; tiles that keep nothing cost a sec
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import TypeVar
 
 import torch
-import torch.nn.functional as F
 
 from ..errors import InputError, OutOfMemory, is_out_of_memory
 from ..network.layers import Layer, layers_down_to, minimum_size
@@ -88,9 +85,8 @@ class Plan:
     @property
     def operations(self) -> float:
         """Give the floating-point operations of one evaluation, the convolutions' only."""
-        forward = sum(18 * each.in_channels * each.channels / each.stride**2 for each in layers_down_to(self.layers))
         passes = 2 if self.tile is None or self.keep else 3
-        return self.batch * self.size[0] * self.size[1] * self.surplus * passes * forward
+        return self.batch * self.surplus * passes * operations(self.size, self.layers)
 
     def smaller(self) -> Plan:
         """Give the plan to go on with after memory ran out: first keep nothing, then halve the tile.
@@ -284,10 +280,14 @@ def _ways(
                 yield (height, width), False, int(one_pass * largest), 3.0 * pixels
 
 
-def outlook(plans: Sequence[Plan], steps: Sequence[int], dtype: torch.dtype) -> str:
-    """Describe the plan of the first of several sizes, and the time of all, by the measured rate of convolutions."""
-    rate = convolution_rate(plans[0].device, dtype)
-    seconds = [plan.operations / rate for plan in plans]
+def operations(size: tuple[int, int], layers: Iterable[Layer]) -> float:
+    """Give the floating-point operations of one pass forward over a picture, the convolutions' only."""
+    a_pixel = sum(18 * each.in_channels * each.channels / each.stride**2 for each in layers_down_to(layers))
+    return size[0] * size[1] * a_pixel
+
+
+def outlook(plans: Sequence[Plan], steps: Sequence[int], seconds: Sequence[float]) -> str:
+    """Describe the plan of the first of several sizes, and the time of all, from the seconds that a step takes at each."""
     whole = sum(n * each for n, each in zip(steps, seconds, strict=True))
     text = f"{plans[0]}, about {_duration(seconds[0])} a step"
     return text if sum(steps) == 1 else f"{text}, {_duration(whole)} for {sum(steps)} steps on {len(plans)} levels"
@@ -297,21 +297,3 @@ def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.2g} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-@cache
-def convolution_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """Measure the floating-point operations a second that 3x3 convolutions reach on a device, once, in well under a
-    second.
-    """
-    x, w = (
-        torch.ones(1, 256, 96, 96, device=device, dtype=dtype),
-        torch.ones(256, 256, 3, 3, device=device, dtype=dtype),
-    )
-    x, w = x.contiguous(memory_format=torch.channels_last), w.contiguous(memory_format=torch.channels_last)
-    seconds = []
-    for _ in range(3):
-        began = time.perf_counter()
-        F.conv2d(x, w, padding=1)[0, 0, 0, 0].item()  # waits for the device
-        seconds.append(time.perf_counter() - began)
-    return 18 * 256 * 256 * 96 * 96 / min(seconds)

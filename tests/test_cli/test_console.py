@@ -13,7 +13,9 @@ from gatys import load_vgg19, optimize
 from gatys.cli import command as cli
 from gatys.cli import console
 from gatys.cli.console import Bar, Lines
+from gatys.descent import course
 from gatys.descent.records import Progress, Record
+from gatys.passes.speed import Speed
 
 QUICK = ["content.png", "style.png", "--size", "64", "--levels", "2", "--device", "cpu", "--content-layers", "conv2_2"]
 QUICK += ["--style-layers", "conv1_1,conv2_1", "--weights", "untrained", "--steps", "6,6", "-o", "out.png"]
@@ -53,19 +55,19 @@ def lines(capsys):
     log.setLevel(level)
 
 
-def progress(step, level, schedule, total=0.53214):
+def progress(step, level, schedule, total=0.53214, expected=()):
     record = Record(step, level, total, 0.1, 0.2, 0.3)
-    return Progress(step, sum(schedule), level, record, tuple(schedule), lambda: None)
+    return Progress(step, sum(schedule), level, record, tuple(schedule), lambda: None, expected)
 
 
-def descend(clock, schedule, seconds, first=1):
-    """Follow a descent whose steps on level k take `seconds[k]` each."""
+def descend(clock, schedule, seconds, first=1, expected=()):
+    """Follow a descent whose steps on level k take `seconds[k]` each, and were expected to take `expected[k]`."""
     with Bar("steps", quiet=False) as bar:
         for level in reversed(range(len(schedule))):
             for step in range(sum(schedule[level + 1 :]) + 1, sum(schedule[level:]) + 1):
                 if step >= first:
                     clock.now += seconds[level]
-                    bar.follow(progress(step, level, schedule))
+                    bar.follow(progress(step, level, schedule, expected=expected))
 
 
 # steps
@@ -95,6 +97,15 @@ def test_what_a_level_really_costs_corrects_what_was_expected_of_it(clock, lines
     assert said[1] == "gatys: step 15 of 30, level 1, loss 0.5321, 1:05 so far, about 3:45 left"
     assert said[2] == "gatys: step 21 of 30, level 0, loss 0.5321, 2:30 so far, about 9:00 left"
     assert said[-1] == "gatys: step 29 of 30, level 0, loss 0.5321, 10:30 so far, about 1:00 left"
+
+
+def test_levels_whose_cost_grows_less_than_their_pixels(clock, lines):
+    """Small pictures: a step of the finer level takes twice as long, which was expected, on a machine half as fast."""
+    descend(clock, (40, 40), (2.0, 1.0), expected=(1.0, 0.5))
+    assert lines()[:2] == [
+        "gatys: step 30 of 80, level 1, loss 0.5321, 0:30 so far, about 1:30 left",  # 10 and 80 s; not 170
+        "gatys: step 50 of 80, level 0, loss 0.5321, 1:00 so far, about 1:00 left",
+    ]
 
 
 def test_a_run_that_goes_on_is_reckoned_by_its_own_steps(clock, lines):
@@ -175,6 +186,15 @@ def test_a_terminal_has_its_bar_alone(clock, lines, monkeypatch, quiet):
     assert ("level 0, total 0.5321" in terminal.getvalue()) == (not quiet)
 
 
+def test_the_bar_of_a_descent_tells_the_same_time_left_as_the_lines(clock, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    with Bar("steps", False, bar_format=console.STEPS_BAR, total=20, mininterval=0) as bar:
+        for step in range(1, 11):
+            clock.now += 60
+            bar.follow(progress(step, 1, (10, 10)))
+    assert "10/20 [" in terminal.getvalue() and ", about 40:00 left, level 1, total 0.5321" in terminal.getvalue()
+
+
 def test_quiet_is_quiet(clock, lines):
     with Bar("steps", quiet=True) as bar:
         clock.now += 100
@@ -204,6 +224,7 @@ def timed(tmp_path, monkeypatch, clock):
             progress(done * 1_000_000, 80_000_000)
         return net
 
+    monkeypatch.setattr(course, "measure", lambda *_: Speed(0.0, 1e9))
     monkeypatch.setattr(cli, "optimize", slow)
     monkeypatch.setattr(cli, "load_vgg", download)
 
@@ -220,9 +241,9 @@ def test_the_command_line_says_it_every_half_minute(timed, capsys):
     assert left == [
         "gatys: weights: 20.0 of 80.0 MB, 0:40 so far, about 2:00 left",
         "gatys: weights: 60.0 of 80.0 MB, 1:20 so far, about 0:27 left",
-        "gatys: step 2 of 12, level 1, loss X, 0:40 so far, about 9:20 left",
-        "gatys: step 4 of 12, level 1, loss X, 1:20 so far, about 8:40 left",
-        "gatys: step 6 of 12, level 1, loss X, 2:00 so far, about 8:00 left",
+        "gatys: step 2 of 12, level 1, loss X, 0:40 so far, about 9:11 left",  # 64 x 51 pixels are 3.92 times 32 x 26
+        "gatys: step 4 of 12, level 1, loss X, 1:20 so far, about 8:31 left",
+        "gatys: step 6 of 12, level 1, loss X, 2:00 so far, about 7:51 left",
         *(f"gatys: step {7 + k} of 12, level 0, loss X, {clock}" for k, clock in enumerate(LEFT)),
     ]
     assert err.count("gatys: plan: ") == 1 and err.index("plan: ") < err.index("step 2 of 12")

@@ -107,8 +107,9 @@ def test_the_plan_is_said_in_one_line_before_the_run(net, targets, caplog):
 
 def test_outlook_sums_levels():
     plans = [make_plan((edge, edge), LAYERS, memory=64 * GIB) for edge in (512, 256)]
-    line = outlook(plans, [10, 10], torch.float32)
-    assert line.startswith("512 x 512 pixels in one piece") and "for 20 steps on 2 levels" in line
+    line = outlook(plans, [10, 10], [2.5, 0.5])
+    assert line.startswith("512 x 512 pixels in one piece")
+    assert line.endswith(", about 2.5 s a step, 30 s for 20 steps on 2 levels")
 
 
 def test_unknown_optimizer():
