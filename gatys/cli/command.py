@@ -22,7 +22,6 @@ import sys
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +31,11 @@ from ..descent.arguments import settings_of
 from ..descent.identity import digest
 from ..descent.optimize import optimize
 from ..descent.records import Progress, Record, Result
-from ..errors import InputError, MissingPackage, OutOfMemory, UntrainedWarning, is_out_of_memory
+from ..errors import ImageError, InputError, MissingPackage, OutOfMemory, UntrainedWarning, is_out_of_memory
 from ..network.devices import find_device
 from ..network.preprocessing import read_as
 from ..network.vgg import VGG
 from ..network.weights import load_vgg
-from ..pictures.colors import keep_luminance
 from ..pictures.images import check_output
 from ..published.presets import presets
 from ..targets.extraction import extract_content
@@ -47,11 +45,13 @@ from .inputs import Inputs, load_inputs
 from .jobs import Job, find_jobs
 from .many_pictures import paint_many
 from .network_and_style import NetworkAndStyle
+from .on_the_way import OnTheWay, check_way, on_the_way
 from .option_checks import check_options
 from .options import NO_CONTENT
 from .parsed import Options
 from .preset_options import describe, fill_options, parse_options
-from .record import check_filters, record_of
+from .record import check_filters
+from .saving import save_picture
 from .session import Session, how_to_go_on
 
 log = logging.getLogger(__name__)
@@ -86,7 +86,8 @@ def main(argv: Sequence[str] | None = None, session: Session | None = None, run:
             code = _paint_all(options, session, jobs, sys.argv[1:] if argv is None else argv, run)
         session.leave()
     except KeyboardInterrupt:
-        session.complain(f"interrupted by Ctrl-C; {how_to_go_on(options) or 'nothing was saved'}")
+        left = how_to_go_on(options) or session.kept or "nothing was saved"
+        session.complain(f"interrupted by Ctrl-C; {left}")
         code = INTERRUPTED
     except Terminated:
         session.complain(f"ended by SIGTERM; {how_to_go_on(options) or 'nothing was saved'}")
@@ -161,7 +162,9 @@ def _worker(argv: list[str], run: str, threads: int) -> None:
 
 def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_many: bool = False) -> int:
     """Paint one picture and save it; give the exit code."""
+    session.kept = ""
     check_options(options)
+    check_way(options, session)
     if options.out is not None and session.first:
         check_output(options.out, options.depth, not options.no_overwrite)
     device = find_device(options.device, "--device")
@@ -181,15 +184,18 @@ def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_
     _agree_on_filters_and_styles(net, given, options, session)
     began = time.monotonic()
     targets = _make_targets(net, given, options, session, kept)
-    result, interrupted = _descend(net, targets, given, options, session)
-
-    for note in result.notes:
-        log.warning(note)
-    if interrupted and one_of_many:  # a picture that is there counts as done
-        return INTERRUPTED
-    if options.out is None:
-        out = _free_path(Path(out))  # another run may have taken it meanwhile
-    _save(out, result, net, given, options, session)
+    with on_the_way(options, out, net, given, session) as way:
+        result, interrupted = _descend(net, targets, given, options, session, way)
+        for note in result.notes:
+            log.warning(note)
+        if interrupted and one_of_many:  # a picture that is there counts as done
+            raise KeyboardInterrupt
+        if options.out is None:
+            out = _free_path(Path(out))  # another run may have taken it meanwhile
+        made = result.image, len(result.history), net.tag, given, options
+        save_picture(out, *made, session.save, overwrite=not options.no_overwrite)
+        session.kept = f"the picture is saved as {out}"
+        problems = way.end(result, interrupted=interrupted)
     if interrupted and result.state is not None:
         log.info(how_to_go_on(options))
     elif result.state is not None and session.first:
@@ -202,6 +208,10 @@ def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_
         losses = losses_of(min(result.history, key=_worth))
         height, width = given.size
         tell(f"{out}: {width} x {height}, {steps}, {time.monotonic() - began:.1f} s, {losses}")
+    if problems and not one_of_many:
+        raise ImageError(f"{'; '.join(problems)}; the picture is saved as {out}")
+    for problem in problems:  # the picture is there, and counts as done
+        session.complain(problem)
     return INTERRUPTED if interrupted else 0
 
 
@@ -248,7 +258,7 @@ def _make_targets(net: VGG, given: Inputs, options: Options, session: Session, k
 
 
 def _descend(
-    net: VGG, targets: dict[str, Any], given: Inputs, options: Options, session: Session
+    net: VGG, targets: dict[str, Any], given: Inputs, options: Options, session: Session, way: OnTheWay
 ) -> tuple[Result, bool]:
     """Give the result, and tell whether Ctrl-C ended it early."""
     settings = settings_of(options)
@@ -263,28 +273,13 @@ def _descend(
             record = progress.losses
             log.debug("step %d, level %d: %s", progress.step, progress.level, losses_of(record))
             bar.follow(progress)
+            way.follow(progress)
             if interruption.asked:
                 raise StopIteration
 
         settings |= {"init": given.start, "size": size, "callback": follow, "place": session.place}
         result = optimize(net, **targets, **settings)
     return result, interruption.asked and len(result.history) < options.total_steps
-
-
-def _save(out: str | Path, result: Result, net: VGG, given: Inputs, options: Options, session: Session) -> None:
-    image, content = result.image.clamp(0, 1), given.content
-    if options.keep_luminance and content is not None:
-        image = keep_luminance(image, content.pixels)
-    alpha = None if content is None else content.alpha
-    how: dict[str, Any] = {
-        "depth": options.depth,
-        "quality": options.file_quality,
-        "overwrite": not options.no_overwrite,
-    }
-    if not options.strip:
-        made = record_of(options, given.files, net.tag, len(result.history), given.size)
-        how["metadata"] = replace(given.metadata, made=made)
-    session.save(out, image, given.size, alpha=alpha, **how)
 
 
 # before the network is loaded

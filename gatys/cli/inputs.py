@@ -100,7 +100,7 @@ def load_inputs(options: Options, device: torch.device, session: Session) -> Inp
     masks = [_load_mask(path) for path in options.style_mask]
     tells = session.first and not options.strip
     metadata = read_metadata(options.content) if tells and content is not None else Metadata()
-    files = record_files(options) if tells else {}
+    files = record_files(options) if tells or (session.first and options.trace is not None) else {}
     inputs = Inputs(content, pictures, loaded, masks, start, size, thumbnail, metadata, files)
     _check_sizes(options, inputs, place)
     place.check_count(inputs.size)

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
@@ -13,7 +14,7 @@ from ..errors import InputError, is_out_of_memory
 from ..passes.memory import free_memory
 from .console import INTERRUPTED, complain, tell
 from .jobs import Job, begin, folder_for, launch, summary, work
-from .option_checks import check_options
+from .option_checks import check_options, path_so_far
 from .parsed import Options
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,10 @@ def paint_many(
     for path in (*options.style, *options.load_style, *options.style_mask):
         if not os.path.isfile(path):  # every picture would fail by it
             raise InputError(f"STYLE: expected a file, got {path!r}, which is none; check the path")
+    so_far = {path_so_far(job.out) for job in jobs} if options.save_every is not None else set()
+    for job in jobs:
+        if job.out in so_far:
+            raise InputError(f"--save-every: {job.out.name!r} is also a result; rename {str(job.content)!r}")
     check_options(_one_of(options, jobs[0]))
     if run is not None:
         return _work(options, jobs, paint, run)
@@ -92,7 +97,14 @@ def _work(options: Options, jobs: Sequence[Job], paint: Paint, run: str) -> int:
 
 
 def _one_of(options: Options, job: Job) -> Options:
-    return replace(options, content=str(job.content), out=str(job.out))
+    """Give the options of one picture; its film and its trace get its name after theirs."""
+    name = job.out.stem
+    film, trace = _named(options.time_lapse, name), _named(options.trace, name)
+    return replace(options, content=str(job.content), out=str(job.out), time_lapse=film, trace=trace)
+
+
+def _named(path: str | None, name: str) -> str | None:
+    return path and str(Path(path).with_stem(f"{Path(path).stem}_{name}"))
 
 
 def _for_worker(options: Options, index: int) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import InputError
@@ -39,8 +40,22 @@ def check_options(options: Options) -> None:
     inputs = (options.content, *options.style, *options.style_mask)
     if options.out is not None and any(_same_file(options.out, path) for path in inputs):
         raise InputError(f"--out: {options.out!r} is also an input, which would be lost; give another path")
+    if options.out is not None and options.save_every is not None:
+        so_far = path_so_far(options.out)
+        if any(_same_file(so_far, path) for path in inputs):
+            raise InputError(f"--save-every: {str(so_far)!r} is also an input, which would be lost; rename that")
     _check_save_style(options, styles)
-    _check_checkpoint(options, [*inputs, *options.load_style, options.weights, options.out, options.save_style])
+    others = [*inputs, *options.load_style, options.weights, options.out, options.save_style]
+    for option, own in (
+        ("--checkpoint", options.checkpoint),
+        ("--time-lapse", options.time_lapse),
+        ("--trace", options.trace),
+    ):
+        if own is not None:
+            _check_own(option, own, others)
+            others.append(str(own))
+    if options.time_lapse_every is not None and options.time_lapse is None:
+        raise InputError("--time-lapse-every: expected --time-lapse FILE with it, got none; give it, or neither")
 
 
 def _check_styles(options: Options, styles: list[str]) -> None:
@@ -84,15 +99,19 @@ def _check_save_style(options: Options, styles: list[str]) -> None:
         raise InputError(f"--save-style: {name} exists already; give another path, or --overwrite-style too")
 
 
-def _check_checkpoint(options: Options, others: list[str | None]) -> None:
-    if options.checkpoint is None:
-        return
-    path, name = Path(options.checkpoint), repr(options.checkpoint)
+def _check_own(option: str, given: str | Path, others: Iterable[str | None]) -> None:
+    """Check that the file of an option can be written, and is no other one of the run."""
+    path, name = Path(given), repr(str(given))
     if not _can_hold(path):
-        raise InputError(f"--checkpoint: {name} is a folder, or in none that can be written to; give a file's path")
+        raise InputError(f"{option}: {name} is a folder, or in none that can be written to; give a file's path")
     for other in filter(None, others):
         if _same_file(path, other) or os.path.abspath(path) == os.path.abspath(other):
-            raise InputError(f"--checkpoint: {name} is also another file of this run; give a path of its own")
+            raise InputError(f"{option}: {name} is also another file of this run; give a path of its own")
+
+
+def path_so_far(out: str | Path) -> Path:
+    """Give the path of the picture so far of a run whose result goes to `out`: result.so-far.png for result.png."""
+    return Path(out).with_suffix(f".so-far{Path(out).suffix}")
 
 
 def _can_hold(path: Path) -> bool:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-from ..descent.schedule import parse_steps
 from ..errors import InputError
-from ..network.layers import CONTENT_LAYERS, STYLE_LAYERS, parse_layers
+from ..network.layers import CONTENT_LAYERS, STYLE_LAYERS
 from ..settings import DEFAULTS as SETTINGS_DEFAULTS
 from ..settings import (
     LAYOUTS,
@@ -31,71 +30,11 @@ from ..settings import (
     STYLE_SUFFIX,
     TV_FORMS,
     Quality,
-    __version__,
-    check_strength,
 )
+from .help import USAGE, add_help
+from .option_values import ABOVE_0, AT_LEAST_0, every_of, layers, number, steps_of, strength, whole
 
 NO_CONTENT = "-"
-
-
-def _layers(text: str) -> dict[str, float]:
-    try:
-        return parse_layers(text, "layers")
-    except ValueError as problem:
-        raise argparse.ArgumentTypeError(str(problem).removeprefix("layers: ")) from None
-
-
-def _steps(text: str) -> int | list[int]:
-    try:
-        return parse_steps(text)
-    except ValueError as problem:
-        raise argparse.ArgumentTypeError(str(problem)) from None
-
-
-def _whole(least: int, most: int | None = None, **words: Any) -> Callable[[str], Any]:
-    """Give a parser of a whole number in a range, or of one of `words` with a meaning of its own."""
-    limits = f"of at least {least}" if most is None else f"from {least} to {most}"
-
-    def parse(text: str) -> Any:
-        if text in words:
-            return words[text]
-        try:
-            value = int(text)
-        except ValueError:
-            value = None
-        if value is None or value < least or (most is not None and value > most):
-            raise argparse.ArgumentTypeError(
-                f"expected {''.join(f'{w}, ' for w in words)}a whole number {limits}, got {text!r}"
-            )
-        return value
-
-    return parse
-
-
-def _number(limits: str = "", fits: Callable[[float], bool] = math.isfinite) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = float("nan")
-        if not (math.isfinite(value) and fits(value)):
-            raise argparse.ArgumentTypeError(f"expected a finite number{limits}, got {text!r}")
-        return value
-
-    return parse
-
-
-_ABOVE_0 = _number(" above 0", lambda value: value > 0)
-_AT_LEAST_0 = _number(" of at least 0", lambda value: value >= 0)
-
-
-def _strength(text: str) -> float:
-    try:
-        value = float(text)
-        check_strength(value)
-    except ValueError:  # InputError is one
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}") from None
-    return value
 
 
 class _QualityOrPercent(argparse.Action):
@@ -109,7 +48,7 @@ class _QualityOrPercent(argparse.Action):
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message.removeprefix('argument ')}; --help lists what can be given")
+        raise InputError(f"{message.removeprefix('argument ')}; --help-all lists what can be given")
 
 
 DEFAULTS: Mapping[str, Any] = MappingProxyType(
@@ -169,6 +108,7 @@ _HELP = {
     "no_overwrite": "leave OUT alone where it exists, and do nothing (default: it is replaced)",
     "like": "picture that this program wrote: what it says of its options, pictures and filters is taken for all that is "
     "not given (default: none)",
+    "config": "TOML file with options by their names, such as size = 768; those at the command line win (default: none)",
     "quality": f"{', '.join(map(_quality, QUALITIES))}: what is not given of --size, --levels, --steps and --precision; a "
     "number counts as --file-quality (default: good)",
     "file_quality": "of .jpg and .webp, in percent, 1 to 100",
@@ -204,6 +144,13 @@ _HELP = {
     "checkpoint": "file for the run's state, from which the same command goes on after a crash, or after Ctrl-C, to the "
     "same picture; deleted when that is saved; up to 23 times a picture in float32 (default: none)",
     "checkpoint_every": "seconds between two states at least",
+    "save_every": "write the picture so far every so many steps, or seconds as in 30s, to OUT's name with .so-far in it, which "
+    "goes when OUT is there (default: not before the end)",
+    "time_lapse": "film of the descent to write, .gif, .webp or .mp4 (which needs the package av), at most 1024 pixels wide "
+    "or high; of a folder or list one for each picture, with its name after FILE's (default: none)",
+    "time_lapse_every": "steps from one frame to the next (default: so many that there are about 50 frames)",
+    "trace": "JSON file to write with the losses and the time of each step, the settings and the versions, also where the run "
+    "is cut short; of a folder or list one for each picture (default: none)",
     "tile": "edge in pixels of the tiles that a step is cut into to save memory, or none for whole pictures, or auto for "
     "the fastest way that fits; loss and gradient are the same",
     "memory": "GiB that may be used beside filters and targets (default: what is free)",
@@ -220,43 +167,66 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="gatys",
         allow_abbrev=False,  # with it, a new option could break old scripts
+        usage=USAGE,
+        add_help=False,
         description="Paint CONTENT in the style of STYLE, as Gatys, Ecker and Bethge do (CVPR 2016).",
         epilog="Exit codes: 0 done; 1 out of memory; 2 something given is wrong; 130 ended by Ctrl-C, the first of "
         "which stops at the next step and saves the best picture so far, the second of which saves nothing; 143 ended by "
         "SIGTERM with a --checkpoint.",
     )
 
-    def add(name: str, **how: Any) -> None:
-        default = how.setdefault("default", DEFAULTS.get(name))
-        shown = _text(default) if isinstance(default, Mapping) else default
-        text = _HELP[name] if shown is None or "(default:" in _HELP[name] else f"{_HELP[name]} (default: {shown})"
-        group.add_argument("--" + name.replace("_", "-"), help=text, **how)
+    _add_pictures(parser)
+    _add_network(parser)
+    _add_descent(parser)
+    group = parser.add_argument_group("what is told").add_mutually_exclusive_group()
+    group.add_argument(
+        "--verbose", dest="verbosity", action="store_const", const="verbose", help="print every step's losses"
+    )
+    group.add_argument(
+        "--quiet", dest="verbosity", action="store_const", const="quiet", help="print the result's line only"
+    )
+    add_help(parser)
+    return parser
 
+
+def _add(group: argparse._ArgumentGroup, name: str, **how: Any) -> None:
+    default = how.setdefault("default", DEFAULTS.get(name))
+    shown = _text(default) if isinstance(default, Mapping) else default
+    text = _HELP[name] if shown is None or "(default:" in _HELP[name] else f"{_HELP[name]} (default: {shown})"
+    group.add_argument("--" + name.replace("_", "-"), help=text, **how)
+
+
+def _add_pictures(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("pictures")
     group.add_argument("content", metavar="CONTENT", nargs="?", help=_HELP["content"])
     group.add_argument("style", metavar="STYLE", nargs="*", help=_HELP["style"])
     group.add_argument("-o", "--out", metavar="OUT", help=_HELP["out"])
-    add("workers", type=_whole(1), default=1, metavar="COUNT")
-    add("preset", choices=PRESETS)
-    add("size", type=_whole(0), default=SIZE, metavar="PIXELS")
-    add("style_scale", type=_ABOVE_0, default=1.0, metavar="FACTOR")
-    add("depth", type=_whole(8), choices=(8, 16))
+    add = partial(_add, group)
+    add("workers", type=whole(1), default=1, metavar="COUNT")
+    add("preset", choices=PRESETS, metavar="NAME")
+    add("size", type=whole(0), default=SIZE, metavar="PIXELS")
+    add("style_scale", type=ABOVE_0, default=1.0, metavar="FACTOR")
+    add("depth", type=whole(8), choices=(8, 16))
     add("strip", action="store_true", default=False)
     add("no_overwrite", action="store_true", default=False)
     add("like", metavar="PICTURE")
+    add("config", metavar="FILE")
     words = {word: word for word in QUALITIES}
-    add("quality", action=_QualityOrPercent, type=_whole(1, 100, **words), metavar="QUALITY")
-    add("file_quality", type=_whole(1, 100), metavar="PERCENT")
-    group = parser.add_argument_group("styles and colours")
+    add("quality", action=_QualityOrPercent, type=whole(1, 100, **words), metavar="QUALITY")
+    add("file_quality", type=whole(1, 100), metavar="PERCENT")
+    add = partial(_add, parser.add_argument_group("styles and colours"))
     add("load_style", action="append", default=[], metavar="FILE")
-    add("blend", action="append", type=_number(), default=[], metavar="WEIGHT")
+    add("blend", action="append", type=number(), default=[], metavar="WEIGHT")
     add("style_mask", action="append", default=[], metavar="MASK")
     add("propagation", choices=PROPAGATIONS, default=None)  # None: whether it was given is checked
     add("save_style", metavar="FILE")
     add("overwrite_style", action="store_true", default=False)
     add("match_colors", choices=(*METHODS, *ROOTS))
     add("keep_luminance", action="store_true", default=False)
-    group = parser.add_argument_group("network")
+
+
+def _add_network(parser: argparse.ArgumentParser) -> None:
+    add = partial(_add, parser.add_argument_group("network"))
     add("weights")
     add("layout", choices=LAYOUTS)
     add("pooling", choices=POOLINGS)
@@ -264,35 +234,34 @@ def build_parser() -> argparse.ArgumentParser:
     add("responses", choices=RESPONSES, default=RESPONSES[0])
     add("padding", choices=PADDINGS)
     add("device", default="auto")
-    group = parser.add_argument_group("objective")
-    add("strength", type=_strength, metavar="0..1")
-    add("content_layers", type=_layers, default=CONTENT_LAYERS, metavar="LAYER[=WEIGHT],...")
-    add("style_layers", type=_layers, default=STYLE_LAYERS, metavar="LAYER[=WEIGHT],...")
-    add("content_weight", type=_AT_LEAST_0, metavar="FACTOR")
-    add("style_weight", type=_AT_LEAST_0, metavar="FACTOR")
-    add("tv_weight", type=_AT_LEAST_0, metavar="FACTOR")
+    add = partial(_add, parser.add_argument_group("objective"))
+    add("strength", type=strength, metavar="0..1")
+    add("content_layers", type=layers, default=CONTENT_LAYERS, metavar="LAYER[=WEIGHT],...")
+    add("style_layers", type=layers, default=STYLE_LAYERS, metavar="LAYER[=WEIGHT],...")
+    add("content_weight", type=AT_LEAST_0, metavar="FACTOR")
+    add("style_weight", type=AT_LEAST_0, metavar="FACTOR")
+    add("tv_weight", type=AT_LEAST_0, metavar="FACTOR")
     add("tv_form", choices=TV_FORMS)
     add("normalize", action=argparse.BooleanOptionalAction, default=True)
-    group = parser.add_argument_group("descent")
+
+
+def _add_descent(parser: argparse.ArgumentParser) -> None:
+    add = partial(_add, parser.add_argument_group("descent"))
     add("init")
-    add("steps", type=_steps, metavar="COUNT[,COUNT,...]")
-    add("levels", type=_whole(1, auto="auto"), default="auto", metavar="COUNT")
+    add("steps", type=steps_of, metavar="COUNT[,COUNT,...]")
+    add("levels", type=whole(1, auto="auto"), default="auto", metavar="COUNT")
     add("optimizer", choices=OPTIMIZERS)
-    add("learning_rate", type=_ABOVE_0, metavar="RATE")
-    add("history_size", type=_whole(1), metavar="COUNT")
-    add("seed", type=_whole(0))
-    add("tile", type=_whole(1, auto="auto", none=None), metavar="PIXELS")
-    add("memory", type=lambda text: int(_ABOVE_0(text) * 2**30), metavar="GIB")
+    add("learning_rate", type=ABOVE_0, metavar="RATE")
+    add("history_size", type=whole(1), metavar="COUNT")
+    add("seed", type=whole(0))
+    add("tile", type=whole(1, auto="auto", none=None), metavar="PIXELS")
+    add("memory", type=lambda text: int(ABOVE_0(text) * 2**30), metavar="GIB")
     add("precision", choices=PRECISIONS)
     add("graphs", action=argparse.BooleanOptionalAction)
     add("checkpoint", metavar="FILE")
-    add("checkpoint_every", type=_AT_LEAST_0, metavar="SECONDS")
-    group = parser.add_mutually_exclusive_group()
-    group.add_argument(
-        "--verbose", dest="verbosity", action="store_const", const="verbose", help="print every step's losses"
-    )
-    group.add_argument(
-        "--quiet", dest="verbosity", action="store_const", const="quiet", help="print the result's line only"
-    )
-    parser.add_argument("--version", action="version", version=f"gatys {__version__}")
-    return parser
+    add("checkpoint_every", type=AT_LEAST_0, metavar="SECONDS")
+    add = partial(_add, parser.add_argument_group("on the way"))
+    add("save_every", type=every_of, metavar="STEPS|SECONDSs")
+    add("time_lapse", metavar="FILE")
+    add("time_lapse_every", type=whole(1), metavar="STEPS")
+    add("trace", metavar="FILE")

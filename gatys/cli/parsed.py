@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..settings import FileLayout, Method, Pooling, Preprocessing, Propagation, Quality, Responses, Root, Settings
 from ..targets.levels import Levels
+
+
+class Every(NamedTuple):
+    """How often something happens: every so many steps, or where that is 0 every so many seconds."""
+
+    steps: int
+    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +41,7 @@ class Options(Settings):
     strip: bool
     no_overwrite: bool
     like: str | None
+    config: str | None
     # styles and colours
     load_style: Sequence[str]
     blend: Sequence[float]
@@ -54,6 +63,11 @@ class Options(Settings):
     style_layers: Mapping[str, float]
     normalize: bool
     levels: Levels
+    # what is kept on the way
+    save_every: Every | None
+    time_lapse: str | None
+    time_lapse_every: int | None
+    trace: str | None
     # what is told
     verbosity: str | None
     """The word "verbose" or "quiet"; None for what is between."""

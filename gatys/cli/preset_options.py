@@ -14,6 +14,7 @@ from ..network.found_files import PAPER_FILE, hub_folder
 from ..published.preset import Preset
 from ..published.presets import presets, weights_from
 from ..settings import QUALITIES
+from .config import with_config
 from .options import build_parser
 from .parsed import Options
 from .record import as_recorded
@@ -27,15 +28,19 @@ def parse_options(argv: Sequence[str] | None) -> Options:
     Coefficients that a preset fills are those of a square of its own size; `fill_options` gives those of the result.
 
     Raises:
-        InputError: for arguments that cannot be read, for a preset and a quality at once, and as
-            `record.as_recorded` does for `--like`.
+        InputError: for arguments that cannot be read, for a preset and a quality at once, as `config.with_config` does
+            for `--config`, and as `record.as_recorded` does for `--like`.
         ImageError: where the picture of `--like` does not say how it was made.
         WeightsError: where the filters of the preset are not found.
     """
     parser, expected = build_parser(), None
+    argv = sys.argv[1:] if argv is None else argv
     read = parser.parse_intermixed_args(argv)
+    if read.config is not None:
+        argv = with_config(argv, read.config, parser, _given(parser, argv))
+        read = parser.parse_intermixed_args(argv)
     if read.like is not None:
-        argv, expected = as_recorded(sys.argv[1:] if argv is None else argv, read.like, _given(parser, argv))
+        argv, expected = as_recorded(argv, read.like, _given(parser, argv))
         read = parser.parse_intermixed_args(argv)
     if read.content is None:
         parser.error("the following arguments are required: CONTENT")

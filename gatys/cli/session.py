@@ -28,6 +28,8 @@ class Session:
     """Whether the process was started as one of those that share each picture."""
     place: Layout = WHOLE
     """The layout of the rows of the pictures."""
+    kept = ""
+    """What is left of a run that is cut short, in words; empty where that is nothing."""
 
     @property
     def first(self) -> bool:

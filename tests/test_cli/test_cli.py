@@ -312,7 +312,7 @@ def test_options_may_stand_between_the_styles(monkeypatch, net):
 
 def test_help_states_every_option_and_default(capsys):
     with pytest.raises(SystemExit) as ended:
-        cli.main(["--help"])
+        cli.main(["--help-all"])
     assert ended.value.code == 0
     text = capsys.readouterr().out
     for option in GIVEN:

@@ -465,7 +465,7 @@ def test_what_the_functions_say_of_a_style(argv, part, capsys):
 
 def test_help_names_what_is_used_without_the_option(capsys):
     with pytest.raises(SystemExit):
-        cli.main(["--help"])
+        cli.main(["--help-all"])
     text = capsys.readouterr().out
     for option, shown in {
         "load-style": "none",

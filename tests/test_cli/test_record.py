@@ -58,10 +58,25 @@ def sha256(name):
 
 
 def test_every_option_is_recorded_or_makes_no_difference():
-    elsewhere = {"out", "workers", "strip", "no_overwrite", "like", "save_style", "overwrite_style", "device", "memory"}
+    elsewhere = {
+        "out",
+        "workers",
+        "strip",
+        "no_overwrite",
+        "like",
+        "config",
+        "save_style",
+        "overwrite_style",
+        "device",
+        "memory",
+    }
     elsewhere |= {
         "checkpoint",
         "checkpoint_every",
+        "save_every",
+        "time_lapse",
+        "time_lapse_every",
+        "trace",
         "verbosity",
         "filled",
         "expected_filters",

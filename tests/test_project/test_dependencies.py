@@ -36,9 +36,7 @@ def test_what_is_imported_is_declared():
 def test_the_nodes_need_nothing_that_comfyui_does_not_have():
     """Reading and writing files of pictures, and what the command line alone does, comes in when it is used."""
     script = "import sys, gatys\nfor name in gatys.__all__: getattr(gatys, name)\n"
-    script += (
-        "print(sorted({'tifffile', 'matplotlib', 'h5py', 'torchvision', 'pillow_heif', 'OpenEXR'} & set(sys.modules)))"
-    )
+    script += "print(sorted({'tifffile', 'matplotlib', 'h5py', 'torchvision', 'pillow_heif', 'OpenEXR', 'av'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT)
     assert (done.stdout, done.stderr) == ("[]\n", "")
 

@@ -1,0 +1,88 @@
+"""The values of options: each function here reads one from the text on the command line, or says what it expected."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+from typing import Any
+
+from ..descent.schedule import parse_steps
+from ..network.layers import parse_layers
+from ..settings import check_strength
+from .parsed import Every
+
+
+def layers(text: str) -> dict[str, float]:
+    try:
+        return parse_layers(text, "layers")
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(str(problem).removeprefix("layers: ")) from None
+
+
+def steps_of(text: str) -> int | list[int]:
+    try:
+        return parse_steps(text)
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from None
+
+
+def whole(least: int, most: int | None = None, **words: Any) -> Callable[[str], Any]:
+    """Give a parser of a whole number in a range, or of one of `words` with a meaning of its own."""
+    limits = f"of at least {least}" if most is None else f"from {least} to {most}"
+
+    def parse(text: str) -> Any:
+        if text in words:
+            return words[text]
+        try:
+            value = int(text)
+        except ValueError:
+            value = None
+        if value is None or value < least or (most is not None and value > most):
+            raise argparse.ArgumentTypeError(
+                f"expected {''.join(f'{w}, ' for w in words)}a whole number {limits}, got {text!r}"
+            )
+        return value
+
+    return parse
+
+
+def number(limits: str = "", fits: Callable[[float], bool] = math.isfinite) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not (math.isfinite(value) and fits(value)):
+            raise argparse.ArgumentTypeError(f"expected a finite number{limits}, got {text!r}")
+        return value
+
+    return parse
+
+
+ABOVE_0 = number(" above 0", lambda value: value > 0)
+AT_LEAST_0 = number(" of at least 0", lambda value: value >= 0)
+
+
+def strength(text: str) -> float:
+    try:
+        value = float(text)
+        check_strength(value)
+    except ValueError:  # InputError is one
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}") from None
+    return value
+
+
+def every_of(text: str) -> Every:
+    steps, seconds = text, ""
+    if text.endswith("s"):
+        steps, seconds = "", text.removesuffix("s")
+    try:
+        every = Every(int(steps or 0), float(seconds or 0))
+    except ValueError:
+        every = Every(0, 0.0)
+    if not (math.isfinite(every.seconds) and max(every) > 0 and min(every) >= 0):
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number of steps of at least 1, or seconds such as 30s, got {text!r}"
+        )
+    return every
