@@ -9,6 +9,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .descent.notebook import notebook_progress as notebook_progress
+    from .descent.notebook import show as show
     from .descent.optimize import optimize as optimize
     from .descent.plot import plot_history as plot_history
     from .descent.protocol import Descent as Descent
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
     from .video.frames import optimize_frames as optimize_frames
 
 _ROOMS = {
+    "descent.notebook": "notebook_progress show",
     "descent.optimize": "optimize",
     "descent.protocol": "Descent",
     "descent.plot": "plot_history",

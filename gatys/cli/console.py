@@ -15,6 +15,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ..descent.records import Progress, Record
+from ..descent.time_left import TimeLeft, clock
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C."""
@@ -48,8 +49,7 @@ class Bar(tqdm):
         super().__init__(desc=what, disable=quiet or None, file=sys.stderr, dynamic_ncols=True, **options)
         self._what, self._lines = what, bool(self.disable) and not quiet
         self._began = self._told = self._last = monotonic()
-        self._level = -1
-        self._ends: list[float] = []
+        self._left = TimeLeft(self._began)
 
     def reach(self, done: int, total: int) -> None:
         """Say how many bytes are done of all; 0 where that is unknown."""
@@ -61,36 +61,16 @@ class Bar(tqdm):
             self._tell(f"{self._what}: {done / 1e6:.1f}{of} MB", left)
 
     def follow(self, progress: Progress) -> None:
-        """Say that a step is done.
-
-        What is left is reckoned from the steps of this level so far, where there are more without the first, which
-        prepares the others. One of another level takes as much more as was expected of it, or counts as four of the
-        next coarser level, which has a quarter of its pixels.
-        """
+        """Say that a step is done."""
         self.total = progress.steps
-        if progress.level != self._level:
-            self._level, self._ends = (
-                progress.level,
-                [self._last],
-            )  # the last step of the level before, then of this one
         due = self._due()
-        self._ends.append(self._last)
-        left = self._left(progress)
-        about = f"about {_clock(left)} left, level {progress.level}"
+        left = self._left.after(progress, self._last)
+        about = f"about {clock(left)} left, level {progress.level}"
         self.set_postfix_str(f"{about}, {losses_of(progress.losses)}", refresh=False)
         self.update(progress.step - self.n)
         if due and progress.step != progress.steps:
             at = f"step {progress.step} of {progress.steps}, level {progress.level}"
             self._tell(f"{at}, loss {progress.losses.total:.4g}", left)
-
-    def _left(self, progress: Progress) -> float:
-        """Give the seconds that a run has left."""
-        level, schedule, expected = progress.level, progress.schedule, progress.expected
-        measured = self._ends[1:] if len(self._ends) > 2 else self._ends
-        each = (measured[-1] - measured[0]) / (len(measured) - 1)
-        times = [expected[k] / expected[level] if any(expected) else 4.0 ** (level - k) for k in range(level)]
-        ahead = sum(n * factor for n, factor in zip(schedule, times, strict=False))  # the finer levels come first
-        return each * (sum(schedule[level:]) - progress.step + ahead)
 
     def _due(self) -> bool:
         """Note the time; tell whether a line is due."""
@@ -99,8 +79,8 @@ class Bar(tqdm):
 
     def _tell(self, what: str, left: float | None) -> None:
         self._told = self._last
-        about = "" if left is None else f", about {_clock(left)} left"
-        _log.info("%s, %s so far%s", what, _clock(self._last - self._began), about)
+        about = "" if left is None else f", about {clock(left)} left"
+        _log.info("%s, %s so far%s", what, clock(self._last - self._began), about)
 
 
 @contextmanager
@@ -135,12 +115,6 @@ def interruptible(terminable: bool, *, tells: bool = True) -> Iterator[SimpleNam
     finally:
         for number in handlers:
             signal.signal(number, previous[number])
-
-
-def _clock(seconds: float) -> str:
-    """Give a time as `1:10`, or `2:01:10` from an hour on."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
 def losses_of(record: Record) -> str:

@@ -9,6 +9,10 @@ from pathlib import Path
 from torch import Tensor
 
 from ..pictures.checks import shape_of
+from ..pictures.preview import as_png
+
+SHOWN = 512
+"""The longer edge in pixels of a picture that a notebook shows of a result."""
 
 
 @dataclass(frozen=True)
@@ -91,3 +95,7 @@ class Result:
     def __repr__(self) -> str:
         last = f", total {self.history[-1].total:.4g}" if self.history else ""
         return f"Result({shape_of(self.image)}, {len(self.history)} steps{last}, {len(self.notes)} notes)"
+
+    def _repr_png_(self) -> bytes:
+        """Give what a notebook shows of a result: its pictures, side by side."""
+        return as_png(self.image, SHOWN)

@@ -29,7 +29,8 @@ def test_what_is_imported_is_declared():
     extras = PROJECT["optional-dependencies"]
     needed = [*PROJECT["dependencies"], *(name for extra in extras if extra != "test" for name in extras[extra])]
     declared = {MODULES.get(name, name) for name in (name.partition(">=")[0] for name in needed)}
-    assert set(imported()) - set(sys.stdlib_module_names) - {"gatys"} == declared
+    there_already = {"IPython"}  # where a notebook has imported it
+    assert set(imported()) - set(sys.stdlib_module_names) - {"gatys"} - there_already == declared
 
 
 @pytest.mark.slow
