@@ -16,30 +16,31 @@ from ..settings import __version__
 USAGE = """gatys CONTENT STYLE [STYLE ...] [-o OUT] [options]
        gatys FOLDER STYLE [STYLE ...] -o FOLDER [options]"""
 FIRST = {
-    "-o, --out OUT": "file to write, .png, .jpg, .webp or .tif (default: CONTENT_STYLE.png)",
-    "--quality WORD": "draft (quick), good, or final (large, slow) (default: good)",
-    "--size PIXELS": "longer edge of the result; 0 keeps CONTENT's own (default: 512)",
-    "--strength 0..1": "more painting or more photograph: 0 is nearly CONTENT (default: 0.5)",
-    "--style-scale FACTOR": "size of the brush strokes: below 1 finer, above coarser (default: 1)",
+    "-o, --out OUT": "file to write (default: CONTENT_STYLE.png)",
+    "--quality WORD": "draft (quick), good, or final (slow) (default: good)",
+    "--size PIXELS": "longer edge of the result; 0: as CONTENT (default: 512)",
+    "--strength 0..1": "0 is nearly CONTENT, 1 is mostly STYLE (default: 0.5)",
+    "--style-scale FACTOR": "width of the strokes: below 1 finer (default: 1)",
     "--steps COUNT": "how long to work on it (default: 120)",
     "--keep-luminance": "keep the colours of CONTENT",
-    "--preset NAME": "settings of the paper or of a well-known program; see --list-presets",
-    "--weights WEIGHTS": "filters: auto, paper, imagenet, untrained or a file (default: auto)",
+    "--preset NAME": "settings of a well-known program; see --list-presets",
+    "--weights FILTERS": "auto, paper, imagenet, untrained, a file (default: auto)",
     "--device DEVICE": "cpu, cuda, cuda:N, mps or auto (default: auto)",
 }
 """The ten options that matter first, and what the short help says of them; a test compares defaults."""
 EXAMPLES = {
     "gatys photo.jpg painting.jpg": "writes photo_painting.png",
-    "gatys photo.jpg painting.jpg -o out.png --quality draft": "first a quick look",
+    "gatys photo.jpg painting.jpg --quality draft": "a quick look first",
     "gatys photo.jpg painting.jpg --strength 0.7": "more painting",
-    "gatys photo.jpg one.jpg two.jpg": "the two styles in one",
-    "gatys - painting.jpg": "a texture of the painting alone",
+    "gatys photo.jpg one.jpg two.jpg": "both styles in one",
+    "gatys - painting.jpg": "a texture of the painting",
     "gatys photos/ painting.jpg -o results/": "each picture of a folder",
     "gatys other.jpg --like out.png": "as out.png was made",
 }
 FOR_MORE = (
-    "--help-all lists every option, --list-presets and --list-layers the names that some take;\n"
-    "--config FILE.toml reads options from a file, --print-completion SHELL completes them in a shell."
+    "--help-all lists every option; --list-presets and --list-layers the names that\n"
+    "some take. --config FILE.toml reads options from a file, and\n"
+    "--print-completion SHELL prints what completes them in a shell."
 )
 SHELLS = ("bash", "zsh", "tcsh")
 PATHS = (

@@ -10,7 +10,7 @@ from pictures import drawing, picture
 
 from gatys import StyleTarget, extract_content, extract_style, load_vgg19, optimize
 from gatys.cli import command as cli
-from gatys.cli import inputs, options
+from gatys.cli import inputs, options, saving
 from gatys.pictures import colors
 from gatys.pictures.colors import LUMA, keep_luminance, match_colors
 from gatys.pictures.images import read_image, write_image
@@ -324,7 +324,7 @@ def test_the_thumbnail_has_the_matched_colours(monkeypatch):
 
 def test_luminance_is_kept_after_the_descent(monkeypatch):
     plain = result("content.png", "style.png", "--init", "noise")
-    calls = spied(monkeypatch, cli, "keep_luminance")
+    calls = spied(monkeypatch, saving, "keep_luminance")
     kept = result("content.png", "style.png", "--init", "noise", "--keep-luminance")
     content = read_image("content.png", 64).pixels
     assert torch.equal(calls[0]["content"], content)
