@@ -13,21 +13,26 @@ class TimeLeft:
     """
 
     def __init__(self, now: float):
-        self._level, self._steps = -1, 0
+        self._level, self._steps, self._ratio = -1, 0, 1.0
         self._began = self._first = self._last = now
 
     def after(self, progress: Progress, now: float) -> float:
         """Give the seconds that are left after a step that has ended at `now`; call it after every step.
 
-        They are reckoned from the steps of this level so far, where there are more without the first, which prepares
-        the others. One of another level takes as much more as was expected of it, or counts as four of the next coarser
-        level, which has a quarter of its pixels.
+        They are reckoned from the steps of this level so far but the first, which prepares the others; after that one,
+        from what was expected of it and how that went at the level before. A step of another level takes as much more
+        as was expected of it. Where nothing was expected, the first step counts, too, and one of another level counts
+        as four of the next coarser level, which has a quarter of its pixels.
         """
+        level, schedule, expected = progress.level, progress.schedule, progress.expected
         if progress.level != self._level:
             self._level, self._steps, self._began, self._first = progress.level, 0, self._last, now
         self._steps, self._last = self._steps + 1, now
-        each = (now - self._first) / (self._steps - 1) if self._steps > 1 else now - self._began
-        level, schedule, expected = progress.level, progress.schedule, progress.expected
+        if self._steps > 1:
+            each = (now - self._first) / (self._steps - 1)
+            self._ratio = each / expected[level] if any(expected) else 1.0
+        else:
+            each = self._ratio * expected[level] if any(expected) else now - self._began
         times = [expected[k] / expected[level] if any(expected) else 4.0 ** (level - k) for k in range(level)]
         ahead = sum(n * factor for n, factor in zip(schedule, times, strict=False))  # the finer levels come first
         return each * (sum(schedule[level:]) - progress.step + ahead)

@@ -108,6 +108,19 @@ def test_levels_whose_cost_grows_less_than_their_pixels(clock, lines):
     ]
 
 
+def test_after_the_first_step_of_a_level_what_was_expected_counts(clock, lines):
+    """The first step takes a minute, in which all others are prepared; the others take twice what was expected."""
+    with Bar("steps", quiet=False) as bar:
+        for step, seconds in enumerate((60, 2, 40, 60), 1):
+            clock.now += seconds
+            bar.follow(progress(step, int(step < 4), (5, 3), expected=(4.0, 1.0)))
+    assert [line.rpartition(", ")[2] for line in lines()] == [
+        "about 0:22 left",  # 2 steps of 1 s and 5 of 4 s
+        "about 7:00 left",  # 5 steps of four times 21 s
+        "about 5:36 left",  # 4 of those
+    ]
+
+
 def test_a_run_that_goes_on_is_reckoned_by_its_own_steps(clock, lines):
     descend(clock, (100,), (2.0,), first=61)
     assert lines()[0] == "gatys: step 75 of 100, level 0, loss 0.5321, 0:30 so far, about 0:50 left"
@@ -229,7 +242,7 @@ def timed(tmp_path, monkeypatch, clock):
     monkeypatch.setattr(cli, "load_vgg", download)
 
 
-LEFT = ["3:20 so far, about 6:40 left", "4:40 so far, about 5:20 left", "6:00 so far, about 4:00 left"]
+LEFT = ["3:20 so far, about 6:32 left", "4:40 so far, about 5:20 left", "6:00 so far, about 4:00 left"]
 LEFT += ["7:20 so far, about 2:40 left", "8:40 so far, about 1:20 left"]
 
 
