@@ -145,8 +145,7 @@ def main():
         photo, painting = pictures(preset, options.content, options.style, options.size)
         objective = preset.objective(net, photo, painting)
         objective.compute_in(choose("auto", net))
-        for where in options.starts.split(","):
-            init = preset.init if where == "own" else where
+        for init in dict.fromkeys(preset.init if where == "own" else where for where in options.starts.split(",")):
             began = time.perf_counter()
             found, notes = ours(preset, net, photo, painting, init, marks)
             middle = time.perf_counter()

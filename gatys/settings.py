@@ -95,6 +95,9 @@ TEMPORAL_WEIGHT = 1.0
 same."""
 
 
+TOLERANCE = 0.01
+"""The default of `tolerance`, chosen with trained filters (benchmarks/RESULTS.md, "When a run is done")."""
+
 STRENGTH = 0.5
 """The default of `strength`, at which the content weight is as it was given."""
 STRENGTH_KNOTS = ((0.0, 3.0), (0.25, 1.6), (STRENGTH, 0.0), (0.75, -0.4), (1.0, -1.2))
@@ -126,6 +129,9 @@ class Settings:
     steps: int | Sequence[int] = 120
     """Number of evaluations of loss and gradient over all levels, or of each level, full size first; see
     `schedule.split_steps`."""
+    tolerance: float = TOLERANCE
+    """The share of the loss, from 0 to below 1, by which it still falls in ten evaluations, or a level ends: `steps` are the
+    most then. With other optimisers than L-BFGS it is fifty evaluations. 0 takes all steps."""
     optimizer: Optimizer | Callable[[Tensor], Any] = "lbfgs"
     """"lbfgs", "adam", or a function that gives a `Descent` from its starting picture, (1, 3, H, W) in [0, 1]."""
     learning_rate: float | None = None
@@ -197,6 +203,7 @@ class Settings:
         for name in ("content_weight", "style_weight", "tv_weight", "temporal_weight"):
             check_weight(name, getattr(self, name))
         check_strength(self.strength)
+        check_tolerance(self.tolerance)
         check_choice("tv_form", self.tv_form, TV_FORMS)
         check_choice("precision", self.precision, PRECISIONS)
         if self.padding is not None:
@@ -251,6 +258,12 @@ def check_strength(value: float) -> None:
     """Raise InputError unless a strength is a number from 0 to 1."""
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= 1:
         raise InputError(f"strength: expected a number from 0 to 1, got {value!r}")
+
+
+def check_tolerance(value: float) -> None:
+    """Raise InputError unless a tolerance is a number from 0 to below 1."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value < 1:
+        raise InputError(f"tolerance: expected a number from 0 to below 1, got {value!r}")
 
 
 def content_factor(strength: float) -> float:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .protocol import Descent
 from .state import State
+from .watched import Watched
 
 
 class Batch:
@@ -19,7 +19,7 @@ class Batch:
         make: gives the descent of a picture, (1, 3, H, W).
     """
 
-    def __init__(self, images: Tensor, make: Callable[[Tensor], Descent]):
+    def __init__(self, images: Tensor, make: Callable[[Tensor], Watched]):
         self._each = [make(image) for image in images.split(1)]
 
     @property
@@ -29,6 +29,16 @@ class Batch:
     @property
     def setbacks(self) -> int:
         return sum(descent.setbacks for descent in self._each)
+
+    @property
+    def stalls(self) -> int:
+        """Give how often one of them stood still and was shaken."""
+        return sum(descent.stalls for descent in self._each)
+
+    @property
+    def arrived(self) -> bool:
+        """Tell whether all have arrived where little more is to be gained."""
+        return all(descent.arrived for descent in self._each)
 
     def ask(self) -> Tensor:
         return _together([descent.ask() for descent in self._each])

@@ -67,6 +67,8 @@ class Moment:
     """The state of the descent; or the `picture` of a run that is finished."""
     way: Way | None
     """How evaluations were cut; None for a finished run."""
+    schedule: Sequence[int]
+    """The steps of each level: those that were needed, and those that are planned."""
 
 
 class Checkpoint:
@@ -120,6 +122,7 @@ class Checkpoint:
         way = None if moment.way is None else asdict(moment.way)
         layers = list(moment.history[-1].layers)
         record = {"step": len(moment.history), "level": moment.level, "layers": layers, "way": way}
+        record["schedule"] = list(moment.schedule)
         metadata = {"format": FORMAT, "run": json.dumps(self._run), "record": json.dumps(record)}
         losses = [
             [*(each[name] for name in _TERMS), *(each.layers[name] for name in layers)] for each in moment.history
@@ -177,8 +180,10 @@ class Checkpoint:
     def _moment(self, tensors: dict[str, Tensor], record: Any, notes: Any) -> Moment:
         try:
             step, level, layers, way = (record[name] for name in ("step", "level", "layers", "way"))
+            schedule = record["schedule"]
             sound = type(step) is type(level) is int and 0 <= level < len(self._schedule)
-            sound = sound and sum(self._schedule[level + 1 :]) < step <= sum(self._schedule[level:])
+            sound = sound and self._shortens(schedule, level + (way is not None))
+            sound = sound and sum(schedule[level + 1 :]) < step <= sum(schedule[level:])
             sound = sound and all(isinstance(text, str) for text in (*layers, *notes))
             if way is not None:
                 tile = None if way["tile"] is None else tuple(way["tile"])
@@ -187,22 +192,31 @@ class Checkpoint:
                 edges = way.tile or (1, 1)
                 sound = sound and [type(edge) for edge in edges] == [int, int] and min(edges) >= 1
             else:
-                sound = sound and step == sum(self._schedule)
+                sound = sound and step == sum(schedule)
         except (KeyError, TypeError):
             sound = False
         if not sound:
             raise Damaged("its record of level, step and tiles makes no sense")
         losses = read_tensor(tensors, "history", (step, len(_TERMS) + len(layers)), torch.float64).tolist()
-        return Moment(level, self._records(losses, layers), list(notes), tensors, way)
+        return Moment(level, _records(losses, layers, schedule), list(notes), tensors, way, schedule)
 
-    def _records(self, losses: list[list[float]], layers: list[str]) -> list[Record]:
-        levels = (level for level in reversed(range(len(self._schedule))) for _ in range(self._schedule[level]))
-        rows = zip(losses, levels, strict=False)  # the losses say how many there are
-        terms = len(_TERMS)
-        return [
-            Record(step, level, *_four(row[:terms]), dict(zip(layers, row[terms:], strict=True)))
-            for step, (row, level) in enumerate(rows, start=1)
-        ]
+    def _shortens(self, schedule: Any, ended: int) -> bool:
+        """Tell whether a schedule is the planned one with fewer steps at most on levels from `ended` up."""
+        fits = isinstance(schedule, list) and len(schedule) == len(self._schedule)
+        return fits and all(
+            type(here) is int and (0 < here <= planned if level >= ended else here == planned)
+            for level, (here, planned) in enumerate(zip(schedule, self._schedule, strict=True))
+        )
+
+
+def _records(losses: list[list[float]], layers: list[str], schedule: Sequence[int]) -> list[Record]:
+    levels = (level for level in reversed(range(len(schedule))) for _ in range(schedule[level]))
+    rows = zip(losses, levels, strict=False)  # the losses say how many there are
+    terms = len(_TERMS)
+    return [
+        Record(step, level, *_four(row[:terms]), dict(zip(layers, row[terms:], strict=True)))
+        for step, (row, level) in enumerate(rows, start=1)
+    ]
 
 
 def _json(text: str, what: str) -> Any:

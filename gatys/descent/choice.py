@@ -15,18 +15,32 @@ from ..passes.plan import Plan
 from ..settings import Settings
 from .adam import Adam
 from .batch import Batch
-from .kept import Kept
 from .lbfgs import LBFGS
 from .protocol import Descent
+from .start import noise
+from .watched import WINDOW, Watched
+
+LEVEL = 1 / 255
+"""The largest noise that a shake puts on a pixel: one level of an 8-bit picture."""
+LONGER = 5
+"""The factor on the window of optimisers whose loss goes up and down on its way."""
 
 
 def choose_descent(
-    picture: Tensor, settings: Settings, plan: Plan, place: Layout, *, half: bool, rounded: bool
-) -> Descent:
+    picture: Tensor,
+    size: tuple[int, int],
+    settings: Settings,
+    plan: Plan,
+    place: Layout,
+    *,
+    half: bool,
+    rounded: bool,
+) -> Batch:
     """Give the descent of all pictures of a batch.
 
     Args:
-        picture: (N, 3, H, W) in [0, 1], where to start.
+        picture: (N, 3, H, W) in [0, 1], where to start; the rows here.
+        size: (height, width) of the whole picture.
         settings: which optimiser, and its rate.
         plan: what L-BFGS may remember, and where.
         place: where the pictures lie.
@@ -47,8 +61,22 @@ def choose_descent(
             history_dtype=torch.float16 if half else None,
             add=place.team.add,
         )
-    each: Callable[[Tensor], Descent] = partial(Kept, make=make) if rounded else make
+    each = partial(
+        Watched,
+        make=make,
+        shake=partial(_shake, size=size, rows=place.rows(size)),
+        flat=lambda image: not place.team.any(bool((image.amax((2, 3)) - image.amin((2, 3))).amax() > LEVEL)),
+        tolerance=settings.tolerance,
+        window=WINDOW * (1 if settings.optimizer == "lbfgs" else LONGER),
+        two_losses=rounded,
+    )
     return Batch(picture, each)
+
+
+def _shake(image: Tensor, number: int, size: tuple[int, int], rows: tuple[int, int] | None) -> Tensor:
+    """Give a picture with white noise on it, alike in all channels, so that grey stays grey."""
+    grain = noise(1, size, number, rows=rows)[:, :1].to(image) * 2 - 1
+    return torch.add(image, grain, alpha=LEVEL).clamp_(0, 1)
 
 
 def _own(factory: Callable[[Tensor], Descent], picture: Tensor) -> Descent:
@@ -65,7 +93,7 @@ def _own(factory: Callable[[Tensor], Descent], picture: Tensor) -> Descent:
     return made
 
 
-def tell(descent: Descent, loss: Tensor, gradient: Tensor, place: Layout) -> tuple[Descent, list[str]]:
+def tell(descent: Batch, loss: Tensor, gradient: Tensor, place: Layout) -> tuple[Batch, list[str]]:
     """Tell the descent; if memory runs out in it, give one that goes on from the best picture and remembers less.
 
     In strips that ends the run, since the other processes are in the midst of it.

@@ -22,8 +22,8 @@ from ..targets.regions import every_style
 from ..targets.statistics import check_whole_picture
 from ..targets.targets import common_levels, fit_levels
 from .arguments import Arguments
+from .batch import Batch
 from .choice import choose_descent
-from .protocol import Descent
 from .schedule import FROM_NOISE, split_steps
 from .start import begin, full_size, name_or_picture, starting_picture, stay_grey
 
@@ -140,10 +140,11 @@ class Course:
         """Give pictures, or the gradient in them, without colour where they are to stay grey."""
         return average_channels(pictures, self.grey)
 
-    def descent(self, level: int, picture: Tensor, plan: Plan) -> Descent:
+    def descent(self, level: int, picture: Tensor, plan: Plan) -> Batch:
         """Give the descent of one level from a picture."""
-        half = math.prod(self.sizes[level]) > HALF_ABOVE
-        return choose_descent(picture, self.told, plan, self.told.place, half=half, rounded=self.rounded)
+        size, told = self.sizes[level], self.told
+        half = math.prod(size) > HALF_ABOVE
+        return choose_descent(picture, size, told, plan, told.place, half=half, rounded=self.rounded)
 
 
 def plan_course(net: VGG, told: Arguments) -> Course:
@@ -185,5 +186,6 @@ def options_of(course: Course) -> dict[str, object]:
         found[name] = getattr(told, name)
     # what was not there in earlier versions is named only where it differs from what they did
     found |= {"strength": told.strength} if told.strength != STRENGTH else {}
+    found |= {"tolerance": told.tolerance} if told.tolerance else {}
     found |= {"grey": course.grey} if any(course.grey) else {}
     return found | ({"terms": list(told.terms)} if told.terms else {})

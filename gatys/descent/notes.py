@@ -16,6 +16,11 @@ SETBACK = (
     "here and wherever it happened again"
 )
 
+STALL = (
+    "the loss stood still; went on from the best picture with noise of at most a level of 8 bits on it, here and wherever it "
+    "stood still again"
+)
+
 
 def judge(history: Sequence[Record], optimizer: object, rate: float, steps: int) -> list[str]:
     """Give sentences about what kept a finished run from getting far, if anything did."""

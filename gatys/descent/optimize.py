@@ -71,7 +71,7 @@ def _descend(course: Course, book: Logbook) -> Result:
                 descent, happened = tell(descent, told, gradient, course.told.place)
                 del losses, told, gradient  # the memory of a step is given back before the next
                 book.end_step(level, evaluate, descent, happened)
-                if book.asks_to_stop(record, descent):
+                if book.asks_to_stop(record, descent) or book.arrived(level, descent):
                     break
             picture = course.keep_grey(descent.best)
             dtype = evaluate.plan.dtype or course.dtype  # what has left the range of a dtype would do so again

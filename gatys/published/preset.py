@@ -170,6 +170,7 @@ class Preset:
             "optimizer": self.optimizer,
             "learning_rate": self.learning_rate / scale if self.optimizer == "adam" else self.learning_rate,
             "steps": self.steps,
+            "tolerance": 0.0,  # sources take all their steps
             "history_size": self.history_size,
         }
 

@@ -1,0 +1,78 @@
+"""Pictures that other programs make of a pair with given trained filters, to be judged beside ours by look.py.
+
+    python benchmarks/anchors.py FILTERS CONTENT STYLE OUT [--size 512] [--neural-style-pt FOLDER] [--crowsonkb FOLDER]
+        [--iterations N] [--iterations-a-scale N]
+
+FILTERS is as in sources.py. Each program runs from its clone with its own defaults but for the size, the filters and, where
+given, the iterations: of neural-style-pt (its own are 1000), and of each scale of crowsonkb/style-transfer-pytorch (its own
+are 500, and 1000 on the first, which gets twice as many here as well). OUT gets NAME.png of each.
+"""
+
+import argparse
+import runpy
+import sys
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import torchvision.models
+from PIL import Image
+from programs import torchvision_features
+from sources import prepare_filters
+
+import gatys
+from gatys.pictures.images import read_image
+
+
+def neural_style_pt(place, folder, options, file):
+    given = {"content_image": folder / "content.png", "style_image": folder / "style.png", "image_size": options.size}
+    given |= {"model_file": folder / "vgg19-caffe.pth", "gpu": "c", "backend": "mkl", "seed": 0, "save_iter": 0}
+    given |= {"num_iterations": options.iterations, "output_image": file}
+    sys.argv = ["neural_style.py", "-disable_check", *(t for k, v in given.items() for t in (f"-{k}", str(v)))]
+    sys.path.insert(0, str(place))
+    runpy.run_path(str(place / "neural_style.py"), run_name="__main__")
+
+
+def crowsonkb(place, folder, options, file):
+    # its package imports its web server, and that aiohttp
+    sys.modules["style_transfer.web_interface"] = SimpleNamespace(WebInterface=None)
+    sys.path.insert(0, str(place))
+    torchvision.models.vgg19 = lambda **_: torchvision_features(folder)
+    from style_transfer import StyleTransfer
+
+    program = StyleTransfer(devices=["cpu"])
+    content, style = (Image.open(folder / f"{name}.png").convert("RGB") for name in ("content", "style"))
+    each = options.iterations_a_scale
+    program.stylize(content, [style], end_scale=options.size, iterations=each, initial_iterations=2 * each)
+    program.get_image().save(file)
+
+
+PROGRAMS = {"neural_style_pt": neural_style_pt, "crowsonkb": crowsonkb}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("filters", type=Path)
+    parser.add_argument("content", type=Path)
+    parser.add_argument("style", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--neural-style-pt", type=Path)
+    parser.add_argument("--crowsonkb", type=Path)
+    parser.add_argument("--iterations", type=int, default=1000)
+    parser.add_argument("--iterations-a-scale", type=int, default=500)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        photo, painting = read_image(options.content, options.size).pixels, read_image(options.style).pixels
+        prepare_filters(options.filters, photo, painting, folder)
+        gatys.save_image(photo, folder / "content.png")
+        gatys.save_image(painting, folder / "style.png")
+        for name, run in PROGRAMS.items():
+            if place := getattr(options, name):
+                run(place.resolve(), folder, options, (options.out / f"{name}.png").resolve())
+
+
+if __name__ == "__main__":
+    main()
