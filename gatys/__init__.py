@@ -6,9 +6,11 @@ for PyTorch. Type checkers read the imports below.
 
 import importlib
 import sys
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # which type checkers take for true; `typing` would take longer than all else here
 if TYPE_CHECKING:
+    from typing import Any
+
     from .descent.optimize import optimize as optimize
     from .descent.plot import plot_history as plot_history
     from .descent.protocol import Descent as Descent
@@ -97,7 +99,7 @@ __all__ = sorted(_PLACE_OF)  # noqa: PLE0605 (names all the same)
 
 if not TYPE_CHECKING:  # to whom any name would be one that is there
 
-    def __getattr__(name: str) -> Any:
+    def __getattr__(name: str) -> "Any":
         if name not in _PLACE_OF:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         value = getattr(importlib.import_module(f".{_PLACE_OF[name]}", __name__), name)

@@ -1,16 +1,26 @@
-"""The command's door: `--help` and `--version` are answered here, before PyTorch is imported, which takes seconds."""
-
-import contextlib
-import os
-
-from .cli.options import build_parser
-from .distributed.torchrun import started_together
+"""The command's door: what needs no PyTorch is answered here, before that is imported, which takes seconds."""
 
 
 def main() -> int:
     """Run the command line and give its exit code."""
-    with contextlib.suppress(ValueError):  # what is wrong is said by the command line itself
-        build_parser().parse_intermixed_args()
+    # nothing is imported above, so that Ctrl-C is answered from here on
+    from .cli.interrupts import CTRL_C
+    from .cli.streams import fill_descriptors, steady_streams
+    from .distributed.torchrun import speaks, started_together
+
+    with CTRL_C.in_program(tells=speaks()), steady_streams():
+        fill_descriptors()
+        from .cli.door import answered
+
+        code = answered(alone=not started_together(), tells=speaks())
+        return _work() if code is None else code
+
+
+def _work() -> int:
+    import os
+
+    from .distributed.torchrun import started_together
+
     # PyTorch then asks for its large tensors in large pages, where Linux lets it; it reads this once
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     from .cli import command

@@ -42,8 +42,9 @@ from ..pictures.images import check_output
 from ..published.presets import presets
 from ..targets.extraction import extract_content
 from ..targets.targets import StyleTarget
-from .console import INTERRUPTED, Bar, Lines, Terminated, interruptible, losses_of, tell
+from .console import Bar, Lines, Terminated, interruptible, losses_of, tell
 from .inputs import Inputs, load_inputs
+from .interrupts import CTRL_C, INTERRUPTED
 from .jobs import Job, find_jobs
 from .many_pictures import paint_many
 from .network_and_style import NetworkAndStyle
@@ -53,6 +54,7 @@ from .parsed import Options
 from .preset_options import describe, fill_options, parse_options
 from .record import check_filters, record_of
 from .session import Session, how_to_go_on
+from .streams import steady_streams
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +65,8 @@ UNTRAINED = (
 )
 
 
+@CTRL_C.in_main
+@steady_streams()
 def main(argv: Sequence[str] | None = None, session: Session | None = None, run: str | None = None) -> int:
     """Run the command line and give its exit code; `--help` and `--version` raise SystemExit(0).
 
@@ -86,6 +90,7 @@ def main(argv: Sequence[str] | None = None, session: Session | None = None, run:
             code = _paint_all(options, session, jobs, sys.argv[1:] if argv is None else argv, run)
         session.leave()
     except KeyboardInterrupt:
+        CTRL_C.settle()
         session.complain(f"interrupted by Ctrl-C; {how_to_go_on(options) or 'nothing was saved'}")
         code = INTERRUPTED
     except Terminated:
@@ -161,6 +166,7 @@ def _worker(argv: list[str], run: str, threads: int) -> None:
 
 def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_many: bool = False) -> int:
     """Paint one picture and save it; give the exit code."""
+    CTRL_C.work()
     check_options(options)
     if options.out is not None and session.first:
         check_output(options.out, options.depth, not options.no_overwrite)
@@ -176,12 +182,16 @@ def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_
     if session.first:
         check_output(out, options.depth)
 
+    CTRL_C.check()
     net = kept.network(options, device)
     check_filters(options.expected_filters, net.tag)
     _agree_on_filters_and_styles(net, given, options, session)
     began = time.monotonic()
     targets = _make_targets(net, given, options, session, kept)
-    result, interrupted = _descend(net, targets, given, options, session)
+    CTRL_C.check()
+    result, asked = _descend(net, targets, given, options, session)
+    CTRL_C.hold()  # what is made is saved
+    interrupted = asked and len(result.history) < options.total_steps
 
     for note in result.notes:
         log.warning(note)
@@ -202,7 +212,7 @@ def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_
         losses = losses_of(min(result.history, key=_worth))
         height, width = given.size
         tell(f"{out}: {width} x {height}, {steps}, {time.monotonic() - began:.1f} s, {losses}")
-    return INTERRUPTED if interrupted else 0
+    return INTERRUPTED if asked or CTRL_C.came else 0
 
 
 def _load_network(options: Options, device: torch.device) -> VGG:
@@ -250,7 +260,7 @@ def _make_targets(net: VGG, given: Inputs, options: Options, session: Session, k
 def _descend(
     net: VGG, targets: dict[str, Any], given: Inputs, options: Options, session: Session
 ) -> tuple[Result, bool]:
-    """Give the result, and tell whether Ctrl-C ended it early."""
+    """Give the result, and tell whether Ctrl-C came meanwhile."""
     settings = settings_of(options)
     size = given.size if given.content is None else None
     terminable = options.checkpoint is not None and not session.shared
@@ -268,7 +278,7 @@ def _descend(
 
         settings |= {"init": given.start, "size": size, "callback": follow, "place": session.place}
         result = optimize(net, **targets, **settings)
-    return result, interruption.asked and len(result.history) < options.total_steps
+    return result, interruption.asked
 
 
 def _save(out: str | Path, result: Result, net: VGG, given: Inputs, options: Options, session: Session) -> None:

@@ -15,13 +15,12 @@ from typing import Any
 from tqdm import tqdm
 
 from ..descent.records import Progress, Record
+from .interrupts import NOT_OURS
+from .streams import error_line
 
-INTERRUPTED = 130
-"""The exit code after Ctrl-C."""
 EVERY = 30.0
 """The seconds between two lines about how far a run has come, where no terminal shows a bar."""
 _log = logging.getLogger(__name__)
-_NOT_OURS = (signal.SIG_IGN, None)
 
 
 class Terminated(BaseException):
@@ -117,7 +116,7 @@ def interruptible(terminable: bool, *, tells: bool = True) -> Iterator[SimpleNam
     # Only the main thread may set handlers; a user who started this with Ctrl-C ignored (nohup) wants that.
     if threading.current_thread() is not threading.main_thread():
         handlers = {}
-    handlers = {number: handler for number, handler in handlers.items() if previous[number] not in _NOT_OURS}
+    handlers = {number: handler for number, handler in handlers.items() if previous[number] not in NOT_OURS}
     try:
         for number, handler in handlers.items():
             signal.signal(number, handler)
@@ -138,9 +137,8 @@ def losses_of(record: Record) -> str:
 
 
 def complain(problem: object) -> None:
-    Bar.write(f"gatys: error: {' '.join(str(problem).split())}", file=sys.stderr)
+    Bar.write(error_line(problem), file=sys.stderr)
 
 
 def tell(line: str) -> None:
-    encoding = sys.stdout.encoding or "utf-8"  # a file's name need not be printable there
-    print(line.encode(encoding, "backslashreplace").decode(encoding))
+    print(line)  # `Steady` escapes letters that it cannot print

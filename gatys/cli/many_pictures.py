@@ -11,7 +11,8 @@ import torch
 
 from ..errors import InputError, is_out_of_memory
 from ..passes.memory import free_memory
-from .console import INTERRUPTED, complain, tell
+from .console import complain, tell
+from .interrupts import CTRL_C, INTERRUPTED
 from .jobs import Job, begin, folder_for, launch, summary, work
 from .option_checks import check_options
 from .parsed import Options
@@ -86,6 +87,7 @@ def _work(options: Options, jobs: Sequence[Job], paint: Paint, run: str) -> int:
     try:
         work(jobs, attempt, run)
     except KeyboardInterrupt:
+        CTRL_C.settle()
         complain("interrupted by Ctrl-C; pictures that are done are there, and the same command makes the others")
         return INTERRUPTED
     return 0

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..network.accepted_files import NAMED
 from ..network.found_files import hub_folder
 from ..network.state_file import file_sha256
 from ..network.vgg import NetworkTag
@@ -28,7 +29,6 @@ _SETTINGS = (
 )  # fmt: skip
 """The options that a record holds: those that make the picture. None of them names a file that is written."""
 _FILES = ("content", "style", "load_style", "style_mask", "init")
-_NAMED_WEIGHTS = ("auto", "paper", "imagenet", "untrained")
 
 
 def record_files(options: Options) -> Mapping[str, Any]:
@@ -65,7 +65,7 @@ def record_of(
             continue  # a file
         if name == "size" and callable(value):
             value = max(size)
-        if name == "weights" and value.partition(":")[0] not in _NAMED_WEIGHTS:
+        if name == "weights" and value.partition(":")[0] not in NAMED:
             value = _portable(value)
         if value is not None or name == "tile":
             settings[_option(name)] = _word(value)
@@ -126,7 +126,7 @@ def _settings(settings: Mapping[str, Any], taken: set[str], like: str) -> list[s
         option = f"--{_option(name)}"
         if name in taken:
             continue
-        if name == "weights" and value.partition(":")[0] not in _NAMED_WEIGHTS:
+        if name == "weights" and value.partition(":")[0] not in NAMED:
             value = str(_find(value, like) or value)
         if isinstance(value, bool):
             words += [option] if value else [f"--no-{_option(name)}"] if name in ("normalize", "graphs") else []

