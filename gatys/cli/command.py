@@ -144,7 +144,7 @@ def _paint_all(options: Options, session: Session, jobs: list[Job], argv: Sequen
     kept = NetworkAndStyle(_load_network)
     if options.workers > 1 and run is None:
         argv = [*argv, *_for_all_workers(options)]
-    return paint_many(options, argv, jobs, lambda one: _paint(one, session, kept, one_of_many=True), _worker, run)
+    return paint_many(options, argv, jobs, lambda one: _paint(one, session, kept, one_of_many=True), run)
 
 
 def _for_all_workers(options: Options) -> list[str]:
@@ -154,11 +154,6 @@ def _for_all_workers(options: Options) -> list[str]:
     check_options(options)
     net = _load_network(options, torch.device("cpu"))
     return [] if net.remark is None else ["--weights", net.tag.weights]
-
-
-def _worker(argv: list[str], run: str, threads: int) -> None:
-    torch.set_num_threads(threads)
-    sys.exit(main(argv, run=run))
 
 
 # one picture
@@ -189,7 +184,8 @@ def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_
     began = time.monotonic()
     targets = _make_targets(net, given, options, session, kept)
     CTRL_C.check()
-    result, asked = _descend(net, targets, given, options, session)
+    # a picture that is one of many is not kept where it is cut short, so that there is nothing to say of it
+    result, asked = _descend(net, targets, given, options, session, tells=session.first and not one_of_many)
     CTRL_C.hold()  # what is made is saved
     interrupted = asked and len(result.history) < options.total_steps
 
@@ -258,14 +254,14 @@ def _make_targets(net: VGG, given: Inputs, options: Options, session: Session, k
 
 
 def _descend(
-    net: VGG, targets: dict[str, Any], given: Inputs, options: Options, session: Session
+    net: VGG, targets: dict[str, Any], given: Inputs, options: Options, session: Session, *, tells: bool
 ) -> tuple[Result, bool]:
-    """Give the result, and tell whether Ctrl-C came meanwhile."""
+    """Give the result, and tell whether Ctrl-C came meanwhile, which is answered if `tells`."""
     settings = settings_of(options)
     size = given.size if given.content is None else None
     terminable = options.checkpoint is not None and not session.shared
     with (
-        interruptible(terminable, tells=session.first) as interruption,
+        interruptible(terminable, tells=tells) as interruption,
         Bar("steps", options.quiet, unit="step", total=options.total_steps) as bar,
     ):
 

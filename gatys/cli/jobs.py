@@ -21,6 +21,8 @@ from filelock import BaseFileLock, FileLock, Timeout
 from ..errors import ImageError
 from ..pictures.decoding import READABLE
 from ..pictures.optional_formats import SUFFIXES as OPTIONAL_SUFFIXES
+from .interrupts import NOT_OURS
+from .worker import blocked
 
 SUFFIXES = (*(suffix for suffixes in READABLE.values() for suffix in suffixes), *OPTIONAL_SUFFIXES)
 """The suffixes of the files in a folder that count as pictures."""
@@ -192,16 +194,20 @@ def launch(worker: Callable[..., None], given: Sequence[tuple]) -> list[int | No
     """
     context = multiprocessing.get_context("spawn")
     workers = [context.Process(target=worker, args=arguments) for arguments in given]
-    for process in workers:
-        process.start()
 
     def pass_on(number: int, frame: object) -> None:
         for process in workers:
             if number == signal.SIGTERM and process.is_alive():  # Ctrl-C comes to them by itself
                 process.terminate()
 
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: handler for number, handler in before.items() if handler not in NOT_OURS}
     try:
+        for number in before:
+            signal.signal(number, pass_on)
+        with blocked():
+            for process in workers:
+                process.start()
         for process in workers:
             process.join()
     finally:

@@ -16,26 +16,23 @@ from .interrupts import CTRL_C, INTERRUPTED
 from .jobs import Job, begin, folder_for, launch, summary, work
 from .option_checks import check_options
 from .parsed import Options
+from .worker import run_worker
 
 log = logging.getLogger(__name__)
 
+STOPPED = "interrupted by Ctrl-C; pictures that are done are there, and the same command makes the others"
+
 Paint = Callable[[Options], int]
 """A function that runs the command line once and gives its exit code."""
-Worker = Callable[[list[str], str, int], None]
-"""A function that runs the command line of a worker: its arguments, the name of the run, and how many threads it may
-use."""
 
 
-def paint_many(
-    options: Options, argv: Sequence[str], jobs: Sequence[Job], paint: Paint, worker: Worker, run: str | None
-) -> int:
+def paint_many(options: Options, argv: Sequence[str], jobs: Sequence[Job], paint: Paint, run: str | None) -> int:
     """Paint every picture that has no result yet, in this process or by workers; give the exit code.
 
     Args:
         options, argv: the options as they were given, read and unread.
         jobs: the pictures.
         paint: paints one in this process.
-        worker: what each of several processes does.
         run: the run of which this process is a worker; None for the process that is asked for it all.
 
     Raises:
@@ -51,7 +48,7 @@ def paint_many(
             raise InputError(f"STYLE: expected a file, got {path!r}, which is none; check the path")
     check_options(_one_of(options, jobs[0]))
     if run is not None:
-        return _work(options, jobs, paint, run)
+        return _work(options, jobs, paint, run, tells=False)
     out = options.out or ""  # `find_jobs` refuses one without
     with folder_for(jobs, out):
         run, there = begin(jobs)
@@ -60,7 +57,9 @@ def paint_many(
         else:
             threads = max(1, torch.get_num_threads() // options.workers)
             given = [([*argv, *_for_worker(options, index)], run, threads) for index in range(options.workers)]
-            codes = launch(worker, given)
+            codes = launch(run_worker, given)
+            if INTERRUPTED in codes:
+                complain(STOPPED)
         line, counts = summary(jobs, out, there)
         tell(line)
     if INTERRUPTED in codes:
@@ -71,7 +70,7 @@ def paint_many(
     return 2 if counts["failed"] else 1 if counts["left"] else 0
 
 
-def _work(options: Options, jobs: Sequence[Job], paint: Paint, run: str) -> int:
+def _work(options: Options, jobs: Sequence[Job], paint: Paint, run: str, *, tells: bool = True) -> int:
     def attempt(job: Job) -> str | None:
         log.info("picture %d of %d: %s", jobs.index(job) + 1, len(jobs), job.content)
         try:
@@ -88,7 +87,8 @@ def _work(options: Options, jobs: Sequence[Job], paint: Paint, run: str) -> int:
         work(jobs, attempt, run)
     except KeyboardInterrupt:
         CTRL_C.settle()
-        complain("interrupted by Ctrl-C; pictures that are done are there, and the same command makes the others")
+        if tells:  # of several workers none does
+            complain(STOPPED)
         return INTERRUPTED
     return 0
 

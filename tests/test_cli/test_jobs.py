@@ -349,3 +349,42 @@ def test_filters_are_found_once_for_all_workers(monkeypatch, capsys):
     monkeypatch.setattr(many, "launch", lambda *given: pytest.fail("a worker was started"))
     code = cli.main(["in", "style.png", "-o", "out", "--workers", "2", "--weights", "nope.pth"])
     assert code == 2 and capsys.readouterr().err.count("there is no file nope.pth") == 1
+
+
+@pytest.mark.parametrize("after", [0.3, 1.5, 3.0, "a picture"])
+def test_ctrl_c_to_all_workers_is_one_line(after):
+    """As a terminal sends it: to the command and to all that it has started, while they start and while they paint."""
+    command = [
+        sys.executable,
+        "-m",
+        "gatys",
+        "in",
+        "style.png",
+        *QUICK,
+        "--steps",
+        "300",
+        "-o",
+        "out",
+        "--workers",
+        "2",
+    ]
+    command += ["--weights", "untrained", "--memory", "1"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    start = "import os, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); os.execv(sys.argv[1], sys.argv[1:])"
+    running = subprocess.Popen(
+        [sys.executable, "-c", start, *command],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    )
+    begun = time.monotonic()
+    while running.poll() is None and (results() == [] if after == "a picture" else time.monotonic() - begun < after):
+        time.sleep(0.02)
+    children = psutil.Process(running.pid).children(recursive=True)
+    os.killpg(running.pid, signal.SIGINT)
+    out, err = running.communicate(timeout=100)
+    said = [line for line in err.splitlines() if "Ctrl-C" in line]
+    assert running.returncode == 130 and len(said) == 1 and "Traceback" not in err, (out, err)
+    assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
