@@ -51,6 +51,7 @@ from .network_and_style import NetworkAndStyle
 from .option_checks import check_options
 from .options import NO_CONTENT
 from .parsed import Options
+from .parser import without_end
 from .preset_options import describe, fill_options, parse_options
 from .record import check_filters, record_of
 from .session import Session, how_to_go_on
@@ -141,7 +142,7 @@ def _find_jobs(options: Options, session: Session) -> list[Job] | None:
 
 
 def _paint_all(options: Options, session: Session, jobs: list[Job], argv: Sequence[str], run: str | None) -> int:
-    kept = NetworkAndStyle(_load_network)
+    kept, argv = NetworkAndStyle(_load_network), without_end(argv)
     if options.workers > 1 and run is None:
         argv = [*argv, *_for_all_workers(options)]
     return paint_many(options, argv, jobs, lambda one: _paint(one, session, kept, one_of_many=True), run)

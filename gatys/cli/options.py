@@ -6,10 +6,9 @@ import argparse
 import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import Any
 
 from ..descent.schedule import parse_steps
-from ..errors import InputError
 from ..network.layers import CONTENT_LAYERS, STYLE_LAYERS, parse_layers
 from ..settings import DEFAULTS as SETTINGS_DEFAULTS
 from ..settings import (
@@ -34,6 +33,7 @@ from ..settings import (
     __version__,
     check_strength,
 )
+from .parser import Parser
 
 NO_CONTENT = "-"
 
@@ -105,11 +105,6 @@ class _QualityOrPercent(argparse.Action):
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, value: Any, option: str | None = None
     ) -> None:
         setattr(namespace, "file_quality" if isinstance(value, int) else self.dest, value)
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message.removeprefix('argument ')}; --help lists what can be given")
 
 
 DEFAULTS: Mapping[str, Any] = MappingProxyType(
@@ -217,7 +212,7 @@ _HELP = {
 
 def build_parser() -> argparse.ArgumentParser:
     """Make the parser: each option has the name of the argument that it sets, and that argument's default if any."""
-    parser = _Parser(
+    parser = Parser(
         prog="gatys",
         allow_abbrev=False,  # with it, a new option could break old scripts
         description="Paint CONTENT in the style of STYLE, as Gatys, Ecker and Bethge do (CVPR 2016).",
