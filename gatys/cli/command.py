@@ -52,6 +52,7 @@ from .option_checks import check_options
 from .options import NO_CONTENT
 from .parsed import Options
 from .parser import without_end
+from .picture_lists import styles_told
 from .preset_options import describe, fill_options, parse_options
 from .record import check_filters, record_of
 from .session import Session, how_to_go_on
@@ -167,6 +168,8 @@ def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_
     if options.out is not None and session.first:
         check_output(options.out, options.depth, not options.no_overwrite)
     device = find_device(options.device, "--device")
+    if line := "" if one_of_many else styles_told(options.content, options.style):
+        log.info(line)
     given = load_inputs(options, device, session)
     if options.preset is not None:
         options = fill_options(options, given.size)

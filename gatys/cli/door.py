@@ -12,12 +12,9 @@ from ..errors import InputError
 from ..network.accepted_files import ACCEPTED_FILES, NAMED
 from ..settings import INITS
 from .option_checks import check_options
-from .options import NO_CONTENT, build_parser
+from .options import LIST, NO_CONTENT, build_parser
 from .parsed import Options
 from .streams import Steady, error_line
-
-LIST = ".txt"
-"""The ending of the name of a list of pictures."""
 
 
 def answered(*, alone: bool, tells: bool) -> int | None:

@@ -19,14 +19,9 @@ from pathlib import Path
 from filelock import BaseFileLock, FileLock, Timeout
 
 from ..errors import ImageError
-from ..pictures.decoding import READABLE
-from ..pictures.optional_formats import SUFFIXES as OPTIONAL_SUFFIXES
 from .interrupts import NOT_OURS
+from .picture_lists import SUFFIXES, find_pictures
 from .worker import blocked
-
-SUFFIXES = (*(suffix for suffixes in READABLE.values() for suffix in suffixes), *OPTIONAL_SUFFIXES)
-"""The suffixes of the files in a folder that count as pictures."""
-LIST = ".txt"
 
 
 @dataclass(frozen=True)
@@ -55,32 +50,28 @@ class Job:
 
 
 def find_jobs(content: str, out: str | None) -> list[Job] | None:
-    """Give the pictures of a folder, or of a list in a .txt file with a path in each line; None for any other
-    `content`.
-
-    Paths of a list start from its folder; empty lines and such with # are comments. Results are .png files in `out`.
+    """Give the pictures of a folder or of a list, as `find_pictures` does, each with its result, a .png file in `out`;
+    None for any other `content`.
 
     The folder for the results need not be there: `folder_for` makes it, once nothing else is wrong.
 
     Raises:
-        ImageError: without a picture or a place for the results, and for two that would have the same result.
+        ImageError: as `find_pictures` does, without a place for the results, for two that would have the same result,
+            and where a result would take the place of a picture.
     """
-    source = Path(content)
-    if os.path.isdir(source):
-        contents = sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
-    elif source.suffix.lower() == LIST and os.path.isfile(source):
-        lines = (line.strip() for line in source.read_text("utf-8").splitlines())
-        contents = [source.parent / line for line in lines if line and not line.startswith("#")]
-    else:
+    contents = find_pictures(content)
+    if contents is None:
         return None
-    if not contents:
-        raise ImageError(f"CONTENT: expected pictures in {content!r}, got none; put some there, or give a picture")
     if not out:
         raise ImageError(
             f"--out: expected a folder for the results of many pictures, got {out!r}; give one, which is made where it is not there"
         )
     _check_folder(out)
     jobs = [Job(path, Path(out, f"{path.stem}.png")) for path in contents]
+    theirs = {os.path.realpath(path) for path in contents}
+    same = os.path.realpath(content) == os.path.realpath(out)
+    if same or any(os.path.realpath(job.out) in theirs for job in jobs):  # the next run would take results for pictures
+        raise ImageError(f"--out: the results would come among the pictures, in {out!r}; give another folder")
     seen: dict[Path, Path] = {}
     for job in jobs:
         if job.out in seen:

@@ -16,6 +16,7 @@ from .interrupts import CTRL_C, INTERRUPTED
 from .jobs import Job, begin, folder_for, launch, summary, work
 from .option_checks import check_options
 from .parsed import Options
+from .picture_lists import left_out
 from .worker import run_worker
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,8 @@ def paint_many(options: Options, argv: Sequence[str], jobs: Sequence[Job], paint
     check_options(_one_of(options, jobs[0]))
     if run is not None:
         return _work(options, jobs, paint, run, tells=False)
+    if line := left_out(options.content):
+        log.info(line)
     out = options.out or ""  # `find_jobs` refuses one without
     with folder_for(jobs, out):
         run, there = begin(jobs)

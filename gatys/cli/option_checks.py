@@ -39,8 +39,21 @@ def check_options(options: Options) -> None:
     inputs = (options.content, *options.style, *options.style_mask)
     if options.out is not None and any(_same_file(options.out, path) for path in inputs):
         raise InputError(f"--out: {options.out!r} is also an input, which would be lost; give another path")
+    _check_no_folder(options)
     _check_save_style(options, styles)
     _check_checkpoint(options, [*inputs, *options.load_style, options.weights, options.out, options.save_style])
+
+
+def _check_no_folder(options: Options) -> None:
+    """Check that `--out` is no folder, which is for many pictures; a shell makes one and styles of a folder's pictures."""
+    out, count = options.out, len(options.style)
+    if out is None or not (os.path.isdir(out) or out.endswith((os.sep, "/"))):
+        return
+    styles = f", and the {count} others are styles" if count > 1 else ""
+    raise InputError(
+        f"--out: {out!r} is a folder, for many pictures, but CONTENT is one, {options.content!r}{styles}; give a folder "
+        "of pictures as CONTENT, or the name of a file as --out"
+    )
 
 
 def _check_styles(options: Options, styles: list[str]) -> None:

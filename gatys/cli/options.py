@@ -36,6 +36,8 @@ from ..settings import (
 from .parser import Parser
 
 NO_CONTENT = "-"
+LIST = ".txt"
+"""The ending of the name of a list of pictures."""
 
 
 def _layers(text: str) -> dict[str, float]:

@@ -9,7 +9,8 @@ import pytest
 from layouts import CMYK, FLOAT, GREY, LAB, PALETTE, RGB, SIGNED, WHITE_IS_0, YCBCR
 from PIL import Image
 
-from gatys.cli.jobs import SUFFIXES, find_jobs
+from gatys.cli.jobs import find_jobs
+from gatys.cli.picture_lists import SUFFIXES
 from gatys.errors import ImageError
 from gatys.pictures.decoding import READABLE
 from gatys.pictures.images import read_image
