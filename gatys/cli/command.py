@@ -53,7 +53,7 @@ from .options import NO_CONTENT
 from .parsed import Options
 from .parser import without_end
 from .picture_lists import styles_told
-from .preset_options import describe, fill_options, parse_options
+from .preset_options import describe, few_steps, fill_options, parse_options
 from .record import check_filters, record_of
 from .session import Session, how_to_go_on
 from .streams import steady_streams
@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None, session: Session | None = None, run:
         else:
             code = _paint_all(options, session, jobs, sys.argv[1:] if argv is None else argv, run)
         session.leave()
-    except KeyboardInterrupt:
+    except CTRL_C.kinds:
         CTRL_C.settle()
         session.complain(f"interrupted by Ctrl-C; {how_to_go_on(options) or 'nothing was saved'}")
         code = INTERRUPTED
@@ -174,6 +174,8 @@ def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_
     if options.preset is not None:
         options = fill_options(options, given.size)
         log.info("preset %s: %s", options.preset, describe(options, given.size))
+        if line := few_steps(options):
+            log.info(line)
     elif options.quality is not None:
         said = describe(options, given.size) or "all that it says was given"
         log.info("quality %s: %s", options.quality, said)

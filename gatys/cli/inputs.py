@@ -13,7 +13,7 @@ from torch import Tensor
 from ..descent.identity import digest
 from ..descent.schedule import split_steps
 from ..errors import ImageError, InputError
-from ..network.layers import LAYERS
+from ..network.layers import LAYERS, Layer
 from ..network.vgg import VGG
 from ..passes.layout import WHOLE, Layout, Size
 from ..passes.tiles import tiles
@@ -31,6 +31,7 @@ from ..targets.targets import StyleTarget, check_network
 from .options import NO_CONTENT
 from .parsed import Options
 from .record import record_files
+from .reduced import check_reduced
 from .session import Session
 
 log = logging.getLogger(__name__)
@@ -76,6 +77,9 @@ def load_inputs(options: Options, device: torch.device, session: Session) -> Inp
     content = None if options.content == NO_CONTENT else session.load(options.content, edge or None)
     shape = None
     if content is not None:
+        used = [LAYERS[name] for name in options.content_layers]
+        _check_content(options, content, session, "content", used)
+        place.check(content.pixels, used, f"content {options.content!r}")  # before styles become as small
         shape = place.size(content.pixels)
         edge = max(shape) if callable(edge) else edge
     elif isinstance(start, Tensor):
@@ -87,6 +91,8 @@ def load_inputs(options: Options, device: torch.device, session: Session) -> Inp
         shape = whole if shape is None else shape
         height, width = _style_size(options, whole, _result_size(edge, shape))
         log.debug("style %r: %d x %d", path, width, height)
+        used = [LAYERS[name] for name in options.style_layers]
+        check_reduced(f"style {path!r}", (height, width), lambda whole=whole: whole, used, options, scaled=True)
         pixels = place.resize(pixels, whole, (height, width))
         if options.match_colors and content is not None:
             pixels = match_colors_by(options.match_colors, pixels, content.pixels)
@@ -102,6 +108,10 @@ def load_inputs(options: Options, device: torch.device, session: Session) -> Inp
     metadata = read_metadata(options.content) if tells and content is not None else Metadata()
     files = record_files(options) if tells else {}
     inputs = Inputs(content, pictures, loaded, masks, start, size, thumbnail, metadata, files)
+    if content is not None:
+        used = [LAYERS[name] for name in (*options.content_layers, *(options.style_layers if options.style else ()))]
+        used += [layer for style in loaded for layer in style.used]
+        _check_content(options, content, session, "result of", used)
     _check_sizes(options, inputs, place)
     place.check_count(inputs.size)
     place.team.agree({path: digest(mask) for path, mask in zip(options.style_mask, masks, strict=True)})
@@ -177,6 +187,14 @@ def _load_style(path: str, options: Options, device: torch.device) -> StyleTarge
     if options.match_colors:
         log.warning("style %r: it keeps the colours that it was saved with; --match-colors is for pictures", path)
     return style
+
+
+def _check_content(options: Options, content: Picture, session: Session, what: str, layers: list[Layer]) -> None:
+    """Check that the content, or the result, which has its shape, is large enough for layers."""
+    place = session.place
+    # the file is read again, but only where it is too small
+    size, file_size = place.size(content.pixels), lambda: place.size(session.load(options.content).pixels)
+    check_reduced(f"{what} {options.content!r}", size, file_size, layers, options)
 
 
 def _check_sizes(options: Options, given: Inputs, place: Layout) -> None:

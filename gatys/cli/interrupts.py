@@ -61,6 +61,13 @@ class Interrupts:
         self._answer, self.came = self._ignore, False
 
     @property
+    def kinds(self) -> tuple[type[BaseException], ...]:
+        """Give the exceptions that mean Ctrl-C now: after it came, any, for a `finally` that is not ready for it fails
+        with one of its own (argparse's does).
+        """
+        return (KeyboardInterrupt, Exception) if self.came and self._answer == self._raise else (KeyboardInterrupt,)
+
+    @property
     def over(self) -> bool:
         """Tell whether all is done, so that Ctrl-C does nothing."""
         return self._answer == self._ignore
@@ -89,7 +96,7 @@ class Interrupts:
             with self._handling(self._raise):
                 try:
                     code = main(*given, **named)
-                except KeyboardInterrupt:  # outside what `main` itself answers
+                except self.kinds:  # outside what `main` itself answers
                     self.settle()
                     self._tell("nothing was saved")
                     return INTERRUPTED

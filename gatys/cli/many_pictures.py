@@ -80,6 +80,8 @@ def _work(options: Options, jobs: Sequence[Job], paint: Paint, run: str, *, tell
             if paint(_one_of(options, job)) == INTERRUPTED:
                 raise KeyboardInterrupt
         except (ValueError, OSError, MemoryError, RuntimeError) as problem:
+            if isinstance(problem, CTRL_C.kinds):
+                raise KeyboardInterrupt from problem
             if isinstance(problem, RuntimeError) and not is_out_of_memory(problem):
                 raise
             complain(f"{job.content.name}: {problem}")
@@ -88,7 +90,7 @@ def _work(options: Options, jobs: Sequence[Job], paint: Paint, run: str, *, tell
 
     try:
         work(jobs, attempt, run)
-    except KeyboardInterrupt:
+    except CTRL_C.kinds:
         CTRL_C.settle()
         if tells:  # of several workers none does
             complain(STOPPED)

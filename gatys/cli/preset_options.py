@@ -119,6 +119,20 @@ def describe(options: Options, size: tuple[int, int]) -> str:
     return " ".join(words)
 
 
+def few_steps(options: Options) -> str:
+    """Give a line where `--steps` gives a preset fewer steps than its source takes; an empty one for any other run."""
+    if options.preset is None or "steps" in options.filled:
+        return ""
+    preset = presets[options.preset]
+    if options.total_steps >= preset.steps:
+        return ""
+    line = f"steps: preset {preset.name} takes {preset.steps}, and --steps gives it {options.total_steps}"
+    if preset.optimizer == "adam" and options.learning_rate is not None:
+        change = options.total_steps * options.learning_rate
+        line += f", in which Adam changes a pixel by about {change:.2g} of its range at most"
+    return line
+
+
 def _fixed(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 

@@ -187,8 +187,9 @@ def _weight(
     guide = guide.narrow(2, before, last // layer.stride - first // layer.stride)
     if not place.team.add((guide > 1e-3).flatten(1).any(dim=1).to(guide)).all():
         raise InputError(
-            f"region mask: its area vanishes on the grid of {layer.name} by the rule {propagation!r}; "
-            "paint a larger region, or use shallower layers" + (", or 'average'" if propagation == "inside" else "")
+            f"region mask: its area vanishes on the grid of {layer.name} by the rule {propagation!r} where the picture has "
+            f"{size[1]} x {size[0]} pixels; paint a larger region, make a larger picture on fewer levels, or use shallower "
+            "layers" + (", or 'average'" if propagation == "inside" else "")
         )
     return guide.square()
 

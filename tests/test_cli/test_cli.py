@@ -371,7 +371,7 @@ BAD = {  # what is wrong: arguments after CONTENT STYLE, or all of them; a part 
     "tiny style": (["content.png", "tiny.png", "--style-scale", "0.01"], "style 'tiny.png': 1 x 1 pixels"),
     "narrow result": (
         ["narrow.png", "style.png", "--content-layers", "conv1_1", "--style-layers", "conv5_1"],
-        "result: 64 x 8 ",
+        "result of 'narrow.png': --size 64 makes 64 x 8 of its 96 x 12 pixels, too small for conv5_1",
     ),
     "nothing to match": (["-", "--style-weight", "0"], "CONTENT: expected a picture"),
     "no content to start from": (

@@ -134,6 +134,27 @@ def test_what_is_swallowed_is_raised_again(monkeypatch, capsys, stage):
     assert capsys.readouterr().err.count("gatys: error: interrupted by Ctrl-C; nothing was saved\n") == 1
 
 
+@pytest.mark.parametrize("error", [AttributeError, ValueError, OSError, RuntimeError, MemoryError])
+def test_what_tidying_up_makes_of_it_is_not_taken_for_a_mistake(monkeypatch, capsys, error):
+    """As argparse's `finally` does, which a long sweep found."""
+
+    def load(*given, **rest):
+        try:
+            press()
+            time.sleep(0.01)
+        finally:
+            raise error("of another's own")
+
+    monkeypatch.setattr(cli, "load_inputs", load)
+    assert cli.main(QUICK) == 130
+    assert capsys.readouterr().err == "gatys: error: interrupted by Ctrl-C; nothing was saved\n"
+    Path("folder").mkdir()
+    drawing((40, 30), 1).save("folder/a.png")
+    assert cli.main(["folder", *QUICK[1:], "-o", "out"]) == 130
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
+    assert line.startswith("gatys: error: interrupted by Ctrl-C; pictures that are done are there")
+
+
 def test_one_that_ends_a_finaliser_is_not_printed(capsys):
     class Finalised:
         def __del__(self):
