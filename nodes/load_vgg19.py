@@ -11,10 +11,10 @@ from comfy_api.latest import io
 
 from ..gatys import load_vgg
 from ..gatys.errors import UntrainedWarning
+from ..gatys.network.accepted_files import NAMED
 from ..gatys.network.found_files import IMAGENET_FILE, PAPER_FILE, trained_files
 from ..gatys.network.preprocessing import PREPROCESSINGS, read_as
 from ..gatys.network.vgg import VGG
-from ..gatys.network.accepted_files import NAMED
 from ..gatys.settings import OWN, POOLINGS, RESPONSES, Pooling, Preprocessing, Responses
 from . import host
 from .sockets import Vgg19Socket, schema

@@ -1,8 +1,8 @@
 """A command line that presses Ctrl-C at a moment of its own: `python interrupting.py MOMENT FILE ARGUMENT...`.
 
 Moments are counted in calls of functions, from when the program has its own handler of SIGINT, so that they are the
-same however busy the machine is. FILE then says whether Ctrl-C came, and at that whether all was done; and where it
-did not come, how many moments there are, and after how many of them all was imported.
+same but for a few hundred however busy the machine is. FILE then says whether Ctrl-C came, and at that whether all was
+done; and where it did not come, how many moments there are, and after how many of them all was imported.
 """
 
 import os
@@ -18,22 +18,35 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored wh
 count = imported = 0
 
 
-def follow(frame, event, argument):
-    global count, imported
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        return
+def wait(frame, event, argument):
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        sys.setprofile(press if moment else measure)
+
+
+def press(frame, event, argument):
+    global count
     count += 1
-    if not imported and event == "call" and frame.f_code.co_name == "parse_options":
-        imported = count
     if count == moment:
         sys.setprofile(None)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            file.write_text("too late")
+            return
         file.write_text("too late" if sys.modules["gatys.cli.interrupts"].CTRL_C.over else "in time")
         os.kill(os.getpid(), signal.SIGINT)
 
 
-sys.setprofile(follow)
+def measure(frame, event, argument):
+    global count, imported
+    count += 1
+    if not imported and event == "call" and frame.f_code.co_name == "parse_options":
+        imported = count
+
+
+sys.setprofile(wait)
 code = main()
 sys.setprofile(None)
-if count < moment:
+if not moment:
     file.write_text(f"{count} {imported}")
+elif count < moment:
+    file.write_text("too late")
 raise SystemExit(code)

@@ -7,10 +7,10 @@
 Options that each style has one of, such as --style-mask and --blend, are repeated: an option that took several values
 would swallow the pictures that come after it.
 
-Standard output carries one line, about the result; everything else goes to standard error. Exit codes: 0 done; 1 out
-of memory; 2 something given is wrong, said in one sentence; 130 ended by Ctrl-C, the first of which stops the descent
-and saves the best picture so far (so that `gatys ... && next` does not go on), the second of which saves nothing; 143
-ended by SIGTERM during a descent with a --checkpoint.
+Standard output carries one line, about the result; everything else goes to standard error. Exit codes are about the
+picture, not about its printing (`streams`): 0 done; 1 out of memory; 2 something given is wrong, said in one sentence;
+130 ended by Ctrl-C, the first of which stops the descent and saves the best picture so far (so that `gatys ... && next`
+does not go on), the second of which saves nothing; 143 ended by SIGTERM during a descent with a --checkpoint.
 """
 
 from __future__ import annotations

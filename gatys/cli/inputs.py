@@ -92,7 +92,7 @@ def load_inputs(options: Options, device: torch.device, session: Session) -> Inp
         height, width = _style_size(options, whole, _result_size(edge, shape))
         log.debug("style %r: %d x %d", path, width, height)
         used = [LAYERS[name] for name in options.style_layers]
-        check_reduced(f"style {path!r}", (height, width), lambda whole=whole: whole, used, options, scaled=True)
+        check_reduced(f"style {path!r}", (height, width), whole, used, options, scaled=True)
         pixels = place.resize(pixels, whole, (height, width))
         if options.match_colors and content is not None:
             pixels = match_colors_by(options.match_colors, pixels, content.pixels)

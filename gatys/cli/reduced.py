@@ -14,7 +14,7 @@ from .parsed import Options
 def check_reduced(
     what: str,
     size: Size,
-    file_size: Callable[[], Size],
+    file_size: Size | Callable[[], Size],
     layers: Iterable[Layer],
     options: Options,
     *,
@@ -25,7 +25,7 @@ def check_reduced(
     Args:
         what: the name of the picture in the message.
         size: the (height, width) that it was brought to.
-        file_size: gives the one that its file has.
+        file_size: the one that its file has, or a function that gives it.
         layers: the layers that it is for.
         options: the options of the run.
         scaled: whether `--style-scale` has a say in its size.
@@ -34,7 +34,7 @@ def check_reduced(
     need = minimum_size(used)
     if min(size) >= need:
         return
-    height, width = file_size()
+    height, width = file_size() if callable(file_size) else file_size
     if max(height, width) <= max(size):
         return
     scale = options.style_scale if scaled else 1.0

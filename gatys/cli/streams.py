@@ -99,7 +99,7 @@ def steady_streams() -> Iterator[None]:
     """Make the standard streams `Steady` for a while."""
     before = sys.stdout, sys.stderr
     out, err = (stream if isinstance(stream, Steady) else Steady(stream) for stream in before)
-    sys.stdout, sys.stderr = out, err  # type: ignore[assignment]
+    sys.stdout, sys.stderr = out, err
     try:
         yield
     finally:

@@ -17,7 +17,7 @@ from gatys.cli.interrupts import CTRL_C, Interrupts
 
 ROOT = Path(__file__).parents[2]
 LONG = os.environ.get("GATYS_LONG_TESTS") == "1"
-MOMENTS = 200 if LONG else 6
+MOMENTS = 200 if LONG else 8
 QUICK = ["content.png", "style.png", "--size", "64", "--steps", "2", "--levels", "1", "--device", "cpu"]
 QUICK += ["--style-layers", "conv1_1,conv2_1", "--content-layers", "conv2_2", "--weights", "untrained"]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -54,13 +54,14 @@ def run_until(moment):
 @pytest.mark.slow
 @pytest.mark.processes
 def test_at_any_moment_of_a_run():
-    done, told = run_until(10**12)
+    run_until(0)  # which may compile modules
+    done, told = run_until(0)
     assert done.returncode == 0, done.stderr
     count, imported = map(int, told.split())
-    assert 10_000 < imported < count
-    half = MOMENTS // 2
-    draw = random.Random(0)  # noqa: S311 (no secret)
-    moments = [1, count - 1, *draw.sample(range(2, imported), half), *draw.sample(range(imported, count), half)]
+    assert 10_000 < imported < count - 8000
+    draw, part = random.Random(0), MOMENTS // 4  # noqa: S311 (no secret)
+    moments = [1, count - 1000, *draw.sample(range(2, imported), 2 * part), *draw.sample(range(imported, count), part)]
+    moments += draw.sample(range(count - 8000, count), part)  # the last step, the saving and the end
     seen = {"nothing": 0, "picture": 0, "too late": 0}
     for moment in moments:
         Path("out.png").unlink(missing_ok=True)
@@ -79,7 +80,7 @@ def test_at_any_moment_of_a_run():
         assert ("nothing was saved" in said[0]) == (not saved), what
         seen["picture" if saved else "nothing"] += 1
     print(f"Ctrl-C at {len(moments)} of {count} moments, {imported} of them of imports: {seen}")
-    assert seen["nothing"] > half and seen["nothing"] + seen["picture"] + seen["too late"] == len(moments)
+    assert seen["nothing"] > 2 * part and seen["picture"] and sum(seen.values()) == len(moments)
 
 
 @pytest.mark.slow
@@ -99,7 +100,8 @@ def test_from_outside_while_it_starts():
             answered += 1
             assert (out, err) == ("", "gatys: error: interrupted by Ctrl-C; nothing was saved\n")
         else:
-            assert running.returncode == -signal.SIGINT and "cli" not in err and "torch" not in err
+            assert running.returncode in (-signal.SIGINT, 1), (running.returncode, out, err)  # 1: it had no `site` yet
+            assert "cli" not in err and "torch" not in err and out == "", err
     assert answered
 
 
@@ -119,7 +121,7 @@ def swallowing(*given, **rest):
     try:
         press()
         time.sleep(0.01)
-    except BaseException:  # noqa: B036, S110
+    except KeyboardInterrupt:
         pass
 
 
@@ -218,7 +220,8 @@ def test_an_impatient_second_one_disturbs_no_tidying_up(monkeypatch, capsys):
 
     ours = Interrupts()
     assert ours.in_main(main)() == 130 and tidied == [True]
-    monkeypatch.setattr("gatys.cli.interrupts.monotonic", lambda now=iter(range(0, 100, 5)): next(now))
+    clock = iter(range(0, 100, 5))
+    monkeypatch.setattr("gatys.cli.interrupts.monotonic", lambda: next(clock))
     assert ours.in_main(main)() == 130 and tidied == [True]  # after five seconds it may hang
     assert capsys.readouterr().err == 2 * "gatys: error: interrupted by Ctrl-C; nothing was saved\n"
 

@@ -9,8 +9,10 @@ import pytest
 from pictures import drawing
 
 from gatys.cli import command as cli
+from gatys.cli.door import answered
 from gatys.cli.options import build_parser
 from gatys.cli.parser import ELSEWHERE, without_end
+from gatys.distributed.torchrun import speaks
 from gatys.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -174,8 +176,7 @@ finally:
         (["here.png", "--like", "gone.png"], "there is no file 'gone.png'; check the path"),
         (
             ["here.png", "here.png", "--init", "nosie"],
-            "--init: expected auto, recolored, content, noise, mean or a picture file: there is no file 'nosie'; check "
-            "the path",
+            "--init: expected auto, recolored, content, noise, mean or a picture file: there is no file 'nosie'; check the",
         ),
         (
             ["here.png", "here.png", "--weights", "gone.pth"],
@@ -195,6 +196,24 @@ def test_mistakes_cost_no_import_and_are_said_as_later(tmp_path, monkeypatch, ca
     command = [sys.executable, "-c", WITHOUT_TORCH, *argv]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "") and done.stderr.startswith(f"gatys: error: {said}"), done.stderr
+    monkeypatch.setattr(sys, "argv", ["gatys", *argv])
+    assert answered(alone=True, tells=True) == 2 and capsys.readouterr().err == done.stderr
+    assert answered(alone=True, tells=False) == 2 and capsys.readouterr().err == ""
     if argv[0] != "folder":
         assert cli.main(argv) == 2
         assert capsys.readouterr().err == done.stderr
+
+
+def test_processes_that_see_other_files_look_for_none_yet(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["gatys", "gone.png", "gone.png"])
+    assert answered(alone=False, tells=True) is None
+    assert speaks({}) and speaks({"LOCAL_RANK": "3"}) and speaks({"WORLD_SIZE": "2", "LOCAL_RANK": "0"})
+    assert not speaks({"WORLD_SIZE": "2", "LOCAL_RANK": "1"})
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "x/y.png", "nul\0"])
+def test_names_that_no_file_can_have_are_left_to_who_opens_them(monkeypatch, tmp_path, name):
+    monkeypatch.chdir(tmp_path)
+    Path("x").touch()
+    monkeypatch.setattr(sys, "argv", ["gatys", name, "x"])
+    assert answered(alone=True, tells=True) is None

@@ -157,7 +157,7 @@ def test_what_a_file_still_holds_is_dropped(tmp_path):
 def program(*argv, **streams):
     command = [sys.executable, "-m", "gatys", *argv]
     if "closing" in streams:
-        command = ["sh", "-c", f'exec "$@" {streams.pop("closing")}', "sh", *command]
+        command = ["/bin/sh", "-c", f'exec "$@" {streams.pop("closing")}', "sh", *command]
     return subprocess.run(command, env=ENVIRONMENT, timeout=200, check=False, **streams)
 
 
@@ -205,7 +205,7 @@ def test_files_never_get_the_numbers_of_closed_streams():
         "os._exit(number <= 2 or not os.get_inheritable(2))"
     )
     done = subprocess.run(
-        ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-c", script], env=ENVIRONMENT, check=False
+        ["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-c", script], env=ENVIRONMENT, check=False
     )
     assert done.returncode == 0 and Path("out.png").read_bytes() == b""
 
