@@ -23,7 +23,6 @@ import sys
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +164,7 @@ def _for_all_workers(options: Options) -> list[str]:
     """Find or download the filters before the workers start, each of which would do it; give the options that they
     need.
     """
-    check_options(replace(options, out=None))  # which is a folder
+    check_options(options)
     net = _load_network(options, torch.device("cpu"))
     return [] if net.remark is None else ["--weights", net.tag.weights]
 

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, Timeout
@@ -21,7 +22,6 @@ from filelock import BaseFileLock, FileLock, Timeout
 from ..errors import ImageError
 from .interrupts import NOT_OURS
 from .picture_lists import SUFFIXES, find_pictures
-from .worker import blocked
 
 
 @dataclass(frozen=True)
@@ -176,6 +176,23 @@ def work(jobs: Sequence[Job], paint: Callable[[Job], str | None], run: str) -> N
                     failure = paint(job)
                     if failure is not None:
                         job.failure.write_text(failure, "utf-8")
+
+
+@contextmanager
+def blocked() -> Iterator[None]:
+    """Keep Ctrl-C back for a while, also from processes that are started meanwhile, until `worker.run_worker` takes it.
+
+    Windows has no such thing: there, a process that has hardly begun ends with Python's own message.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # its start lets Ctrl-C through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def launch(worker: Callable[..., None], given: Sequence[tuple]) -> list[int | None]:

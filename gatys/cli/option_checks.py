@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..settings import STYLE_SUFFIX
-from .options import NO_CONTENT, SHEET
+from .options import LIST, NO_CONTENT, SHEET
 from .parsed import Options
 
 
@@ -67,7 +67,8 @@ def check_options(options: Options) -> None:
 def _check_no_folder(options: Options) -> None:
     """Check that `--out` is no folder, which is for many pictures; a shell makes one and styles of a folder's pictures."""
     out, count = options.out, len(options.style)
-    if out is None or not (os.path.isdir(out) or out.endswith((os.sep, "/"))):
+    many = os.path.isdir(options.content) or options.content.lower().endswith(LIST)
+    if many or out is None or not (os.path.isdir(out) or out.endswith((os.sep, "/"))):
         return
     styles = f", and the {count} others are styles" if count > 1 else ""
     raise InputError(

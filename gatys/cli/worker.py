@@ -5,29 +5,9 @@ from __future__ import annotations
 import importlib
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from multiprocessing import resource_tracker
 
 from .interrupts import CTRL_C
 from .streams import fill_descriptors, steady_streams
-
-
-@contextmanager
-def blocked() -> Iterator[None]:
-    """Keep Ctrl-C back for a while, also from processes that are started meanwhile, until `run_worker` takes it.
-
-    Windows has no such thing: there, a process that has hardly begun ends with Python's own message.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    resource_tracker.ensure_running()  # its start lets Ctrl-C through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def run_worker(argv: list[str], run: str, threads: int) -> None:

@@ -9,7 +9,9 @@ from pictures import drawing
 import gatys
 from gatys.cli import command as cli
 from gatys.cli.jobs import find_jobs
+from gatys.cli.option_checks import check_options
 from gatys.cli.picture_lists import find_pictures, left_out, styles_told
+from gatys.cli.preset_options import parse_options
 from gatys.errors import ImageError
 
 QUICK = ["--size", "48", "--steps", "1", "--levels", "1", "--device", "cpu", "--style-layers", "conv1_1"]
@@ -217,6 +219,11 @@ def test_where_a_shell_has_had_its_hand(content, styles, hinted):
     assert line.startswith(f"{len(styles)} pictures are styles: {styles[0]}, {styles[1]}")
     assert ("for each picture in turn" in line) == hinted
     assert (" and 4 others" in line) == (len(styles) == 9)
+
+
+def test_a_folder_of_pictures_may_have_a_folder_of_results():
+    for content in ("photos", "list.txt"):
+        check_options(parse_options([content, "style.png", "-o", "results/"]))
 
 
 @pytest.mark.parametrize("out", ["results/", "photos"])

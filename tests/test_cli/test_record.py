@@ -83,6 +83,7 @@ def test_every_option_is_recorded_or_makes_no_difference():
         "filled",
         "expected_filters",
         "temporal_weight",
+        "tolerance",
         "quality",
     }
     assert {*record._SETTINGS, *record._FILES} | elsewhere == {field.name for field in fields(Options)}

@@ -19,8 +19,8 @@ from gatys.descent import course
 from gatys.network import weights
 from gatys.network.filters import Filters
 
-WITHOUT = {"LAYERS", "__version__", "presets"}
-"""Public names that are values; `Preset` shows the last of them."""
+WITHOUT = {"LAYERS", "__version__", "presets", "notebook_progress"}
+"""Public names that are values, of which `Preset` shows the third; and one that needs a notebook."""
 NAMES = [
     name
     for name in gatys.__all__

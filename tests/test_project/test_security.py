@@ -25,6 +25,7 @@ MODULES = {*MODULES.split()}
 NETWORK = ("gatys/network/download.py", {"urllib.request", "urllib.error", "urllib.parse", "http.client"})
 ALLOWED = dict([NETWORK]) | {
     "gatys/__init__.py": {"importlib.import_module"},  # of its own modules, by a table
+    "gatys/cli/worker.py": {"importlib.import_module"},  # of PyTorch and its own command
     "gatys/cli/jobs.py": {"multiprocessing"},  # --workers: Python's own, which run this package
 }
 
