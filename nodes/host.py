@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import comfy.model_management as mm
@@ -289,8 +289,13 @@ class ProgressReport:
         stop_if_cancelled()
         self._bar.update_absolute(done, max(done, total))
 
-    def step(self, progress: Progress, offset: int = 0) -> None:
-        """Show a step: a callback of `gatys.optimize`; `offset` counts the steps of pictures already finished."""
+    def step(self, progress: Progress, offset: int = 0, share: int = 0) -> None:
+        """Show a step: a callback of `gatys.optimize`; `offset` counts the steps of pictures already finished.
+
+        `share` is the part of the bar that the picture takes, where its steps may become fewer on the way.
+        """
+        if share:
+            progress = replace(progress, step=progress.step * share // progress.steps)
         try:
             self._step(progress, offset)
         except mm.InterruptProcessingException:

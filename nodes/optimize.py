@@ -28,6 +28,7 @@ from .widgets import (
     precision_input,
     seed_input,
     strength_input,
+    tolerance_input,
     tv_form_input,
 )
 
@@ -99,6 +100,7 @@ class GatysOptimize(io.ComfyNode):
                 ),
                 precision_input(),
                 strength_input(),
+                tolerance_input(),
             ],
             outputs=[
                 io.Image.Output(
@@ -132,6 +134,7 @@ class GatysOptimize(io.ComfyNode):
         keep_on_cancel: bool = False,
         precision: Precision = DEFAULTS["precision"],
         strength: float = DEFAULTS["strength"],
+        tolerance: float = DEFAULTS["tolerance"],
         content: Content | None = None,
         style: AnyStyle | None = None,
         init_image: Tensor | None = None,
@@ -142,15 +145,14 @@ class GatysOptimize(io.ComfyNode):
         if init_image is not None and init == "auto":
             start, start_alpha = host.split_alpha(init_image)
             alpha = start_alpha if alpha is None else alpha
-        frames = [None] if target is None else target.pictures()
-        if start is not None and target is None:
-            frames = [None] * start.shape[0]
+        frames = [None] * (1 if start is None else start.shape[0]) if target is None else target.pictures()
         if start is not None and start.shape[0] not in (1, len(frames)):
             expected = one_or_each(len(frames), "picture", "content picture")
             raise ValueError(f"init_image: expected {expected}, got {start.shape[0]}; take one of them")
         schedule = parse_steps(steps_per_level, "steps_per_level") if steps_per_level.strip() else steps
         steps = schedule if isinstance(schedule, int) else sum(schedule)
         report = host.ProgressReport(steps * len(frames), keep_on_cancel=keep_on_cancel)
+
         size = size_of(start) if target is None and start is not None else None
         sizes = [size] + [given.size for given in (target, style) if given is not None]
         layers = [layer for given in (target, style) if given is not None for layer in given.used]
@@ -171,6 +173,7 @@ class GatysOptimize(io.ComfyNode):
                     content_weight=content_weight,
                     style_weight=style_weight,
                     strength=strength,
+                    tolerance=tolerance,
                     tv_weight=tv_weight,
                     tv_form=tv_form,
                     seed=seed + index,
@@ -179,7 +182,7 @@ class GatysOptimize(io.ComfyNode):
                     precision=host.precision(precision),
                     checkpoint=folder,
                     checkpoint_every=checkpoint_every,
-                    callback=partial(report.step, offset=index * steps),
+                    callback=partial(report.step, offset=index * steps, share=steps),
                 )
                 images.append(result.image.to(host.storage_device()))
                 histories.append(result.history)
@@ -189,6 +192,5 @@ class GatysOptimize(io.ComfyNode):
                     break
         for state in () if report.cancelled else states:  # a batch that is cut short keeps its finished pictures
             state.unlink(missing_ok=True)
-        if alpha is not None:
-            alpha = alpha[: len(images)]
+        alpha = None if alpha is None else alpha[: len(images)]
         return io.NodeOutput(host.join_alpha(torch.cat(images), alpha), histories)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from comfy_api.latest import io
 from torch import Tensor
 
@@ -137,8 +135,7 @@ class GatysOptimizeFrames(io.ComfyNode):
 
         def show(progress: Progress, frame: int) -> None:
             # whether a frame will start anew is known when it starts, so that each takes an equal part of the bar
-            done = progress.step * steps // progress.steps
-            report.step(replace(progress, step=done), offset=frame * steps)
+            report.step(progress, offset=frame * steps, share=steps)
 
         need = wanted_bytes(content.target.size, [*content.target.used, *style.used], optimizer)
         with host.working(vgg19, need) as net:

@@ -17,7 +17,7 @@ WIDGETS = {
     "GatysExtractStyleGrams": (*STYLE_LAYERS, "more_layers", "levels", "normalize", "padding"),
     "GatysOptimize": (
         *("steps", "optimizer", "learning_rate", "content_weight", "style_weight", "tv_weight", "tv_form", "init"),
-        "strength",
+        *("strength", "tolerance"),
     ),
 }
 """The widgets that a preset sets, by the ids of their nodes."""

@@ -193,6 +193,21 @@ def strength_input() -> io.Float.Input:
     )
 
 
+def tolerance_input() -> io.Float.Input:
+    widget = io.Float.Input(
+        "tolerance",
+        default=DEFAULTS["tolerance"],
+        optional=True,  # saved prompts lack it
+        min=0.0,
+        max=0.99,
+        step=0.001,
+        tooltip="A level ends where the loss falls by less than this share in ten steps, so that steps are the most. 0 takes "
+        "them all.",
+    )
+    widget.extra_dict = {"advanced": True}
+    return widget
+
+
 def advanced(widget: io.Combo.Input) -> io.Combo.Input:
     """Hide a widget until the user asks for the advanced ones; this host has no argument for it."""
     widget.extra_dict = {"advanced": True}

@@ -199,9 +199,9 @@ def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_
     # a picture that is one of many is not kept where it is cut short, so that there is nothing to say of it
     tells = session.first and not one_of_many
     with on_the_way(options, out, net, given, session) as way:
-        result, asked = _descend(net, targets, given, options, session, way, tells=tells)
+        result, asked, steps_planned = _descend(net, targets, given, options, session, way, tells=tells)
         CTRL_C.hold()  # what is made is saved
-        interrupted = asked and len(result.history) < options.total_steps
+        interrupted = asked and len(result.history) < steps_planned
         for note in result.notes:
             log.warning(note)
         if interrupted and one_of_many:  # a picture that is there counts as done
@@ -220,7 +220,7 @@ def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_
         log.warning(net.remark)
     if session.first:
         done = f"{len(result.history)} steps"
-        steps = f"interrupted after {len(result.history)} of {options.total_steps} steps" if interrupted else done
+        steps = f"interrupted after {len(result.history)} of {steps_planned} steps" if interrupted else done
         losses = losses_of(min(result.history, key=_worth))
         height, width = given.size
         tell(f"{out}: {width} x {height}, {steps}, {time.monotonic() - began:.1f} s, {losses}")
@@ -286,18 +286,20 @@ def _descend(
     way: OnTheWay,
     *,
     tells: bool,
-) -> tuple[Result, bool]:
-    """Give the result, and tell whether Ctrl-C came meanwhile, which is answered if `tells`."""
+) -> tuple[Result, bool, int]:
+    """Give the result, whether Ctrl-C came meanwhile, which is answered if `tells`, and the steps planned at last."""
     settings = settings_of(options)
     size = given.size if given.content is None else None
     terminable = options.checkpoint is not None and not session.shared
+    planned = 0  # a run that was finished before has none to take
     with (
         interruptible(terminable, tells=tells) as interruption,
         Bar("steps", options.quiet, bar_format=STEPS_BAR, total=options.total_steps) as bar,
     ):
 
         def follow(progress: Progress) -> None:
-            record = progress.losses
+            nonlocal planned
+            record, planned = progress.losses, progress.steps
             log.debug("step %d, level %d: %s", progress.step, progress.level, losses_of(record))
             bar.follow(progress)
             way.follow(progress)
@@ -306,7 +308,7 @@ def _descend(
 
         settings |= {"init": given.start, "size": size, "callback": follow, "place": session.place}
         result = optimize(net, **targets, **settings)
-    return result, interruption.asked
+    return result, interruption.asked, planned
 
 
 # before the network is loaded

@@ -251,7 +251,7 @@ def states():
     for step in (1, 2, 3):
         record = [Record(n + 1, int(n == 0), 1.0, 0.5, 0.5, 0.0, {"conv1_1": 0.5}) for n in range(step)]
         tensors = {"best": torch.rand(1, 3, 4, 4), "count": torch.tensor(3), "half": torch.zeros(3).half()}
-        Checkpoint(SCRATCH, 0, RUN, SCHEDULE).write(Moment(int(step == 1), record, ["a note"], tensors, None))
+        Checkpoint(SCRATCH, 0, RUN, SCHEDULE).write(Moment(int(step == 1), record, ["a note"], tensors, None, SCHEDULE))
         yield SCRATCH.read_bytes()
 
 

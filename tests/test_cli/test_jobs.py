@@ -387,4 +387,5 @@ def test_ctrl_c_to_all_workers_is_one_line(after):
     out, err = running.communicate(timeout=100)
     said = [line for line in err.splitlines() if "Ctrl-C" in line]
     assert running.returncode == 130 and len(said) == 1 and "Traceback" not in err, (out, err)
-    assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+    _, left = psutil.wait_procs(children, timeout=30)
+    assert not left

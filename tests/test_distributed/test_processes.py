@@ -271,7 +271,7 @@ def test_memory_that_runs_out_on_one_is_told_on_all(alone):
 
 def test_a_state_of_pictures_of_another_size_is_not_cut_to_fit(alone):
     tensors = {"best": torch.rand(1, 3, 40, 20), "trial": torch.rand(1, 3, 32, 20), "step": torch.tensor(3)}
-    file = SimpleNamespace(read=lambda: Moment(0, [], [], tensors, Way(None, True, 5, None)))
+    file = SimpleNamespace(read=lambda: Moment(0, [], [], tensors, Way(None, True, 5, None), [9]))
     found = SharedCheckpoint(lambda: file, [(32, 20)], Strips(alone, [LAYERS["conv1_1"]])).read()
     assert all(torch.equal(found.tensors[name], tensors[name]) for name in tensors) and found.way.bytes == 2**62
     assert SharedCheckpoint(lambda: file, [(32, 20)], WHOLE).read().way.bytes == 5

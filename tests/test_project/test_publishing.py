@@ -48,7 +48,7 @@ def test_the_archive_holds_what_users_need_and_nothing_else(packed):
         "web": {".js", ".json", ".md", ".jpg"},
         "example_workflows": {".json", ".jpg"},
         "docs": {".md", ".jpg"},
-        "examples": {".md", ".jpg"},
+        "examples": {".md", ".jpg", ".ipynb"},
     }
     found = {}
     for name in packed:
