@@ -96,7 +96,7 @@ same."""
 
 
 TOLERANCE = 0.01
-"""The default of `tolerance`, chosen with trained filters (benchmarks/RESULTS.md, "When a run is done")."""
+"""The default of `tolerance`, chosen with trained filters (benchmarks/RESULTS.md, "The descent")."""
 
 STRENGTH = 0.5
 """The default of `strength`, at which the content weight is as it was given."""
