@@ -382,3 +382,38 @@ def test_without_freetype_sheets_have_labels_too(monkeypatch):
     monkeypatch.setattr(drawn.ImageFont, "load_default", lambda size=None: plain)
     made = drawn.contact_sheet([drawn.Cell(["one"], "failed")], 1)
     assert (np.asarray(made) < 128).any() and drawn.can_show("a") and not drawn.can_show("\xe9")
+
+
+def pressed(monkeypatch, name, press, argv):
+    """Run a command during which a function of `command` is replaced; give the exit code."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(cli, name, press)
+            return cli.main(argv)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize(
+    "argv", [["sheet", "in/a.png", "styles", "-o", "sheet.png"], ["in", "styles/x.png", "-o", "out"]]
+)
+def test_ctrl_c_while_a_picture_is_saved_ends_what_goes_over_many(runs, monkeypatch, capsys, argv):
+    """The picture is there then, and `_paint` gives the code of Ctrl-C instead of raising."""
+    assert pressed(monkeypatch, "_paint", lambda *given, **rest: 130, [*argv, *QUICK]) == 130
+    assert capsys.readouterr().err.count("interrupted by Ctrl-C") == 1
+
+
+@pytest.mark.parametrize(
+    "argv", [["sheet", "in/a.png", "styles", "-o", "sheet.png"], ["in", "styles/x.png", "-o", "out"]]
+)
+def test_ctrl_c_that_tidying_up_turned_into_another_error_is_ctrl_c(runs, monkeypatch, capsys, argv):
+    def turned(*given, **rest):
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        except KeyboardInterrupt:
+            raise OSError("not ready for it") from None
+
+    assert pressed(monkeypatch, "load_inputs", turned, [*argv, *QUICK]) == 130
+    err = capsys.readouterr().err
+    assert err.count("interrupted by Ctrl-C") == 1 and "not ready for it" not in err
