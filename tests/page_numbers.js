@@ -105,6 +105,10 @@ async function main() {
   for (const [type, widgets] of Object.entries(JSON.parse(fs.readFileSync(file)))) {
     const id = await page.evaluate(alone, [type, 10 + Object.keys(report).length])
     await page.waitForTimeout(800)
+    if (mode === "vue") {
+      const more = page.locator(`//*[@data-node-id="${id}"]//button[contains(., "Show advanced")]`)
+      if (await more.count()) await more.first().click()
+    }
     report[type] = {}
     for (const [name, texts] of Object.entries(widgets)) {
       report[type][name] = []
