@@ -9,38 +9,23 @@ are 500, and 1000 on the first, which gets twice as many here as well). OUT gets
 """
 
 import argparse
-import runpy
-import sys
 import tempfile
 from pathlib import Path
-from types import SimpleNamespace
 
-import torchvision.models
+import sources
 from PIL import Image
-from programs import torchvision_features
-from sources import prepare_filters
+from programs import crowsonkb_program
 
 import gatys
 from gatys.pictures.images import read_image
 
 
 def neural_style_pt(place, folder, options, file):
-    given = {"content_image": folder / "content.png", "style_image": folder / "style.png", "image_size": options.size}
-    given |= {"model_file": folder / "vgg19-caffe.pth", "gpu": "c", "backend": "mkl", "seed": 0, "save_iter": 0}
-    given |= {"num_iterations": options.iterations, "output_image": file}
-    sys.argv = ["neural_style.py", "-disable_check", *(t for k, v in given.items() for t in (f"-{k}", str(v)))]
-    sys.path.insert(0, str(place))
-    runpy.run_path(str(place / "neural_style.py"), run_name="__main__")
+    sources.neural_style_pt(place, folder, (options.size,), None, num_iterations=options.iterations, output_image=file)
 
 
 def crowsonkb(place, folder, options, file):
-    # its package imports its web server, and that aiohttp
-    sys.modules["style_transfer.web_interface"] = SimpleNamespace(WebInterface=None)
-    sys.path.insert(0, str(place))
-    torchvision.models.vgg19 = lambda **_: torchvision_features(folder)
-    from style_transfer import StyleTransfer
-
-    program = StyleTransfer(devices=["cpu"])
+    program = crowsonkb_program(place, folder)(devices=["cpu"])
     content, style = (Image.open(folder / f"{name}.png").convert("RGB") for name in ("content", "style"))
     each = options.iterations_a_scale
     program.stylize(content, [style], end_scale=options.size, iterations=each, initial_iterations=2 * each)
@@ -66,7 +51,7 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         photo, painting = read_image(options.content, options.size).pixels, read_image(options.style).pixels
-        prepare_filters(options.filters, photo, painting, folder)
+        sources.prepare_filters(options.filters, photo, painting, folder)
         gatys.save_image(photo, folder / "content.png")
         gatys.save_image(painting, folder / "style.png")
         for name, run in PROGRAMS.items():

@@ -312,16 +312,24 @@ def tutorial(job, folder, trace):
     exec(compile(source, str(place), "exec"), {"__name__": "tutorial"})
 
 
-def crowsonkb(job, folder, trace):
-    """Its own objective, scales and averaging; its iterations shared out evenly over its scales."""
+def crowsonkb_program(place, folder):
+    """Import the class of the program from its clone, with the filters of the comparison."""
     import torchvision.models
-    from PIL import Image
 
     # its package imports its web server, and that aiohttp
     sys.modules["style_transfer.web_interface"] = SimpleNamespace(WebInterface=None)
-    sys.path.insert(0, str(Path(job["paths"]["crowsonkb"])))
+    sys.path.insert(0, str(Path(place)))
     torchvision.models.vgg19 = lambda **_: torchvision_features(folder)
     from style_transfer import StyleTransfer
+
+    return StyleTransfer
+
+
+def crowsonkb(job, folder, trace):
+    """Its own objective, scales and averaging; its iterations shared out evenly over its scales."""
+    from PIL import Image
+
+    StyleTransfer = crowsonkb_program(job["paths"]["crowsonkb"], folder)
     from style_transfer.style_transfer import gen_scales
 
     program = StyleTransfer(devices=[job["device"]], pooling=job["pooling"])

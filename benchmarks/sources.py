@@ -119,7 +119,7 @@ def leongatys(place, folder, size, watch):
     exec(compile(source, str(place), "exec"), {"__name__": "notebook"})
 
 
-def neural_style_pt(place, folder, size, watch):
+def neural_style_pt(place, folder, size, watch, **more):
     given = {
         "content_image": folder / "content.png",
         "style_image": folder / "style.png",
@@ -130,7 +130,7 @@ def neural_style_pt(place, folder, size, watch):
         "seed": 0,
         "save_iter": 0,
         "output_image": folder / "out.png",
-    }
+    } | more
     sys.argv = ["neural_style.py", "-disable_check", *(t for k, v in given.items() for t in (f"-{k}", str(v)))]
     sys.path.insert(0, str(place))
     runpy.run_path(str(place / "neural_style.py"), run_name="__main__")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, TypeVar
 
 from comfy_api.latest import io
 
 from ..gatys.settings import DEFAULTS, OPTIMIZERS, PADDINGS, PRECISIONS, TV_FORMS, Padding, TileSize
 from ..gatys.targets.levels import Levels
+
+W = TypeVar("W", io.Combo.Input, io.Float.Input)
 
 PaddingOrAuto = Padding | Literal["auto"]
 """What the widget of the padding gives."""
@@ -194,21 +196,21 @@ def strength_input() -> io.Float.Input:
 
 
 def tolerance_input() -> io.Float.Input:
-    widget = io.Float.Input(
-        "tolerance",
-        default=DEFAULTS["tolerance"],
-        optional=True,  # saved prompts lack it
-        min=0.0,
-        max=0.99,
-        step=0.001,
-        tooltip="A level ends where the loss falls by less than this share in ten steps, so that steps are the most. 0 takes "
-        "them all.",
+    return advanced(
+        io.Float.Input(
+            "tolerance",
+            default=DEFAULTS["tolerance"],
+            optional=True,  # saved prompts lack it
+            min=0.0,
+            max=0.99,
+            step=0.001,
+            tooltip="A level ends where the loss falls by less than this share in ten steps, so that steps are the most. 0 "
+            "takes them all.",
+        )
     )
-    widget.extra_dict = {"advanced": True}
-    return widget
 
 
-def advanced(widget: io.Combo.Input) -> io.Combo.Input:
+def advanced(widget: W) -> W:
     """Hide a widget until the user asks for the advanced ones; this host has no argument for it."""
     widget.extra_dict = {"advanced": True}
     return widget

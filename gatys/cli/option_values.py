@@ -64,22 +64,20 @@ ABOVE_0 = number(" above 0", lambda value: value > 0)
 AT_LEAST_0 = number(" of at least 0", lambda value: value >= 0)
 
 
-def strength(text: str) -> float:
-    try:
-        value = float(text)
-        check_strength(value)
-    except ValueError:  # InputError is one
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}") from None
-    return value
+def _share(limits: str, check: Callable[[float], None]) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+            check(value)
+        except ValueError:  # InputError is one
+            raise argparse.ArgumentTypeError(f"expected a number {limits}, got {text!r}") from None
+        return value
+
+    return parse
 
 
-def tolerance(text: str) -> float:
-    try:
-        value = float(text)
-        check_tolerance(value)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to below 1, got {text!r}") from None
-    return value
+strength = _share("from 0 to 1", check_strength)
+tolerance = _share("from 0 to below 1", check_tolerance)
 
 
 def every_of(text: str) -> Every:

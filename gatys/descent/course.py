@@ -55,11 +55,6 @@ class Course:
     """Whether each picture stays grey."""
 
     @property
-    def steps(self) -> int:
-        """Give the number of steps over all levels."""
-        return sum(self.schedule)
-
-    @property
     def rounded(self) -> bool:
         """Tell whether the descent goes by a loss with rounded kinks, and keeps pictures by the loss with kinks."""
         return self.told.tv_form == "absolute" and self.told.tv_weight > 0
