@@ -75,7 +75,7 @@ class ExtractContentFeatures(io.ComfyNode):
                 normalize=normalize,
                 mask=host.mask_or_none(mask),
                 padding=padding,
-                memory=host.free_memory(),
+                memory=host.free_memory(vgg19),
                 dtype="auto",
                 device=host.storage_device(),
                 callback=host.stop_if_cancelled,

@@ -133,7 +133,7 @@ class ExtractStyleGrams(io.ComfyNode):
                 host.mask_or_none(mask),
                 normalize=normalize,
                 padding=padding,
-                memory=host.free_memory(),
+                memory=host.free_memory(vgg19),
                 device=host.storage_device(),
                 callback=host.stop_if_cancelled,
             )

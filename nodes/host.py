@@ -124,7 +124,9 @@ def checkpoint_folder() -> Path:
 
 @dataclass(eq=False)
 class Network:
-    """The value of the GATYS_VGG19 socket. The host holds the patcher only weakly, so this must own it."""
+    """The value of the GATYS_VGG19 socket. The host holds the patcher only weakly, so this must own it; newer hosts look
+    for it by this name.
+    """
 
     net: VGG
     patcher: ModelPatcher
@@ -181,11 +183,13 @@ def working(network: Network, memory_required: int = 0) -> Iterator[VGG]:
             mm.soft_empty_cache()
 
 
-def free_memory() -> int:
+def free_memory(network: Network) -> int:
     """Give the bytes that work on the network may take on its device: free under every limit, less the reserve."""
-    device = mm.get_torch_device()
-    reserve = 0 if device.type == "cpu" else mm.extra_reserved_memory()
-    return max(0, min(mm.get_free_memory(device), memory.free_memory(device)) - reserve)
+    device = network.patcher.load_device
+    # newer hosts keep weights on a card that give way to whoever asks, which only the patcher counts as free
+    told = getattr(network.patcher, "get_free_memory", mm.get_free_memory)(device)
+    free = told if device.type == "cuda" else min(told, memory.free_memory(device))
+    return max(0, free - (0 if device.type == "cpu" else mm.extra_reserved_memory()))
 
 
 def precision(chosen: Precision) -> Precision:

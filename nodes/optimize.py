@@ -177,7 +177,7 @@ class GatysOptimize(io.ComfyNode):
                     tv_weight=tv_weight,
                     tv_form=tv_form,
                     seed=seed + index,
-                    memory=host.free_memory(),
+                    memory=host.free_memory(vgg19),
                     **memory_options(tile, padding),
                     precision=host.precision(precision),
                     checkpoint=folder,

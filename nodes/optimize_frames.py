@@ -158,7 +158,7 @@ class GatysOptimizeFrames(io.ComfyNode):
                 strength=strength,
                 tv_weight=tv_weight,
                 seed=seed,
-                memory=host.free_memory(),
+                memory=host.free_memory(vgg19),
                 **memory_options(tile, padding),
                 precision=host.precision(precision),
                 checkpoint=host.checkpoint_folder() if checkpoint_every else None,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..gatys import ContentTarget
+from ..gatys import ContentTarget, StyleTarget
+from ..gatys.targets.regions import RegionalStyle
 
 CATEGORY = "image/style transfer"
 
@@ -28,6 +30,25 @@ class Content:
     target: ContentTarget
     alpha: Tensor | None
     """The alpha channel of the content picture, (N, H, W, 1), which the result gets back."""
+
+
+def tensors_in(value: Any) -> list[Tensor]:
+    """List the tensors that a value holds in its fields, lists and mappings."""
+    if isinstance(value, Tensor):
+        return [value]
+    if is_dataclass(value):
+        parts: list[Any] = [getattr(value, field.name) for field in fields(value)]
+    elif isinstance(value, Mapping):
+        parts = list(value.values())
+    else:
+        parts = list(value) if isinstance(value, (list, tuple)) else []
+    return [tensor for part in parts for tensor in tensors_in(part)]
+
+
+SIZED_BY = "_comfy_cache_tensors"
+"""The method that newer hosts ask for what a cached value weighs, to choose what to drop when memory is short."""
+for _kind in (Content, StyleTarget, RegionalStyle):
+    setattr(_kind, SIZED_BY, tensors_in)
 
 
 def schema(*, search_aliases: list[str], **fields: Any) -> io.Schema:
