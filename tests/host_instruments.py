@@ -4,6 +4,7 @@ The server imports it from its `custom_nodes`. Its routes:
 POST /instruments/watch {"stage", "after"}: count the torch operations of each stage of our nodes; at number `after`
     of `stage` tell the client and wait there for its cancel. Without a stage, only count.
 GET /instruments/watch: {stage: operations}, and where the worker was when the last cancel came. Ends the watching.
+POST /instruments/shortage {"bytes"}: the next evaluation at full size gets so many bytes of address space more than there are.
 POST /instruments/download {"url", "sha256"}: where `imagenet` is downloaded from.
 GET /instruments/memory: the tensors alive in this process, their bytes, and the process's own memory in bytes.
 """
@@ -123,8 +124,48 @@ def install() -> None:
         interrupt(value)
 
     objective.__init__ = remember_level
-    module("gatys.objective.evaluation").Bounded.level = property(lambda bounded: bounded.objective.level)
+    bounded = module("gatys.objective.evaluation").Bounded
+    bounded.level = property(lambda bounded: bounded.objective.level)
+    evaluate = bounded.__call__
+
+    @functools.wraps(evaluate)
+    def evaluate_in_shortage(self, image):
+        if self.level or not shortage:
+            return evaluate(self, image)
+        with little_memory(shortage.pop()):
+            return evaluate(self, image)
+
+    bounded.__call__ = evaluate_in_shortage
     mm.interrupt_current_processing = remember_stage
+
+
+shortage = []
+"""The bytes that the next evaluation at full size gets, if it is to run short."""
+
+
+@contextmanager
+def little_memory(more: int):
+    """Let this process take only so many bytes of address space more than it has. Linux only."""
+    import resource
+
+    end = time.monotonic() + ANSWER_SECONDS
+    while not PromptServer.instance.messages.empty():  # the server's other threads are not to run short
+        if time.monotonic() > end:
+            raise TimeoutError("instruments: the server's messages are not sent")
+        time.sleep(0.001)
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + more, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limits)
+
+
+@routes.post("/instruments/shortage")
+async def set_shortage(request):
+    install()
+    shortage.append((await request.json())["bytes"])
+    return web.json_response({})
 
 
 @routes.post("/instruments/watch")

@@ -188,11 +188,11 @@ class Server:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmSize"))
 
-    def limit_memory(self, more: int | None, than: int | None = None) -> None:
-        """Let the server take `more` bytes of address space than it has now, or than `than`, None for any number."""
+    def limit_memory(self, more: int | None) -> None:
+        """Let the server take `more` bytes of address space than it has now, None for any number."""
         import resource
 
-        limit = resource.RLIM_INFINITY if more is None else (than or self.address_space()) + more
+        limit = resource.RLIM_INFINITY if more is None else self.address_space() + more
         resource.prlimit(self._process.pid, resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
 
     def log_text(self) -> str:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import host_server
 import numpy as np
 import pytest
-from host_graphs import HEIGHT, WIDTH, batch, graph, is_result, pixels, png, saved
+from host_graphs import HEIGHT, WIDTH, batch, graph, is_result, node, pixels, png, saved
 from PIL import Image
 
 HERE = Path(__file__).resolve().parents[1]
@@ -145,12 +145,17 @@ def name_missing_weights(prompt):
     prompt["vgg19"]["inputs"]["weights"] = "none.pth"
 
 
+def name_a_missing_style(prompt):
+    prompt["style"] = node("GatysLoadStyle", name="none.safetensors")
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
         (unwire, "GatysOptimize: content, style: expected at least one target"),
         (name_an_unknown_layer, "GatysExtractContentFeatures: unknown layer 'conv9_9'"),
         (name_missing_weights, "GatysLoadVGG19: weights: expected 'auto', 'paper', 'imagenet', 'untrained' or a file"),
+        (name_a_missing_style, "GatysLoadStyle: name: expected a style in "),
     ],
 )
 def test_what_went_wrong_reaches_the_client(server, spoil, message):
@@ -209,15 +214,8 @@ def test_large_pictures_under_a_memory_limit_and_a_shortage_in_the_middle(tmp_pa
         assert "tiles of" in running.log_text() and "out of memory" not in running.log_text()
         running.limit_memory(None)
 
-        small = []
-
-        def shorten(name, value):
-            if name == "optimize" and value <= 3:  # at half the size: at the full one an evaluation may be under way
-                small.append(running.address_space())
-            elif name == "optimize" and value in (4, 5):  # just for the fifth step: the server needs memory, too
-                running.limit_memory(72 * 2**20 if value == 4 else None, than=min(small))
-
-        short = running.run(prompt(3), on_progress=shorten)
+        running.post("/instruments/shortage", {"bytes": 72 * 2**20})
+        short = running.run(prompt(3))
         (mended,) = saved(running, short)
         assert "out of memory; going on with" in running.log_text()
         assert max(value for name, value, _ in short.progress if name == "optimize") == 6
