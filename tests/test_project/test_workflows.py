@@ -1,5 +1,6 @@
 """The example workflows as files: what they save fits the nodes as they are now, and they say what to look at."""
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -65,3 +66,12 @@ def test_workflow_is_explained_and_listed(name):
     pictures = [node["widgets_values"][0] for node in WORKFLOWS[name]["nodes"] if node["type"] == "LoadImage"]
     assert all((ROOT / "examples" / picture).is_file() for picture in pictures)
     assert f"*{name}*" in (ROOT / "docs" / "workflows.md").read_text(encoding="utf-8")
+
+
+def test_templates_are_laid_out():
+    spec = importlib.util.spec_from_file_location("layout", ROOT / "examples" / "layout.py")
+    layout = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(layout)
+    for file in (ROOT / "example_workflows").glob("*.json"):
+        text = file.read_text(encoding="utf-8")
+        assert layout.laid_out(text, SCHEMAS) == text, f"{file.name}: python examples/layout.py lays it out anew"

@@ -1,0 +1,54 @@
+// Measures where ComfyUI's own page draws the nodes and groups of workflows, for test_page_templates.py.
+//   NODE_PATH=<where playwright-core is> node page_boxes.js URL CHROMIUM classic|vue PICTURES|- WORKFLOW.json ...
+// Writes one JSON object to stdout: {name: {nodes: [{id, type, box}], groups: [{title, box}], links: [[source, target]]}}, where a box is
+// [left, top, width, height] in the graph's own unit, titles included, as it is drawn and not as it was saved.
+const fs = require("fs")
+const path = require("path")
+const { open, program } = require("./page.js")
+const [url, chromium, mode, pictures, ...files] = process.argv.slice(2)
+
+/** All of the graph into sight, for what is out of sight may not be drawn. */
+const fit = () => {
+  const { graph, canvas } = window.app
+  const boxes = graph._groups.map((group) => [...group.pos, ...group.size])
+  const left = Math.min(...boxes.map(([x]) => x))
+  const right = Math.max(...boxes.map(([x, , width]) => x + width))
+  const bottom = Math.max(...boxes.map(([, y, , height]) => y + height))
+  canvas.ds.scale = Math.min((innerWidth - 120) / (right - left), (innerHeight - 120) / (bottom + 40))
+  canvas.ds.offset = [80 / canvas.ds.scale - left, 80 / canvas.ds.scale]
+  canvas.setDirty(true, true)
+}
+
+const boxes = () => {
+  const { graph, canvas } = window.app
+  const { left, top } = canvas.canvas.getBoundingClientRect()
+  const { scale, offset } = canvas.ds
+  const drawn = (node) => {
+    const element = document.querySelector(`[data-node-id="${node.id}"]`)
+    if (!element) return [...node.getBounding()]
+    const { x, y, width, height } = element.getBoundingClientRect()
+    return [(x - left) / scale - offset[0], (y - top) / scale - offset[1], width / scale, height / scale]
+  }
+  return {
+    elements: document.querySelectorAll("[data-node-id]").length,
+    nodes: graph._nodes.map((node) => ({ id: node.id, type: node.type, box: drawn(node) })),
+    groups: graph._groups.map(({ title, pos, size }) => ({ title, box: [...pos, ...size] })),
+    links: [...(graph.links.values?.() ?? Object.values(graph.links))].map((link) => [link.origin_id, link.target_id])
+  }
+}
+
+program(async () => {
+  const { browser, page } = await open(url, chromium, () => {}, { "Comfy.VueNodes.Enabled": mode === "vue" })
+  const report = {}
+  for (const file of files) {
+    await page.evaluate((saved) => window.app.loadGraphData(saved), JSON.parse(fs.readFileSync(file)))
+    await page.waitForTimeout(400)
+    await page.evaluate(fit)
+    await page.waitForTimeout(900) // pictures are loaded, and nodes grow around them
+    const name = path.basename(file, ".json")
+    report[name] = await page.evaluate(boxes)
+    if (pictures !== "-") await page.screenshot({ path: path.join(pictures, `${name}-${mode}.png`) })
+  }
+  await browser.close()
+  return report
+})
