@@ -10,7 +10,6 @@ PAGE_PICTURES naming a folder the screenshots and the results are left there, to
 import io
 import json
 import os
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +18,9 @@ import host_server
 import numpy as np
 import pytest
 import search_words
+from host_page import CHROMIUM, FRONTENDS, MARKS, ROOT, WORKFLOWS, frontend_name, start
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parents[2]
-WORKFLOWS = {file.stem: file for file in sorted((ROOT / "example_workflows").glob("*.json"))}
-FRONTENDS = ["own", *filter(None, os.environ.get("COMFYUI_FRONTENDS", "").split(os.pathsep))]
-INSTALLATION = host_server.find_installation()
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 STEPS, SHRINK = 2, 4
 MUTED, BYPASSED = 2, 4
 """How the page saves that a node was switched off: taken out with its wires, or its inputs wired on to its outputs."""
@@ -56,27 +51,7 @@ FLOATS = {
     )
 }
 """Of each node, its widgets of this kind and their options."""
-FOLDER = "gatys-style_transfer"  # neither blanks nor dots: `check_pack_folder` of nodes/host.py
-
-
-def lacking():
-    """What is not here for these tests, None if nothing is."""
-    if INSTALLATION is None:
-        return host_server.NO_INSTALLATION
-    if not CHROMIUM:
-        return "no Chromium: set CHROMIUM to the program"
-    node = shutil.which("node")
-    ask = [node, "-e", "require('playwright-core')"]
-    if not node or subprocess.run(ask, check=False, capture_output=True).returncode:
-        return "no playwright-core: set NODE_PATH to the node_modules that has it, and install Node.js"
-    return None
-
-
-pytestmark = [
-    pytest.mark.host,
-    pytest.mark.page,
-    pytest.mark.skipif((reason := lacking()) is not None, reason=reason or "nothing is lacking"),
-]
+pytestmark = MARKS
 
 
 @dataclass
@@ -88,19 +63,16 @@ class Page:
     """The prompts of `SWITCHED_OFF`."""
 
 
-@pytest.fixture(scope="module", params=FRONTENDS, ids=lambda root: root if root == "own" else Path(root).parts[-3])
+@pytest.fixture(scope="module", params=FRONTENDS, ids=frontend_name)
 def page(request, tmp_path_factory):
     """All workflows opened one after another in one page, as it was found after each."""
-    root = [] if request.param == "own" else ["--front-end-root", request.param]
     base = tmp_path_factory.mktemp("page") / "base"
-    server = host_server.Server(INSTALLATION, base, "--cpu", *root, pack=FOLDER)
+    server = start(base, request.param)
     try:
         # what style_bank_save will write must be there, or the page says of style_bank_load that it is missing
         styles = server.base / "models" / "gatys_styles"
         styles.mkdir(parents=True, exist_ok=True)
         (styles / "orchard of suns.safetensors").touch()
-        for picture in sorted((ROOT / "examples").glob("*.jpg")):
-            server.upload(picture.name, picture.read_bytes())
         kept = os.environ.get("PAGE_PICTURES")
         pictures = Path(kept) / request.node.name.replace("/", "-") / str(server.port) if kept else None
         if pictures:
@@ -141,7 +113,7 @@ def small(prompt):
         if node["class_type"] == "PrimitiveInt":
             values["value"] = STEPS if name in wired_to_steps else values["value"] // SHRINK
         if not node["class_type"].startswith("Gatys"):
-            for key in {"largest_size", "width", "height", "left"} & values.keys():
+            for key in {"largest_size", "width", "height", "left", "x"} & values.keys():
                 if not isinstance(values[key], list):
                     values[key] //= SHRINK
         if "levels" in values:

@@ -6,34 +6,20 @@ Boxes are measured as the page draws them, in both of its ways. Needs what test_
 import itertools
 import json
 import os
-import subprocess
 from pathlib import Path
 
-import host_server
 import pytest
-from test_page import CHROMIUM, FOLDER, FRONTENDS, INSTALLATION, ROOT, WORKFLOWS, lacking
+from host_page import FRONTENDS, MARKS, WORKFLOWS, ask, frontend_name, start
 
-pytestmark = [
-    pytest.mark.host,
-    pytest.mark.page,
-    pytest.mark.skipif((reason := lacking()) is not None, reason=reason or "nothing is lacking"),
-]
+pytestmark = MARKS
 NOTE = "MarkdownNote"
 
 
-@pytest.fixture(scope="module", params=FRONTENDS, ids=lambda root: root if root == "own" else Path(root).parts[-3])
+@pytest.fixture(scope="module", params=FRONTENDS, ids=frontend_name)
 def server(request, tmp_path_factory):
-    root = [] if request.param == "own" else ["--front-end-root", request.param]
-    server = host_server.Server(
-        INSTALLATION, tmp_path_factory.mktemp("templates") / "base", "--cpu", *root, pack=FOLDER
-    )
-    try:
-        for pattern in ("*.jpg", "*.webp"):  # pictures have a place on the node once they are there
-            for picture in sorted((ROOT / "examples").glob(pattern)):
-                server.upload(picture.name, picture.read_bytes())
-        yield server
-    finally:
-        server.stop()
+    server = start(tmp_path_factory.mktemp("templates") / "base", request.param)
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="module", params=["classic", "vue"])
@@ -42,11 +28,7 @@ def drawn(request, server):
     kept = os.environ.get("PAGE_PICTURES")
     if kept:
         Path(kept).mkdir(parents=True, exist_ok=True)
-    command = ["node", str(ROOT / "tests" / "page_boxes.js"), f"http://127.0.0.1:{server.port}", CHROMIUM]
-    command += [request.param, kept or "-", *map(str, WORKFLOWS.values())]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=900)
-    assert done.returncode == 0, done.stderr
-    seen = json.loads(done.stdout)
+    seen = ask("page_boxes.js", server, request.param, kept or "-", *WORKFLOWS.values())
     elements = {name: found["elements"] for name, found in seen.items()}
     assert all((count > 0) == (request.param == "vue") for count in elements.values()), elements
     return seen

@@ -1,0 +1,67 @@
+"""What tests of ComfyUI's own page share: where the page and its browser come from, and how a script is run in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import host_server
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+WORKFLOWS = {file.stem: file for file in sorted((ROOT / "example_workflows").glob("*.json"))}
+FRONTENDS = ["own", *filter(None, os.environ.get("COMFYUI_FRONTENDS", "").split(os.pathsep))]
+INSTALLATION = host_server.find_installation()
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+FOLDER = "gatys-style_transfer"  # neither blanks nor dots: `check_pack_folder` of nodes/host.py
+
+
+def lacking() -> str | None:
+    """What is not here for these tests, None if nothing is."""
+    if INSTALLATION is None:
+        return host_server.NO_INSTALLATION
+    if not CHROMIUM:
+        return "no Chromium: set CHROMIUM to the program"
+    node = shutil.which("node")
+    ask = [node, "-e", "require('playwright-core')"]
+    if not node or subprocess.run(ask, check=False, capture_output=True).returncode:
+        return "no playwright-core: set NODE_PATH to the node_modules that has it, and install Node.js"
+    return None
+
+
+_REASON = lacking()
+MARKS = [
+    pytest.mark.host,
+    pytest.mark.page,
+    pytest.mark.skipif(_REASON is not None, reason=_REASON or "nothing is lacking"),
+]
+
+
+def frontend_name(root: str) -> str:
+    """What a frontend is called in the names of tests."""
+    return root if root == "own" else Path(root).parts[-3]
+
+
+def start(base: Path, frontend: str, *arguments: str) -> host_server.Server:
+    """A host with this frontend, and with all pictures that the workflows ask for."""
+    root = [] if frontend == "own" else ["--front-end-root", frontend]
+    server = host_server.Server(INSTALLATION, base, "--cpu", *root, *arguments, pack=FOLDER)
+    try:
+        for pattern in ("*.jpg", "*.webp"):
+            for picture in sorted((ROOT / "examples").glob(pattern)):
+                server.upload(picture.name, picture.read_bytes())
+    except BaseException:
+        server.stop()
+        raise
+    return server
+
+
+def ask(script: str, server: host_server.Server, *arguments: str | Path, timeout: float = 900) -> dict:
+    """What a script of the tests writes, after it has opened the server's page."""
+    command = ["node", str(ROOT / "tests" / script), f"http://127.0.0.1:{server.port}", CHROMIUM]
+    done = subprocess.run([*command, *map(str, arguments)], check=False, capture_output=True, text=True, timeout=timeout)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
