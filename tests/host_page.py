@@ -62,6 +62,8 @@ def start(base: Path, frontend: str, *arguments: str) -> host_server.Server:
 def ask(script: str, server: host_server.Server, *arguments: str | Path, timeout: float = 900) -> dict:
     """What a script of the tests writes, after it has opened the server's page."""
     command = ["node", str(ROOT / "tests" / script), f"http://127.0.0.1:{server.port}", CHROMIUM]
-    done = subprocess.run([*command, *map(str, arguments)], check=False, capture_output=True, text=True, timeout=timeout)
+    done = subprocess.run(
+        [*command, *map(str, arguments)], check=False, capture_output=True, text=True, timeout=timeout
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
