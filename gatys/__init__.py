@@ -61,8 +61,15 @@ if TYPE_CHECKING:
     from .targets.style_files import read_style_info as read_style_info
     from .targets.targets import ContentTarget as ContentTarget
     from .targets.targets import StyleTarget as StyleTarget
+    from .video.film_flow import FilmFlow as FilmFlow
+    from .video.film_flow import film_flow as film_flow
+    from .video.flow import optical_flow as optical_flow
+    from .video.frames import FilmFrame as FilmFrame
     from .video.frames import FramesResult as FramesResult
+    from .video.frames import iterate_frames as iterate_frames
     from .video.frames import optimize_frames as optimize_frames
+    from .video.motion import occlusion_mask as occlusion_mask
+    from .video.motion import warp as warp
 
 _ROOMS = {
     "descent.notebook": "notebook_progress show",
@@ -92,7 +99,10 @@ _ROOMS = {
     "targets.statistics": "Statistic",
     "targets.style_files": "StyleInfo read_style_info",
     "targets.targets": "ContentTarget StyleTarget",
-    "video.frames": "FramesResult optimize_frames",
+    "video.film_flow": "FilmFlow film_flow",
+    "video.flow": "optical_flow",
+    "video.frames": "FilmFrame FramesResult iterate_frames optimize_frames",
+    "video.motion": "occlusion_mask warp",
 }
 """Where each public name is defined; a test compares it with the imports above."""
 _PLACE_OF = {name: place for place, names in _ROOMS.items() for name in names.split()}

@@ -65,6 +65,9 @@ Init = Literal["auto", "recolored", "content", "noise", "mean"]
 INITS: tuple[Init, ...] = get_args(Init)
 """What a descent starts from."""
 
+FLOWS = ("auto", "dis", "raft_small", "raft_large")
+"""The methods of optical flow."""
+
 Optimizer = Literal["lbfgs", "adam"]
 OPTIMIZERS: tuple[Optimizer, ...] = get_args(Optimizer)
 LEARNING_RATES: Mapping[str, float] = {"lbfgs": 1.0, "adam": 0.02}

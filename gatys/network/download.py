@@ -36,14 +36,14 @@ _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def _writing(folder: Path, url: str) -> Iterator[None]:
+def _writing(folder: Path, url: str, advice: str) -> Iterator[None]:
     """Raise FolderError for what the folder refuses, so that it is told from what the network does."""
     try:
         yield
     except OSError as error:
         raise FolderError(
             f"weights: {url} cannot be kept in {folder} ({error}); set TORCH_HOME to a folder with room that can be written "
-            "to, give a file, or choose 'untrained'"
+            f"to, {advice}"
         ) from error
 
 
@@ -84,7 +84,10 @@ def paper_source() -> Source:
     )
 
 
-def fetch(what: str, source: Source, kept: Path, make: Make, progress: Report | None) -> None:
+_ADVICE = "give the path of another VGG-19 or VGG-16 as weights, or choose 'untrained'"
+
+
+def fetch(what: str, source: Source, kept: Path, make: Make, progress: Report | None, advice: str = _ADVICE) -> None:
     """Make the file `kept` of what the first address gives that has the right SHA-256; nothing else stays.
 
     Args:
@@ -92,6 +95,7 @@ def fetch(what: str, source: Source, kept: Path, make: Make, progress: Report | 
         kept: the file to make; its folder is made if needed.
         make: given the checked file as it came, it writes the one that is kept.
         progress: called as pieces come; an exception from it cancels the download.
+        advice: what else one can do, for messages.
 
     Raises:
         DownloadError: if no address gives the file; it names each with the reason. It is a `FolderError` where the
@@ -101,7 +105,7 @@ def fetch(what: str, source: Source, kept: Path, make: Make, progress: Report | 
     for url in (source.url, *source.mirrors):
         if urlsplit(url).netloc in unreachable:
             continue  # where packets get lost, each try takes long
-        with closing(_pieces(url, source.sha256, kept, make)) as pieces:
+        with closing(_pieces(url, source.sha256, kept, make, advice)) as pieces:
             while True:
                 try:
                     done = next(pieces, None)
@@ -121,7 +125,7 @@ def fetch(what: str, source: Source, kept: Path, make: Make, progress: Report | 
     digest = f" (SHA-256 {source.sha256})" if source.mirrors else ""
     problem = DownloadError(
         f"could not get the {what!r} weights from {_tried(failures)}; download that elsewhere{digest} and put it into "
-        f"{kept.parent}, give the path of another VGG-19 or VGG-16 as weights, or choose 'untrained'"
+        f"{kept.parent}, {advice}"
     )
     url, said = failures[0]
     problem.reason = f"{urlsplit(url).netloc}: {said[:400]}" + f", and {len(source.mirrors)} mirrors" * bool(
@@ -153,12 +157,12 @@ def _tried(failures: list[tuple[str, str]]) -> str:
     return ", nor from ".join(f"{url} ({said})" for url, said in failures)
 
 
-def _pieces(url: str, sha256: str, kept: Path, make: Make) -> Generator[tuple[int, int], None, None]:
+def _pieces(url: str, sha256: str, kept: Path, make: Make, advice: str) -> Generator[tuple[int, int], None, None]:
     """Make `kept`, and yield (bytes done, bytes in all or 0) after every piece."""
     folder, digest, done = kept.parent, hashlib.sha256(), 0
     _log.info("downloading %s", url)
     request = urllib.request.Request(url, headers={"User-Agent": "gatys"})  # noqa: S310 - the digest decides
-    with _writing(folder, url):
+    with _writing(folder, url, advice):
         folder.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
         # Inside `folder`, so that the last step is a rename; removed whatever happens, cancelling included.
@@ -172,7 +176,7 @@ def _pieces(url: str, sha256: str, kept: Path, make: Make) -> Generator[tuple[in
             length = reply.headers.get("Content-Length", "")
             total = int(length) if length.isascii() and length.isdigit() else 0
             while piece := reply.read(1 << 20):
-                with _writing(folder, url):
+                with _writing(folder, url, advice):
                     file.write(piece)
                     file.flush()
                 digest.update(piece)

@@ -3,7 +3,8 @@
 (Ruder, Dosovitskiy and Brox, *Artistic style transfer for videos*, 2016, sections 4.1 and 4.2.) Frames made on their
 own come each to another of the many pictures that fit the style equally well, and the film flickers. Starting where
 the last frame ended keeps to one of them, and the temporal term holds it there: mean(trust * (x - w)^2), their
-equation 7, with w the last result moved along with the scene and `trust` 0 where that says nothing.
+equation 7, with w the last result moved along with the scene and `trust` 0 where that says nothing. What w and trust are
+is in `past`.
 """
 
 from __future__ import annotations
@@ -14,34 +15,51 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..descent.arguments import settings_of, takes_two
 from ..descent.optimize import optimize
 from ..descent.records import Progress, Record
-from ..descent.start import name_or_picture
+from ..descent.start import name_or_picture, starting_picture
 from ..errors import InputError, InputTypeError
 from ..network.vgg import VGG
 from ..objective.temporal import TemporalTarget
 from ..objective.term import Term
-from ..pictures.checks import shape_of
-from ..pictures.conversion import KINDS, AnyPicture, as_picture, to_tensor
+from ..passes.layout import WHOLE
+from ..pictures.checks import shape_of, size_of
+from ..pictures.conversion import AnyPicture, as_picture
 from ..pictures.resampling import resize
 from ..settings import Settings
-from ..targets.masks import check_mask
 from ..targets.regions import RegionalStyle
 from ..targets.targets import ContentTarget, StyleTarget, fit_levels
+from .film_flow import AnyFlow
+from .past import Frame, Masks, Past, Pasts, Warped
 
 LATER_STEPS = 0.25
 """The default of `later_steps`, as a share of `steps`."""
 ENOUGH = 0.5
 """The share of a frame's area that its past must cover, or it is made anew."""
-SAME, DIFFERENT = 5 / 255, 15 / 255
-"""The bounds of likeness: frames that differ by less show the same, by more another thing."""
 
-Warped = Callable[[int, Tensor], AnyPicture | None] | Sequence[AnyPicture | None] | AnyPicture
-Masks = Callable[[int], Tensor | None] | Sequence[Tensor | None] | Tensor
+
+@dataclass(frozen=True, eq=False)
+class FilmFrame:
+    """A frame as `iterate_frames` gives it."""
+
+    index: int
+    """Its number in the film."""
+    image: Tensor
+    """The result, (1, 3, H, W), sRGB in [0, 1], on the device where the targets are kept."""
+    history: tuple[Record, ...]
+    """The records of its evaluations."""
+    notes: tuple[str, ...]
+    """What went wrong on the way and was mended, in sentences."""
+    stopped: bool
+    """Whether the callback ended the film in this frame: it is the last one, and unfinished."""
+    state: Path | None = None
+    """The file with its last state, where it was asked for; see `Result.state`."""
+
+    def __repr__(self) -> str:
+        return f"FilmFrame({self.index}, {shape_of(self.image)}, {len(self.history)} steps, {len(self.notes)} notes)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +113,15 @@ class FilmArguments(Settings):
     """The places where the past is wrong, since the scene was hidden before or has changed: 1 there, 0 elsewhere, (H,
     W) or (1, 1, H, W), of any size. It is a function of the frame's index, or masks like the pictures of `warped`, or a
     single one for all frames. It takes the place of `agreement`."""
+    flow: AnyFlow | None = None
+    """How the scene moves, for a camera that moves: the last result is moved along with it and takes the place of
+    `warped`, and `occlusion_mask` says where it is not to be trusted. A method of `optical_flow`, such as "auto"; a
+    function, as there; or a `FilmFlow` of the film, or its `back` alone. New ground, which was hidden before, starts
+    as `init` says of a frame without a past: by "auto", from the content in the style's colours."""
+    previous: tuple[AnyPicture, AnyPicture] | None = None
+    """The frame before the first one and its result, where a film goes on that was cut short; None where it begins."""
+    first_index: int = 0
+    """The number of the first frame, where a film goes on: anchors, functions, the callback and notes count by it."""
     anchor_every: int = 0
     """The distance of frames at which the past is forgotten, against drift (artistic-videos, issue 59), at the price of
     a visible change there; 0 is never."""
@@ -110,6 +137,8 @@ class FilmArguments(Settings):
         super().__post_init__()
         if isinstance(self.anchor_every, bool) or not isinstance(self.anchor_every, int) or self.anchor_every < 0:
             raise InputError(f"anchor_every: expected a whole number of at least 0, got {self.anchor_every!r}")
+        if isinstance(self.first_index, bool) or not isinstance(self.first_index, int) or self.first_index < 0:
+            raise InputError(f"first_index: expected a whole number of at least 0, got {self.first_index!r}")
         folder = self.checkpoint
         if folder is not None and not Path(folder).is_dir():
             raise InputError(f"checkpoint: expected a folder, with a file for each frame, got {str(folder)!r}; make it")
@@ -119,156 +148,155 @@ class FilmArguments(Settings):
 def optimize_frames(net: VGG, content: ContentTarget | Iterable[ContentTarget], told: FilmArguments) -> FramesResult:
     """Descend to one picture for each frame of a film, in order.
 
-    A frame's past is its picture in `warped`, or else the last frame's result. The temporal term holds the frame to
-    it, and with `warm_start` the frame starts from it with `later_steps`, all spent at full size: coarser levels only
-    look at the start, since what they have to give is there already (at equal cost the loss is lower than with steps on
-    all levels; without a temporal term it flickers slightly more). Where the past is not to be trusted, nothing holds
-    the frame and it starts from its own content. A frame with less than half of its area to trust starts like one without a past, as `optimize` makes any
-    picture, with `steps` over all levels.
+    A frame's past is the last frame's result, moved along with the scene by `flow`, or its picture in `warped`, or as it
+    is. The temporal term holds the frame to it, and with `warm_start` the frame starts from it with `later_steps`, all
+    spent at full size: coarser levels only look at the start, since what they have to give is there already (at equal
+    cost the loss is lower than with steps on all levels; without a temporal term it flickers slightly more). Where the
+    past is not to be trusted, nothing holds the frame and it starts from its own content. A frame with less than half of
+    its area to trust starts like one without a past, as `optimize` makes any picture, with `steps` over all levels.
 
     Memory is that of one frame beside the results: `content` may be a generator that extracts as it goes.
+    `iterate_frames` hands each result on as it is made.
 
     Args:
         net: the network that the targets were extracted with, on the device and in the dtype to work in.
         content: a target for each frame, or one for a batch; all of one size.
-        told: the fields of `Settings` and of `FilmArguments`, given by their names: `style`, `steps`, `warped`, ...
+        told: the fields of `Settings` and of `FilmArguments`, given by their names: `style`, `steps`, `flow`, ...
 
     Returns:
         One picture for each frame, (N, 3, H, W) in [0, 1], with the records of each and notes.
 
     Raises:
-        InputError: without frames, for frames of several sizes, for pictures and masks that do not fit the frames,
-            and as `optimize` does.
+        InputError: without frames, for frames of several sizes, for pictures, flows and masks that do not fit the
+            frames, and as `optimize` and `optical_flow` do.
 
     Example:
         >>> frames = gatys.extract_content(net, pictures, levels="auto")
-        >>> film = gatys.optimize_frames(net, frames, style=style, steps=120)
+        >>> film = gatys.optimize_frames(net, frames, style=style, steps=120, flow="auto")
         >>> gatys.save_image(film.images[0], "0000.png")
     """
+    film = list(_film(net, content, told))
+    return FramesResult(
+        images=torch.cat([frame.image for frame in film]),
+        histories=tuple(frame.history for frame in film),
+        notes=tuple(f"frame {frame.index}, {note}" for frame in film for note in frame.notes),
+        stopped=film[-1].stopped,
+        states=tuple(frame.state for frame in film if frame.state is not None),
+    )
+
+
+@takes_two(FilmArguments)
+def iterate_frames(
+    net: VGG, content: ContentTarget | Iterable[ContentTarget], told: FilmArguments
+) -> Iterator[FilmFrame]:
+    """Descend to one picture after the other, as `optimize_frames` does, and give each as soon as it is made.
+
+    Nothing is kept but the last frame, so that a film may be of any length. To go on with one that was cut short, give
+    the frames that are left, the last one that was made as `previous`, and the number of the next as `first_index`.
+
+    Args:
+        net: as for `optimize_frames`.
+        content: likewise; a generator is asked for a target when its frame's turn comes.
+        told: likewise.
+
+    Returns:
+        An iterator over the frames. One in which the callback raised StopIteration is the last.
+
+    Raises:
+        InputError: as `optimize_frames`, when a frame's turn comes.
+
+    Example:
+        >>> targets = (gatys.extract_content(net, picture) for picture in pictures)
+        >>> for frame in gatys.iterate_frames(net, targets, style=style, flow="auto"):
+        ...     gatys.save_image(frame.image, f"{frame.index:04}.png")
+    """
+    return _film(net, content, told)
+
+
+def _film(net: VGG, content: ContentTarget | Iterable[ContentTarget], told: FilmArguments) -> Iterator[FilmFrame]:
     later = _later_steps(told.steps, told.later_steps)
-    count = content.image.shape[0] if isinstance(content, ContentTarget) else None
-    warped = to_tensor(told.warped, "warped") if isinstance(told.warped, KINDS) else told.warped
-    warp, hide = _by_index(warped, count, "warped"), _by_index(told.occlusion, count, "occlusion")
-    images: list[Tensor] = []
-    histories: list[tuple[Record, ...]] = []
-    notes: list[str] = []
-    states: list[Path] = []
-    last: _Frame | None = None
-    stopped = False
-
-    def report(progress: Progress) -> None:
-        nonlocal stopped
-        try:
-            if told.callback is not None:
-                told.callback(progress, len(images))
-        except StopIteration:
-            stopped = True
-            raise
-
-    for index, frame in enumerate(_each(content)):
+    last = _previous(told)
+    pasts = Pasts(
+        told.warped,
+        told.occlusion,
+        told.flow,
+        count=content.image.shape[0] if isinstance(content, ContentTarget) else None,
+        first=told.first_index,
+        later=last is not None,
+        device=net.mean.device,
+    )
+    index = None
+    for index, frame in enumerate(_each(content), told.first_index):
         if last is not None and frame.image.shape != last.content.shape:
             raise InputError(
                 f"content: frame {index} is {frame.size[1]} x {frame.size[0]} pixels, but those before are "
                 f"{last.content.shape[-1]} x {last.content.shape[-2]}; resize them to one size"
             )
-        anchor = index > 0 and told.anchor_every > 0 and index % told.anchor_every == 0
-        past = None if anchor else _past(index, frame, last, warp, hide)
-        how = _start(told, index, frame, past, last, later)
-        given = settings_of(told) | {"terms": told.terms, "callback": report} | how
+        anchor = last is not None and told.anchor_every > 0 and index % told.anchor_every == 0
+        past = None if anchor else pasts.of(index, frame, last)
+        report = _Report(told.callback, index)
+        given = (
+            settings_of(told) | {"terms": told.terms, "callback": report} | _start(net, told, frame, past, last, later)
+        )
         result = optimize(net, content=frame, style=told.style, **given)
-        last = _Frame(frame.image, result.image.to(frame.image.device))
-        images.append(last.result)
-        histories.append(result.history)
-        states += [] if result.state is None else [result.state]
-        notes += [f"frame {index}, {note}" for note in result.notes]
-        if stopped:
-            break
-    if not images:
+        last = Frame(frame.image, result.image.to(frame.image.device))
+        yield FilmFrame(index, last.result, result.history, result.notes, report.stopped, result.state)
+        if report.stopped:
+            return
+    if index is None:
         raise InputError("content: expected at least one frame, got none; give a ContentTarget for each frame")
-    return FramesResult(torch.cat(images), tuple(histories), tuple(notes), stopped, tuple(states))
+
+
+class _Report:
+    """The callback of one frame, which knows whether it was told to stop."""
+
+    def __init__(self, callback: Callable[[Progress, int], None] | None, index: int):
+        self._callback, self._index = callback, index
+        self.stopped = False
+
+    def __call__(self, progress: Progress) -> None:
+        try:
+            if self._callback is not None:
+                self._callback(progress, self._index)
+        except StopIteration:
+            self.stopped = True
+            raise
+
+
+def _previous(told: FilmArguments) -> Frame | None:
+    """Give the frame before the first, whose result is brought to its size."""
+    if told.previous is None:
+        return None
+    if not isinstance(told.previous, Sequence) or isinstance(told.previous, str) or len(told.previous) != 2:
+        raise InputError(
+            f"previous: expected two pictures, a frame and its result, got {type(told.previous).__name__}; give both"
+        )
+    both = [as_picture(picture, "previous").detach().to(torch.float32).clamp(0, 1) for picture in told.previous]
+    if any(len(picture) != 1 for picture in both):
+        raise InputError(f"previous: expected one frame and one result, got {len(both[0])} and {len(both[1])}")
+    return Frame(both[0], resize(both[1], size_of(both[0])))
 
 
 def _start(
-    told: FilmArguments, index: int, content: ContentTarget, past: _Past | None, last: _Frame | None, later: int
+    net: VGG, told: FilmArguments, content: ContentTarget, past: Past | None, last: Frame | None, later: int
 ) -> dict[str, Any]:
     """Say where a frame starts, with how many steps, and what it is held to."""
     init = name_or_picture(told.init)
-    own = init if index == 0 or isinstance(init, str) else "content"
+    own = init if last is None or isinstance(init, str) else "content"
     how: dict[str, Any] = {"init": own, "steps": told.steps}
-    trusted = past is not None and past.share >= ENOUGH
-    if past is not None and told.warm_start and trusted and (index > 0 or own == "auto"):
+
+    def ground() -> Tensor:
+        if told.flow is not None:
+            return starting_picture(net, content, told.style, own, content.size, told.seed, WHOLE)
+        change = 0 if last is None else last.result - last.content  # the camera stands still
+        return (content.image + change).clamp(0, 1)
+
+    if past is not None and told.warm_start and past.share >= ENOUGH and (last is not None or own == "auto"):
         levels = fit_levels(content, told.style, content.size)
-        how = {"init": past.start(content.image, last), "steps": _at_full_size(later, levels)}
+        how = {"init": past.start(ground), "steps": _at_full_size(later, levels)}
     if past is not None and told.temporal_weight > 0:
         how["temporal"] = TemporalTarget(past.image, past.trust)
     return how
-
-
-def agreement(frame: Tensor, other: Tensor) -> Tensor:
-    """Measure where two frames show the same: 1 there, 0 where they differ, fractions between.
-
-    It is taken from the mean absolute difference over a window of 5 x 5 pixels, so that the noise of a camera does not
-    count.
-
-    Args:
-        frame, other: (N, 3, H, W) in [0, 1].
-
-    Returns:
-        (N, 1, H, W) in [0, 1].
-    """
-    difference = (frame - other).abs().mean(dim=1, keepdim=True)
-    difference = F.avg_pool2d(difference, 5, stride=1, padding=2, count_include_pad=False)
-    return ((DIFFERENT - difference) / (DIFFERENT - SAME)).clamp(0, 1)
-
-
-@dataclass(frozen=True, eq=False)
-class _Frame:
-    """A finished frame: the content picture and the result, each (1, 3, H, W)."""
-
-    content: Tensor
-    result: Tensor
-
-
-@dataclass(frozen=True, eq=False)
-class _Past:
-    """The picture that a frame inherits, and the trust in it."""
-
-    image: Tensor
-    """The picture, (1, 3, H, W)."""
-    trust: Tensor | None
-    """The trust in each pixel, (1, 1, H, W); None is 1 everywhere."""
-
-    @property
-    def share(self) -> float:
-        return 1.0 if self.trust is None else float(self.trust.mean())
-
-    def start(self, content: Tensor, last: _Frame | None) -> Tensor:
-        """Give the past where it is to be trusted; elsewhere the own content, changed as the last frame's was."""
-        if self.trust is None:
-            return self.image
-        change = 0 if last is None else last.result - last.content
-        return torch.lerp((content + change).clamp(0, 1), self.image, self.trust)
-
-
-def _past(index: int, content: ContentTarget, last: _Frame | None, warp: Callable, hide: Callable) -> _Past | None:
-    image = warp(index, None if last is None else last.result)
-    if image is None and last is None:
-        return None
-    mask = hide(index)
-    trust = None if mask is None else 1 - torch.as_tensor(mask).to(content.image)
-    if image is None and last is not None:
-        image = last.result
-        trust = agreement(content.image, last.content) if trust is None else trust
-    image = image[None] if isinstance(image, Tensor) and image.ndim == 3 else image
-    image = as_picture(image, f"warped, frame {index}")
-    if image.shape[0] != 1:
-        raise InputError(f"warped, frame {index}: expected one picture, got {image.shape[0]}; give one for each frame")
-    image = resize(image.detach().to(content.image).clamp(0, 1), content.size)
-    if trust is None:
-        return _Past(image, None)
-    if trust.numel() and (trust <= 0).all():
-        return None  # a cut
-    return _Past(image, check_mask(trust, image, f"occlusion, frame {index}"))
 
 
 def _each(contents: ContentTarget | Iterable[ContentTarget]) -> Iterator[ContentTarget]:
@@ -276,27 +304,6 @@ def _each(contents: ContentTarget | Iterable[ContentTarget]) -> Iterator[Content
         if not isinstance(target, ContentTarget):
             raise InputTypeError(f"content: expected a ContentTarget for each frame, got {type(target).__name__}")
         yield from target.pictures()
-
-
-def _by_index(given: Any, count: int | None, what: str) -> Callable[..., Any]:
-    """Give a function of the frame's index, and for pictures of the last result, from any form that users may give."""
-    if given is None:
-        return lambda index, *last: None
-    if callable(given):
-        return lambda index, *last: given(index, *last) if index else None
-    if what == "occlusion" and (len(given) == 1 or (isinstance(given, Tensor) and given.ndim == 2)):
-        return lambda index, *last: given if isinstance(given, Tensor) else given[0]
-    number = len(given)
-    if count is not None and number not in (count - 1, count):
-        raise InputError(f"{what}: expected one for each of {count} frames, or for each but the first, got {number}")
-    skipped = 0 if count is None else count - number
-
-    def at(index: int, *last: Tensor | None) -> Tensor | None:
-        if index - skipped >= number:
-            raise InputError(f"{what}: expected one for each frame, got {number}, and there is a frame {index}")
-        return None if index < skipped else given[index - skipped]
-
-    return at
 
 
 def _later_steps(steps: int | Sequence[int], later_steps: int | None) -> int:

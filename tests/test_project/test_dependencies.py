@@ -12,7 +12,12 @@ tomllib = pytest.importorskip("tomllib", reason="from Python 3.11 on")
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-MODULES = {"pillow": "PIL", "pillow-heif": "pillow_heif", "pillow-jxl-plugin": "pillow_jxl"}
+MODULES = {
+    "pillow": "PIL",
+    "pillow-heif": "pillow_heif",
+    "pillow-jxl-plugin": "pillow_jxl",
+    "opencv-python-headless": "cv2",
+}
 
 
 def imported():
@@ -37,7 +42,7 @@ def test_what_is_imported_is_declared():
 def test_the_nodes_need_nothing_that_comfyui_does_not_have():
     """Reading and writing files of pictures, and what the command line alone does, comes in when it is used."""
     script = "import sys, gatys\nfor name in gatys.__all__: getattr(gatys, name)\n"
-    script += "print(sorted({'tifffile', 'matplotlib', 'h5py', 'torchvision', 'pillow_heif', 'OpenEXR', 'av'} & set(sys.modules)))"
+    script += "print(sorted({'tifffile', 'matplotlib', 'h5py', 'torchvision', 'pillow_heif', 'OpenEXR', 'av', 'cv2'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT)
     assert (done.stdout, done.stderr) == ("[]\n", "")
 

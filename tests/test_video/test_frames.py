@@ -9,7 +9,8 @@ import torch
 from pictures import picture
 
 import gatys
-from gatys.video.frames import agreement, optimize_frames
+from gatys.video.frames import optimize_frames
+from gatys.video.past import agreement
 
 SIZE = (36, 32)
 STEPS = {"steps": 6, "later_steps": 3}

@@ -1,0 +1,233 @@
+"""Films along a flow: what a frame starts from and is held to, new ground, frames handed on, and going on at one."""
+
+from functools import partial
+
+import pytest
+import torch
+from pictures import picture
+
+import gatys
+
+SIZE = (36, 40)
+PAN = 4
+STEPS = {"steps": 6, "later_steps": 3}
+wide = partial(picture, size=(SIZE[0], SIZE[1] + 3 * PAN))
+
+
+def panned(count=3):
+    """A camera that moves to the right by 4 pixels a frame."""
+    return torch.cat([wide(3)[..., PAN * index :][..., : SIZE[1]] for index in range(count)])
+
+
+def known(count=3):
+    back = torch.zeros(count - 1, 2, *SIZE)
+    back[:, 0] = PAN
+    return gatys.FilmFlow(back, -back)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def net():
+    return gatys.load_vgg("untrained", pooling="average")
+
+
+@pytest.fixture(scope="module")
+def style(net):
+    return gatys.extract_style(net, picture(2, size=SIZE), {"conv1_1": 0.5, "conv2_1": 0.5}, normalize=True)
+
+
+@pytest.fixture(scope="module")
+def extract(net):
+    return lambda film: gatys.extract_content(net, film, {"conv2_2": 1.0}, normalize=True)
+
+
+@pytest.fixture(scope="module")
+def make(net, style):
+    return lambda film, **options: gatys.optimize_frames(net, film, style=style, **(STEPS | options))
+
+
+def starts(make, film, **options):
+    """The pictures that frames start from: after one step the result is the start."""
+    return make(film, **({"later_steps": 1} | options)).images
+
+
+def test_a_pan_by_whole_pixels_gives_back_the_shifted_result(extract, make):
+    images = starts(make, extract(panned()), flow=known())
+    for index in (1, 2):
+        shifted = images[index - 1][..., PAN:]
+        torch.testing.assert_close(images[index][..., :-PAN], shifted, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("init", ["auto", "content", "noise"])
+def test_new_ground_starts_as_init_says(net, style, extract, make, init):
+    film = extract(panned())
+    images = starts(make, film, flow=known(), init=init)
+    begun = gatys.optimize(net, content=film.pictures()[1], style=style, init=init, steps=1).image
+    torch.testing.assert_close(images[1:2, ..., -PAN:], begun[..., -PAN:], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("flow", ["dis", "auto", "function"])
+def test_a_static_film_equals_its_first_frame(extract, make, flow):
+    if flow != "function":
+        pytest.importorskip("cv2", reason="OpenCV is not installed")
+    still = lambda frame, last: torch.zeros(1, 2, *SIZE)  # noqa: E731
+    images = starts(make, extract(panned(1).repeat(3, 1, 1, 1)), flow=still if flow == "function" else flow)
+    torch.testing.assert_close(images[1:], images[:1].expand(2, -1, -1, -1), rtol=0, atol=1e-6)
+
+
+def test_each_form_of_a_flow_is_the_same(extract, make):
+    film, flow = extract(panned()), known()
+
+    def between(frame, other):
+        """The pan, from the frames themselves."""
+        right = torch.equal(frame[..., :-PAN], other[..., PAN:])
+        return torch.tensor([PAN if right else -PAN, 0.0]).view(1, 2, 1, 1).expand(1, 2, *SIZE)
+
+    images = make(film, flow=flow).images
+    first = torch.cat([torch.zeros(1, 2, *SIZE), flow.back]), torch.cat([torch.zeros(1, 2, *SIZE), flow.ahead])
+    assert torch.equal(images, make(film, flow=between).images)
+    assert torch.equal(images, make(film, flow=gatys.FilmFlow(*first)).images)
+    assert torch.equal(images, make(iter(film.pictures()), flow=flow).images)
+
+
+def test_along_one_way_of_a_flow_frames_must_look_alike(extract, make):
+    pictures = panned(2)
+    pictures[1, :, 10:24, 10:24] = 1 - pictures[1, :, 10:24, 10:24]  # something comes in
+    images = starts(make, extract(pictures), flow=known(2).back, init="content")
+    torch.testing.assert_close(images[1, :, 12:22, 12:22], pictures[1, :, 12:22, 12:22], rtol=0, atol=1e-6)
+    torch.testing.assert_close(images[1, :, :7, : -PAN - 2], images[0, :, :7, PAN:-2], rtol=0, atol=2e-5)
+
+
+def test_occlusion_takes_the_place_of_the_mask(extract, make):
+    hidden = torch.zeros(SIZE)
+    hidden[:, :12] = 1
+    film = panned(2)
+    images = starts(make, extract(film), flow=known(2), occlusion=hidden, init="content")
+    torch.testing.assert_close(images[1, ..., :12], film[1, ..., :12], rtol=0, atol=1e-6)
+    torch.testing.assert_close(images[1, ..., 12:-PAN], images[0, ..., 12 + PAN :], rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("way", ["mask", "lost", "anchor"])
+def test_a_frame_with_nothing_to_trust_starts_anew(extract, make, way):
+    lost = gatys.FilmFlow(torch.full((1, 2, *SIZE), 99.0), torch.zeros(1, 2, *SIZE))
+    options = {
+        "mask": {"flow": known(2), "occlusion": torch.ones(SIZE)},
+        "lost": {"flow": lost},
+        "anchor": {"flow": known(2), "anchor_every": 1},
+    }[way]
+    film = extract(panned(2))
+    alone = make(film, warm_start=False, temporal_weight=0.0).images
+    result = make(film, **options)
+    assert torch.equal(result.images[1], alone[1]) and len(result.histories[1]) == STEPS["steps"]
+
+
+def test_boundaries_are_not_held_but_started_from(extract, make):
+    film = panned(2)
+    flow = known(2)
+    flow.back[:, 0, :, 20:] -= 0.85  # two parts that move at slightly other speeds
+    images = starts(make, extract(film), flow=flow, init="content")
+    assert gatys.occlusion_mask(flow.back, flow.ahead)[..., 19:21].all()
+    assert (images[1, ..., 19:21] - film[1, ..., 19:21]).abs().mean() > 0.01
+    torch.testing.assert_close(images[1], gatys.warp(images[:1], flow.back)[0].lerp(
+        film[1], gatys.occlusion_mask(flow.back, flow.ahead, boundaries=False)[0]), rtol=0, atol=2e-5)  # fmt: skip
+
+
+def test_a_pan_is_steadier_along_its_flow(extract, make):
+    film = extract(panned())
+    moved = lambda images: float((images[1:, ..., :-PAN] - images[:-1, ..., PAN:]).abs().mean())  # noqa: E731
+    alone = moved(make(film, warm_start=False, temporal_weight=0.0).images)
+    still = moved(make(film).images)
+    along = moved(make(film, flow=known()).images)
+    assert along < alone / 2 and along < still / 2
+
+
+# one frame after the other
+
+
+def test_frames_are_handed_on_as_they_are_made(net, style, extract, make):
+    film, asked = extract(panned()), []
+
+    def targets():
+        for index, target in enumerate(film.pictures()):
+            asked.append(index)
+            yield target
+
+    whole = make(film, flow=known())
+    frames = gatys.iterate_frames(net, targets(), style=style, flow=known(), **STEPS)
+    for index, frame in enumerate(frames):
+        assert asked == list(range(index + 1)) and frame.index == index and not frame.stopped
+        assert torch.equal(frame.image, whole.images[index : index + 1]) and frame.history == whole.histories[index]
+    assert repr(frame) == "FilmFrame(2, 40 x 36, 3 steps, 0 notes)" and len(asked) == 3
+
+
+@pytest.mark.parametrize("form", ["function", "batch", "kept"])
+def test_a_film_goes_on_at_a_frame(net, style, extract, make, form):
+    pictures, flow = panned(4), known(4)
+    between = lambda frame, other: flow.back[0] if torch.equal(frame[..., :-PAN], other[..., PAN:]) else flow.ahead[0]  # noqa: E731
+    whole = make(extract(pictures), flow=between, anchor_every=3).images
+    rest = extract(pictures[2:])
+    given = {"function": between, "batch": gatys.FilmFlow(flow.back[1:], flow.ahead[1:])}
+    targets, way = (rest, given[form]) if form != "kept" else (iter(rest.pictures()), given["batch"])
+    calls = set()
+    again = gatys.iterate_frames(
+        net,
+        targets,
+        style=style,
+        flow=way,
+        previous=(pictures[1:2], whole[1:2]),
+        first_index=2,
+        anchor_every=3,
+        callback=lambda progress, index: calls.add(index),
+        **STEPS,
+    )
+    frames = list(again)
+    assert [frame.index for frame in frames] == [2, 3] and calls == {2, 3}
+    assert torch.equal(torch.cat([frame.image for frame in frames]), whole[2:])
+
+
+def test_stop_hands_on_what_is_there(net, style, extract):
+    def callback(progress, index):
+        if (index, progress.step) == (1, 2):
+            raise StopIteration
+
+    frames = list(gatys.iterate_frames(net, extract(panned()), style=style, callback=callback, **STEPS))
+    assert [frame.stopped for frame in frames] == [False, True] and len(frames[1].history) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"flow": "farneback"}, "flow: expected one of auto, dis, raft_small, raft_large, got 'farneback'"),
+        ({"flow": 3}, "flow: expected the name of a method, a function, a FilmFlow or a tensor .* got int"),
+        ({"flow": known(2), "warped": panned()}, "flow: expected none beside pictures that are warped already"),
+        (
+            {"flow": torch.zeros(5, 2, *SIZE)},
+            "flow: expected one for each of 3 frames, or for each but the first, got 5",
+        ),
+        ({"flow": torch.zeros(2, 2, 9, 9)}, "flow, frame 1: expected a flow of the pictures' size, 40 x 36"),
+        ({"first_index": -1}, "first_index: expected a whole number of at least 0, got -1"),
+        ({"previous": "last.png"}, "previous: expected two pictures, a frame and its result, got str"),
+        ({"previous": (panned(2), panned(1))}, "previous: expected one frame and one result, got 2 and 1"),
+        (
+            {"previous": (panned(1)[..., 1:], panned(1))},
+            "content: frame 0 is 40 x 36 pixels, but those before are 39 x 36",
+        ),
+    ],
+)
+def test_bad_options_are_named(extract, make, options, message):
+    with pytest.raises((gatys.InputError, gatys.InputTypeError), match=message):
+        make(extract(panned()), **options)
+
+
+def test_too_few_flows_for_a_generator_are_noticed(extract, make):
+    with pytest.raises(
+        gatys.InputError, match="flow: expected one for each frame but the first, got 1, and there is a frame 2"
+    ):
+        make(iter(extract(panned()).pictures()), flow=known(2))
