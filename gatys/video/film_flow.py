@@ -93,8 +93,8 @@ def film_flow(
 
     Example:
         >>> flow = gatys.film_flow(pictures, "dis")
-        >>> flow.back.shape
-        torch.Size([11, 2, 360, 640])
+        >>> flow.back.shape  # of two pictures
+        torch.Size([1, 2, 40, 48])
     """
     pictures = [one for batch in to_tensors(frames, "frames") for one in batch.split(1)]
     if len(pictures) < 2:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ..errors import InputError, MissingPackage, WeightsError
 from ..network.download import Report, Source, fetch
 from ..network.found_files import hub_folder
+from ..network.state_file import read_state
 from ..pictures.checks import size_of
 from ..pictures.colors import LUMA
 from ..pictures.conversion import AnyPicture, as_picture
@@ -56,7 +57,7 @@ def optical_flow(
             needs no weights. "auto": RAFT whose weights are there, the large one before the small; else DIS where
             OpenCV is installed; else the download of the large RAFT. The log says which. Or a function of both, or a
             module like RAFT itself: see `FlowFunction`.
-        folder: where weights are kept; `gatys/optical_flow` inside `torch.hub.get_dir()` by default. Of several folders all are
+        folder: where weights are kept; by default a folder `optical_flow` where `load_vgg` keeps filters. Of several folders all are
             looked into, and a download goes into the first.
         progress: called with (bytes done, bytes in all or 0) during a download; an exception from it cancels that.
 
@@ -69,8 +70,8 @@ def optical_flow(
         WeightsError: where weights cannot be downloaded or read.
 
     Example:
-        >>> flow = gatys.optical_flow("0002.png", "0001.png")
-        >>> moved = gatys.warp(first_result, flow)
+        >>> flow = gatys.optical_flow(frame, last)
+        >>> moved = gatys.warp(last_result, flow)
     """
     first, second = as_picture(first, "first"), as_picture(second, "second")
     if first.shape != second.shape:
@@ -216,9 +217,9 @@ def _load_raft(name: str, folders: list[Path], progress: Report | None) -> nn.Mo
     with torch.inference_mode(False):
         module = make(weights=None, progress=False)
         try:
-            module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-        except Exception as error:  # whatever damaged files make torch.load raise
-            said = (str(error) or type(error).__name__).splitlines()[0][:200]
+            module.load_state_dict(read_state(path).state)
+        except RuntimeError as error:  # WeightsError is one, too
+            said = str(error).splitlines()[0][:200]
             raise WeightsError(
                 f"flow: {path} is not the file of torchvision's {name} ({said}); delete it, and it is downloaded again"
             ) from error

@@ -43,7 +43,12 @@ ENOUGH = 0.5
 
 @dataclass(frozen=True, eq=False)
 class FilmFrame:
-    """A frame as `iterate_frames` gives it."""
+    """A frame as `iterate_frames` gives it.
+
+    Example:
+        >>> for frame in gatys.iterate_frames(net, frames, style=style):
+        ...     gatys.save_image(frame.image, f"{frame.index:04}.png")
+    """
 
     index: int
     """Its number in the film."""
@@ -206,7 +211,7 @@ def iterate_frames(
         InputError: as `optimize_frames`, when a frame's turn comes.
 
     Example:
-        >>> targets = (gatys.extract_content(net, picture) for picture in pictures)
+        >>> targets = (gatys.extract_content(net, picture) for picture in pictures.split(1))
         >>> for frame in gatys.iterate_frames(net, targets, style=style, flow="auto"):
         ...     gatys.save_image(frame.image, f"{frame.index:04}.png")
     """

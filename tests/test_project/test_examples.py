@@ -50,6 +50,7 @@ def stage(tmp_path_factory):
     names = {"gatys": gatys, "net": net, "photo": photo, "painting": painting, "content": content, "style": style}
     names |= dict.fromkeys(("waves", "clouds", "starry_night", "great_wave"), style)
     names |= {"pictures": torch.cat([photo, photo]), "frames": gatys.extract_content(net, torch.cat([photo, photo]))}
+    names |= {"frame": photo, "last": photo, "last_result": painting}
     names |= {"previous": painting, "trusted": torch.ones(1, 1, 40, 48)}
     names |= {"sea_mask": torch.ones(40, 48), "sky_mask": torch.ones(40, 48)}
     names["result"] = gatys.optimize(net, content=content, style=style, steps=2)

@@ -144,7 +144,7 @@ def test_auto_downloads_without_opencv_and_checks_the_hash(models, raft, tmp_pat
 
     def fetched(digits):
         monkeypatch.setattr(module, "_raft", lambda name: (models.raft_small, Source(served.as_uri(), digits)))
-        progress = lambda *done: told.append(done)  # noqa: E731
+        progress = lambda *done: told.append(done)
         return gatys.optical_flow(view(0), view(1), folder=tmp_path / "new", progress=progress)
 
     with pytest.raises(gatys.DownloadError, match=r"could not get the 'raft_large' weights .*or choose 'dis'"):
@@ -156,7 +156,7 @@ def test_auto_downloads_without_opencv_and_checks_the_hash(models, raft, tmp_pat
 
 def test_what_is_missing_is_said(without, tmp_path):
     without("cv2", "torchvision", "torchvision.models")
-    ask = lambda method: gatys.optical_flow(view(0), view(1), method, folder=tmp_path)  # noqa: E731
+    ask = lambda method: gatys.optical_flow(view(0), view(1), method, folder=tmp_path)
     with pytest.raises(
         gatys.MissingPackage, match="flow: expected OpenCV or torchvision, .*pip install opencv-python-h"
     ):

@@ -77,7 +77,7 @@ def test_new_ground_starts_as_init_says(net, style, extract, make, init):
 def test_a_static_film_equals_its_first_frame(extract, make, flow):
     if flow != "function":
         pytest.importorskip("cv2", reason="OpenCV is not installed")
-    still = lambda frame, last: torch.zeros(1, 2, *SIZE)  # noqa: E731
+    still = lambda frame, last: torch.zeros(1, 2, *SIZE)
     images = starts(make, extract(panned(1).repeat(3, 1, 1, 1)), flow=still if flow == "function" else flow)
     torch.testing.assert_close(images[1:], images[:1].expand(2, -1, -1, -1), rtol=0, atol=1e-6)
 
@@ -141,7 +141,7 @@ def test_boundaries_are_not_held_but_started_from(extract, make):
 
 def test_a_pan_is_steadier_along_its_flow(extract, make):
     film = extract(panned())
-    moved = lambda images: float((images[1:, ..., :-PAN] - images[:-1, ..., PAN:]).abs().mean())  # noqa: E731
+    moved = lambda images: float((images[1:, ..., :-PAN] - images[:-1, ..., PAN:]).abs().mean())
     alone = moved(make(film, warm_start=False, temporal_weight=0.0).images)
     still = moved(make(film).images)
     along = moved(make(film, flow=known()).images)
@@ -170,7 +170,7 @@ def test_frames_are_handed_on_as_they_are_made(net, style, extract, make):
 @pytest.mark.parametrize("form", ["function", "batch", "kept"])
 def test_a_film_goes_on_at_a_frame(net, style, extract, make, form):
     pictures, flow = panned(4), known(4)
-    between = lambda frame, other: flow.back[0] if torch.equal(frame[..., :-PAN], other[..., PAN:]) else flow.ahead[0]  # noqa: E731
+    between = lambda frame, other: flow.back[0] if torch.equal(frame[..., :-PAN], other[..., PAN:]) else flow.ahead[0]
     whole = make(extract(pictures), flow=between, anchor_every=3).images
     rest = extract(pictures[2:])
     given = {"function": between, "batch": gatys.FilmFlow(flow.back[1:], flow.ahead[1:])}

@@ -72,7 +72,7 @@ def masks(flow, back):
     columns, rows = np.meshgrid(np.arange(width), np.arange(height))
     x, y = columns + flow[0], rows + flow[1]
     outside = (x < -0.5) | (x > width - 0.5) | (y < -0.5) | (y > height - 0.5)
-    square = lambda v: (v**2).sum(0)  # noqa: E731
+    square = lambda v: (v**2).sum(0)
     hidden = square(flow + there) > 0.01 * (square(flow) + square(there)) + 0.5
     steep = sum(np.gradient(flow[part], axis=axis) ** 2 for part in (0, 1) for axis in (0, 1))
     return hidden | outside, steep > 0.01 * square(flow) + 0.002
