@@ -106,6 +106,9 @@ STRENGTH = 0.5
 STRENGTH_KNOTS = ((0.0, 3.0), (0.25, 1.6), (STRENGTH, 0.0), (0.75, -0.4), (1.0, -1.2))
 """Strength, and the decimal logarithm of the factor that it puts on the content weight; straight between. Chosen so
 that equal steps look equally large, through trained filters (benchmarks/look.py)."""
+LOOSEST = 0.65
+"""The share of noise in the start at strength 1, chosen in the same way: the content's weight alone changes little above
+0.5, where what keeps the photograph is the start."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,8 +149,9 @@ class Settings:
     """Beta, the factor of the style term."""
     strength: float = STRENGTH
     """How strongly the style shows, from 0, nearly the photograph, to 1, where the content hardly counts; equal steps
-    look equally large. It multiplies the content weight by `content_factor`, and 0.5 leaves it as it is. Without
-    content it does nothing."""
+    look equally large. It multiplies the content weight by `content_factor`, and 0.5 leaves it as it is; above that the
+    content that a run starts from is mixed with large-grained noise, the share `noise_share`. Without content it does
+    nothing, and pictures to start from are left as they are."""
     tv_weight: float = TV_WEIGHT
     """The weight of smoothness; 0 leaves it out."""
     tv_form: TvForm = "squared"
@@ -275,6 +279,11 @@ def content_factor(strength: float) -> float:
     (low, at_low), (high, at_high) = STRENGTH_KNOTS[above - 1 : above + 1]
     share = (strength - low) / (high - low)
     return float(10 ** (at_low * (1 - share) + at_high * share))
+
+
+def noise_share(strength: float) -> float:
+    """Give the share of noise in a start that is made of the content: 0 up to the default strength, `LOOSEST` at 1."""
+    return LOOSEST * max(0.0, strength - STRENGTH) / (1 - STRENGTH)
 
 
 def _version() -> str:

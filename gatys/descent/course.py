@@ -16,7 +16,7 @@ from ..passes.plan import HALF_ABOVE, Plan, make_plan, outlook
 from ..passes.precision import choose, lowered
 from ..passes.speed import measure
 from ..pictures.colors import average_channels
-from ..settings import STRENGTH
+from ..settings import STRENGTH, noise_share
 from ..targets.levels import level_size
 from ..targets.regions import every_style
 from ..targets.statistics import check_whole_picture
@@ -25,7 +25,7 @@ from .arguments import Arguments
 from .batch import Batch
 from .choice import choose_descent
 from .schedule import FROM_NOISE, split_steps
-from .start import begin, full_size, name_or_picture, starting_picture, stay_grey
+from .start import FROM_CONTENT, begin, full_size, loosen, name_or_picture, starting_picture, stay_grey
 
 log = logging.getLogger(__name__)
 
@@ -159,6 +159,9 @@ def plan_course(net: VGG, told: Arguments) -> Course:
     from_noise = not isinstance(init, Tensor) and (init in ("noise", "mean") or content is None)
     schedule = split_steps(told.steps, levels, ratio=FROM_NOISE if from_noise else 1.0)
     sizes = [level_size(full, level) for level in range(levels)]
+    if content is not None and not isinstance(init, Tensor) and init in FROM_CONTENT:
+        ring = resolve_padding(content, told.padding) == "circular"
+        start = loosen(start, noise_share(told.strength), full, sizes[-1], told.seed, place, ring=ring)
     given_start = init if isinstance(init, Tensor) else None
     grey = (False,) * len(start) if told.terms else stay_grey(content, style, given_start, len(start), place)
     if any(grey):

@@ -20,6 +20,8 @@ from ..targets.regions import RegionalStyle, every_style
 from ..targets.targets import ContentTarget, StyleTarget
 
 _log = logging.getLogger(__name__)
+FROM_CONTENT = ("auto", "recolored", "content")
+"""The names of starts that are made of the content, where there is one."""
 _PIECE = 2**20
 """The number of values of noise that are drawn at a time; not all of them need to be kept."""
 
@@ -77,6 +79,27 @@ def begin(
         return enlarged
     before = place.resize(start, sizes[0], sizes[level + 1], ring=ring)
     return (here + enlarged - place.resize(before, sizes[level + 1], sizes[level], ring=ring)).clamp(0, 1)
+
+
+def loosen(
+    start: Tensor,
+    share: float,
+    full: tuple[int, int],
+    coarsest: tuple[int, int],
+    seed: int,
+    place: Layout,
+    *,
+    ring: bool,
+) -> Tensor:
+    """Mix a start with a share of noise, so that strokes need not follow the content.
+
+    The noise is drawn at half the size of the coarsest level and enlarged: finer noise would stay as grain.
+    """
+    if not share:
+        return start
+    grid = (max(1, coarsest[0] // 2), max(1, coarsest[1] // 2))
+    coarse = noise(len(start), grid, seed, rows=place.rows(grid)).to(start)
+    return start.lerp(place.resize(coarse, grid, full, ring=ring), share)
 
 
 def name_or_picture(init: AnyPicture) -> str | Tensor:

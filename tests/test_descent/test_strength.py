@@ -9,7 +9,8 @@ import torch
 from pictures import picture
 
 import gatys
-from gatys.settings import STRENGTH_KNOTS, content_factor
+from gatys.pictures.resampling import resize
+from gatys.settings import LOOSEST, STRENGTH_KNOTS, content_factor
 
 QUICK = {"steps": 3, "tile": None, "precision": "float32"}
 
@@ -42,14 +43,52 @@ def test_the_factor_is_straight_in_its_logarithm_between_the_knots():
 
 
 @pytest.mark.parametrize("function", ["optimize", "optimize_frames"])
-def test_it_is_a_factor_on_the_content_weight(net, targets, function):
+@pytest.mark.parametrize(("strength", "init"), [(0.3, "auto"), (0.9, "noise")])
+def test_it_is_a_factor_on_the_content_weight(net, targets, function, strength, init):
     content, style = targets["content"], targets["style"]
-    paint = partial(getattr(gatys, function), net, style=style, **QUICK)
-    strong = paint(content=content, strength=0.9, content_weight=0.5)
-    by_weight = paint(content=content, content_weight=0.5 * content_factor(0.9))
+    paint = partial(getattr(gatys, function), net, style=style, init=init, **QUICK)
+    moved = paint(content=content, strength=strength, content_weight=0.5)
+    by_weight = paint(content=content, content_weight=0.5 * content_factor(strength))
     plain = paint(content=content, content_weight=0.5)
-    pictures = [result.image if function == "optimize" else result.images for result in (strong, by_weight, plain)]
+    pictures = [result.image if function == "optimize" else result.images for result in (moved, by_weight, plain)]
     assert torch.equal(pictures[0], pictures[1]) and not torch.equal(pictures[0], pictures[2])
+
+
+def first_picture(**how):
+    seen = []
+
+    def stop(progress):
+        seen.append(progress.image.cpu())
+        raise StopIteration
+
+    gatys.optimize(callback=stop, **QUICK | how)
+    return seen[0]
+
+
+@pytest.mark.parametrize("init", ["auto", "recolored", "content"])
+@pytest.mark.parametrize(("strength", "share"), [(0.5, 0), (0.2, 0), (0.75, LOOSEST / 2), (1.0, LOOSEST)])
+def test_above_the_middle_a_start_of_the_content_has_large_grained_noise(net, targets, init, strength, share):
+    size = (32, 40)
+    content = targets["content"].image
+    plain = content if init == "content" else first_picture(net=net, **targets, init=init)
+    generator = torch.Generator().manual_seed(5)
+    drawn = torch.rand(1, 3, 16, 20, generator=generator)  # half of the coarsest level, which is the only one
+    loose = (1 - share) * plain + share * resize(drawn, size)
+    assert torch.allclose(first_picture(net=net, **targets, init=init, strength=strength, seed=5), loose, atol=1e-6)
+
+
+@pytest.mark.parametrize("init", ["noise", "mean", picture(9, size=(32, 40))], ids=["noise", "mean", "a picture"])
+def test_other_starts_are_left_as_they_are(net, targets, init):
+    own, strong = (first_picture(net=net, **targets, init=init, strength=strength) for strength in (0.5, 1.0))
+    assert torch.equal(own, strong)
+
+
+def test_the_noise_of_a_picture_that_stays_grey_is_grey(net):
+    grey = [picture(seed, size=(32, 40)).mean(1, keepdim=True).expand(-1, 3, -1, -1).contiguous() for seed in (1, 2)]
+    targets = {"content": gatys.extract_content(net, grey[0]), "style": gatys.extract_style(net, grey[1])}
+    loose = first_picture(net=net, **targets, strength=1.0)
+    assert not torch.allclose(loose, first_picture(net=net, **targets), atol=0.05)
+    assert torch.equal(loose, loose[:, :1].expand(-1, 3, -1, -1))
 
 
 def test_stylize_takes_it_and_settings_hold_it(net):
@@ -90,9 +129,9 @@ def test_a_checkpoint_is_that_of_its_strength(net, targets, tmp_path):
     file = tmp_path / "run.safetensors"
     run = partial(gatys.optimize, net, **targets, **QUICK, checkpoint=file)
     run(strength=0.8, callback=stop)
-    with pytest.raises(gatys.CheckpointError, match="another run, which differs in its content_weight;"):
+    with pytest.raises(gatys.CheckpointError, match="another run, which differs in its starting picture, content_weight;"):
         run()
-    with pytest.raises(gatys.CheckpointError, match="another run, which differs in its content_weight, strength;"):
+    with pytest.raises(gatys.CheckpointError, match="which differs in its starting picture, content_weight, strength;"):
         run(strength=0.7)
     whole = gatys.optimize(net, **targets, **QUICK, strength=0.8)
     assert torch.equal(run(strength=0.8).image, whole.image)
