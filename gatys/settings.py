@@ -106,7 +106,7 @@ STRENGTH = 0.5
 STRENGTH_KNOTS = ((0.0, 3.0), (0.25, 1.6), (STRENGTH, 0.0), (0.75, -0.4), (1.0, -1.2))
 """Strength, and the decimal logarithm of the factor that it puts on the content weight; straight between. Chosen so
 that equal steps look equally large, through trained filters (benchmarks/look.py)."""
-LOOSEST = 0.65
+LOOSEST = 0.55
 """The share of noise in the start at strength 1, chosen in the same way: the content's weight alone changes little above
 0.5, where what keeps the photograph is the start."""
 

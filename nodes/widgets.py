@@ -191,7 +191,8 @@ def strength_input() -> io.Float.Input:
         max=1.0,
         step=0.05,
         tooltip="How strongly the style shows, in steps that look equal. 0: nearly the content picture. 0.5: the weights as "
-        "they are. 1: the content hardly counts. It multiplies content_weight; without content it does nothing.",
+        "they are. 1: the content hardly counts. It multiplies content_weight and, above 0.5, mixes large-grained noise into "
+        "a start made of the content; without content it does nothing.",
     )
 
 

@@ -161,7 +161,7 @@ def plan_course(net: VGG, told: Arguments) -> Course:
     sizes = [level_size(full, level) for level in range(levels)]
     if content is not None and not isinstance(init, Tensor) and init in FROM_CONTENT:
         ring = resolve_padding(content, told.padding) == "circular"
-        start = loosen(start, noise_share(told.strength), full, sizes[-1], told.seed, place, ring=ring)
+        start = loosen(start, noise_share(told.strength), full, told.seed, place, ring=ring)
     given_start = init if isinstance(init, Tensor) else None
     grey = (False,) * len(start) if told.terms else stay_grey(content, style, given_start, len(start), place)
     if any(grey):

@@ -22,6 +22,8 @@ from ..targets.targets import ContentTarget, StyleTarget
 _log = logging.getLogger(__name__)
 FROM_CONTENT = ("auto", "recolored", "content")
 """The names of starts that are made of the content, where there is one."""
+GRAINS = 64
+"""The longer edge of the noise that loosens a start."""
 _PIECE = 2**20
 """The number of values of noise that are drawn at a time; not all of them need to be kept."""
 
@@ -81,23 +83,16 @@ def begin(
     return (here + enlarged - place.resize(before, sizes[level + 1], sizes[level], ring=ring)).clamp(0, 1)
 
 
-def loosen(
-    start: Tensor,
-    share: float,
-    full: tuple[int, int],
-    coarsest: tuple[int, int],
-    seed: int,
-    place: Layout,
-    *,
-    ring: bool,
-) -> Tensor:
+def loosen(start: Tensor, share: float, full: tuple[int, int], seed: int, place: Layout, *, ring: bool) -> Tensor:
     """Mix a start with a share of noise, so that strokes need not follow the content.
 
-    The noise is drawn at half the size of the coarsest level and enlarged: finer noise would stay as grain.
+    The noise is drawn `GRAINS` pixels long, or half as long as a smaller picture, and enlarged: finer noise would stay as
+    grain.
     """
     if not share:
         return start
-    grid = (max(1, coarsest[0] // 2), max(1, coarsest[1] // 2))
+    factor = max(2.0, max(full) / GRAINS)
+    grid = (max(1, round(full[0] / factor)), max(1, round(full[1] / factor)))
     coarse = noise(len(start), grid, seed, rows=place.rows(grid)).to(start)
     return start.lerp(place.resize(coarse, grid, full, ring=ring), share)
 

@@ -72,7 +72,7 @@ def test_above_the_middle_a_start_of_the_content_has_large_grained_noise(net, ta
     content = targets["content"].image
     plain = content if init == "content" else first_picture(net=net, **targets, init=init)
     generator = torch.Generator().manual_seed(5)
-    drawn = torch.rand(1, 3, 16, 20, generator=generator)  # half of the coarsest level, which is the only one
+    drawn = torch.rand(1, 3, 16, 20, generator=generator)  # half as long, since the picture is so small
     loose = (1 - share) * plain + share * resize(drawn, size)
     assert torch.allclose(first_picture(net=net, **targets, init=init, strength=strength, seed=5), loose, atol=1e-6)
 
@@ -129,7 +129,9 @@ def test_a_checkpoint_is_that_of_its_strength(net, targets, tmp_path):
     file = tmp_path / "run.safetensors"
     run = partial(gatys.optimize, net, **targets, **QUICK, checkpoint=file)
     run(strength=0.8, callback=stop)
-    with pytest.raises(gatys.CheckpointError, match="another run, which differs in its starting picture, content_weight;"):
+    with pytest.raises(
+        gatys.CheckpointError, match="another run, which differs in its starting picture, content_weight;"
+    ):
         run()
     with pytest.raises(gatys.CheckpointError, match="which differs in its starting picture, content_weight, strength;"):
         run(strength=0.7)
