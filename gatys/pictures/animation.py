@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ def check_animation(path: str | os.PathLike, option: str) -> None:
             ) from problem
 
 
-def write_animation(path: str | os.PathLike, frames: np.ndarray) -> Path:
+def write_animation(path: str | os.PathLike, frames: np.ndarray, durations: Sequence[int] | None = None) -> Path:
     """Write frames as an animation in the format of the path's suffix, and give the path.
 
     GIF and WebP are repeated for ever. GIF has 256 colours a frame, and an MP4 loses a row or a column where height or
@@ -65,13 +65,16 @@ def write_animation(path: str | os.PathLike, frames: np.ndarray) -> Path:
         path: where to write; a file that is there is replaced.
         frames: uint8 (N, H, W, 3), sRGB, at least one; they are looked at one after the other, so that they may lie in
             a file (`numpy.memmap`).
+        durations: the milliseconds that each frame is shown, of a GIF or a WebP; by default a tenth of a second, and two
+            seconds for the last.
 
     Raises:
         ImageError: where the disk or the format refuses.
     """
     path = Path(path)
     try:
-        encoded = _ENCODERS[path.suffix.lower()](frames)
+        encode = _ENCODERS[path.suffix.lower()]
+        encoded = encode(frames, _durations(frames) if durations is None else list(durations))
         with replacing(path) as temporary:
             temporary.write_bytes(encoded)
     except (OSError, ValueError) as problem:
@@ -85,18 +88,18 @@ def _durations(frames: np.ndarray) -> list[int]:
     return [1000 // FRAMES_A_SECOND] * (len(frames) - 1) + [round(1000 * LAST_FRAME)]
 
 
-def _gif(frames: np.ndarray) -> bytes:
-    return _by_pillow(frames, (_palette(Image.fromarray(frame)) for frame in frames), format="GIF")
+def _gif(frames: np.ndarray, durations: list[int]) -> bytes:
+    return _by_pillow(durations, (_palette(Image.fromarray(frame)) for frame in frames), format="GIF")
 
 
-def _webp(frames: np.ndarray) -> bytes:
-    return _by_pillow(frames, map(Image.fromarray, frames), format="WEBP", quality=_QUALITY, method=4)
+def _webp(frames: np.ndarray, durations: list[int]) -> bytes:
+    return _by_pillow(durations, map(Image.fromarray, frames), format="WEBP", quality=_QUALITY, method=4)
 
 
-def _by_pillow(frames: np.ndarray, images: Iterable[Image.Image], **how: Any) -> bytes:
+def _by_pillow(durations: list[int], images: Iterable[Image.Image], **how: Any) -> bytes:
     buffer, rest = io.BytesIO(), iter(images)
     first = next(rest)
-    first.save(buffer, save_all=True, append_images=rest, duration=_durations(frames), loop=0, **how)
+    first.save(buffer, save_all=True, append_images=rest, duration=durations, loop=0, **how)
     return buffer.getvalue()
 
 
@@ -106,7 +109,7 @@ def _palette(frame: Image.Image) -> Image.Image:
     return frame.quantize(palette=colours, dither=Image.Dither.FLOYDSTEINBERG)
 
 
-def _mp4(frames: np.ndarray) -> bytes:
+def _mp4(frames: np.ndarray, durations: list[int]) -> bytes:
     import av
 
     height, width = (edge // 2 * 2 for edge in frames.shape[1:3])
@@ -129,4 +132,4 @@ def _held(frames: np.ndarray) -> Iterator[np.ndarray]:
         yield frames[-1]
 
 
-_ENCODERS: Mapping[str, Callable[[np.ndarray], bytes]] = {".gif": _gif, ".webp": _webp, ".mp4": _mp4}
+_ENCODERS: Mapping[str, Callable[[np.ndarray, list[int]], bytes]] = {".gif": _gif, ".webp": _webp, ".mp4": _mp4}

@@ -61,18 +61,18 @@ class Encoding:
         return self.curve is srgb_light and _close(self.primaries, SRGB)
 
 
-def encoded_as_srgb(colour: Tensor, encoding: Encoding, name: str) -> Tensor:
+def encoded_as_srgb(colour: Tensor, encoding: Encoding, name: str, *, tells: bool = True) -> Tensor:
     """Convert colour (1 or 3, H, W) to sRGB in [0, 1], (3, H, W).
 
-    Light brighter than white becomes white, which is logged with its share of the picture; colours that sRGB does not
-    have become the nearest that it has in each channel.
+    Light brighter than white becomes white, which is logged with its share of the picture where it `tells`; colours that
+    sRGB does not have become the nearest that it has in each channel.
 
     Raises:
         NotReadHere: where the chromaticities are those of no colours.
     """
     light = encoding.curve(colour.expand(3, -1, -1))
     brighter = float((light > 1.001).any(0).float().mean())
-    if brighter > 0:
+    if brighter > 0 and tells:
         log.warning("%s: %.3g %% of its pixels are brighter than white, and become white", name, 100 * brighter)
     if not _close(encoding.primaries, SRGB):
         matrix = torch.from_numpy(np.linalg.solve(_to_xyz(SRGB), _to_xyz(encoding.primaries))).float()
