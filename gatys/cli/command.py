@@ -2,6 +2,7 @@
 
     python -m gatys CONTENT STYLE [STYLE ...] -o OUT
     python -m gatys FOLDER STYLE [STYLE ...] -o FOLDER --workers N          many pictures, shared out (`jobs`)
+    python -m gatys FILM STYLE [STYLE ...] -o FILM                          a film (`film`)
     python -m gatys sheet CONTENT STYLE [STYLE ...] -o OUT                  a contact sheet (`sheet`); also with --sweep
     torchrun --nproc-per-node N -m gatys CONTENT STYLE [STYLE ...] -o OUT   one picture on many processes (`strips`)
 
@@ -16,9 +17,7 @@ does not go on), the second of which saves nothing; 143 ended by SIGTERM during 
 
 from __future__ import annotations
 
-import itertools
 import logging
-import os
 import sys
 import time
 import warnings
@@ -41,20 +40,20 @@ from ..pictures.images import check_output
 from ..published.presets import presets
 from ..targets.targets import StyleTarget
 from .console import STEPS_BAR, Bar, Lines, Terminated, interruptible, losses_of, tell
+from .film import paint_film
 from .inputs import Inputs, load_inputs
 from .interrupts import CTRL_C, INTERRUPTED
 from .jobs import Job, find_jobs
 from .many_pictures import paint_many
 from .network_and_style import NetworkAndStyle
 from .on_the_way import OnTheWay, check_way, on_the_way
-from .option_checks import check_options, is_sheet
-from .options import NO_CONTENT
+from .option_checks import check_options, is_film, is_sheet
 from .parsed import Options
 from .parser import without_end
 from .picture_lists import styles_told
-from .preset_options import describe, few_steps, fill_options, parse_options
+from .preset_options import filled, parse_options
 from .record import check_filters
-from .saving import save_picture
+from .saving import default_name, free_path, save_picture
 from .session import Session, how_to_go_on
 from .sheet import paint_sheet
 from .streams import steady_streams
@@ -84,7 +83,7 @@ def main(argv: Sequence[str] | None = None, session: Session | None = None, run:
     session, options, code = session or Session(), None, 1
     try:
         options = parse_options(argv)
-        jobs = None if is_sheet(options) else _find_jobs(options, session)
+        jobs = None if is_sheet(options) or is_film(options) else _find_jobs(options, session)
         options = session.meet(options)
         package.setLevel({"quiet": logging.ERROR, "verbose": logging.DEBUG}.get(options.verbosity or "", logging.INFO))
         if is_sheet(options):
@@ -96,6 +95,8 @@ def main(argv: Sequence[str] | None = None, session: Session | None = None, run:
                 kept,
                 session,
             )
+        elif is_film(options):
+            code = paint_film(options, session, NetworkAndStyle(_load_network))
         elif jobs is None:
             code = _paint(options, session, NetworkAndStyle(_load_network))
         else:
@@ -184,8 +185,8 @@ def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_
     if line := "" if one_of_many else styles_told(options.content, options.style):
         log.info(line)
     given = load_inputs(options, device, session)
-    options = _filled(options, given)
-    out: str | Path = options.out or _free_path(_default_name(options))
+    options = filled(options, given.size)
+    out: str | Path = options.out or free_path(default_name(options))
     if session.first:
         check_output(out, options.depth)
 
@@ -207,7 +208,7 @@ def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_
         if interrupted and one_of_many:  # a picture that is there counts as done
             raise KeyboardInterrupt
         if options.out is None:
-            out = _free_path(Path(out))  # another run may have taken it meanwhile
+            out = free_path(Path(out))  # another run may have taken it meanwhile
         made = result.image, len(result.history), net.tag, given, options
         save_picture(out, *made, session.save, overwrite=not options.no_overwrite)
         session.kept = f"the picture is saved as {out}"
@@ -229,19 +230,6 @@ def _paint(options: Options, session: Session, kept: NetworkAndStyle, *, one_of_
     for problem in problems:  # the picture is there, and counts as done
         session.complain(problem)
     return INTERRUPTED if asked or CTRL_C.came else 0
-
-
-def _filled(options: Options, given: Inputs) -> Options:
-    """Give the options with what a preset fills for a result of this size, and say what that or the quality fills."""
-    if options.preset is not None:
-        options = fill_options(options, given.size)
-        log.info("preset %s: %s", options.preset, describe(options, given.size))
-        if line := few_steps(options):
-            log.info(line)
-    elif options.quality is not None:
-        said = describe(options, given.size) or "all that it says was given"
-        log.info("quality %s: %s", options.quality, said)
-    return options
 
 
 def _load_network(options: Options, device: torch.device) -> VGG:
@@ -309,27 +297,6 @@ def _descend(
         settings |= {"init": given.start, "size": size, "callback": follow, "place": session.place}
         result = optimize(net, **targets, **settings)
     return result, interruption.asked, planned
-
-
-# before the network is loaded
-
-
-def _default_name(options: Options) -> Path:
-    """Give `content_style.png`, `style_texture.png` or `content_reconstruction.png`."""
-    styles = [*options.style, *options.load_style]
-    names = [Path(path).stem for path in [options.content, *styles] if path != NO_CONTENT]
-    names += ["texture"] if options.content == NO_CONTENT else [] if styles else ["reconstruction"]
-    return Path(
-        os.fsencode("_".join(names))[:200].decode(errors="ignore") + ".png"
-    )  # file systems allow about 255 bytes
-
-
-def _free_path(path: Path) -> Path:
-    """Give `path`, or where there is such a file, the first of `path_2`, `path_3` ... that is free."""
-    names = itertools.chain(
-        [path], (path.with_name(f"{path.stem}_{count}{path.suffix}") for count in itertools.count(2))
-    )
-    return next(name for name in names if not os.path.lexists(name))
 
 
 # what is told

@@ -83,10 +83,13 @@ class Bar(tqdm):
 
 
 @contextmanager
-def interruptible(terminable: bool, *, tells: bool = True) -> Iterator[SimpleNamespace]:
+def interruptible(
+    terminable: bool, *, tells: bool = True, saves: str = "the best picture so far"
+) -> Iterator[SimpleNamespace]:
     """Catch signals for a while: the first Ctrl-C only sets `asked`, and the second one raises KeyboardInterrupt.
 
-    If `terminable`, SIGTERM raises, too, instead of ending the process at once. If `tells`, the first Ctrl-C is answered.
+    If `terminable`, SIGTERM raises, too, instead of ending the process at once. If `tells`, the first Ctrl-C is answered,
+    with what it `saves`.
     """
     state = SimpleNamespace(asked=False)
 
@@ -96,7 +99,7 @@ def interruptible(terminable: bool, *, tells: bool = True) -> Iterator[SimpleNam
         state.asked = True
         if tells:
             again = "Ctrl-C again saves nothing"
-            Bar.write(f"gatys: stopping after this step to save the best picture so far; {again}", sys.stderr)
+            Bar.write(f"gatys: stopping after this step to save {saves}; {again}", sys.stderr)
 
     def end(number: int, frame: object) -> None:
         raise Terminated

@@ -11,7 +11,8 @@ from typing import cast
 from ..errors import InputError
 from ..network.accepted_files import ACCEPTED_FILES, NAMED
 from ..settings import INITS
-from .option_checks import check_options, is_sheet
+from .film_checks import check_film
+from .option_checks import check_options, is_film, is_sheet
 from .options import LIST, NO_CONTENT, SHEET, build_parser
 from .parsed import Options
 from .streams import Steady, error_line
@@ -56,7 +57,10 @@ def check_early(read: Namespace) -> None:
         expected = ", ".join(map(repr, NAMED))
         raise InputError(f"weights: there is no file {Path(read.weights)}; expected {expected}, or {ACCEPTED_FILES}")
     fills_more = read.preset is not None or read.like is not None
-    if (
+    if is_film(cast(Options, read)):
+        if not fills_more:
+            check_film(cast(Options, read))
+    elif (
         not fills_more
         and not is_sheet(cast(Options, read))
         and not os.path.isdir(read.content)

@@ -8,9 +8,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import InputError
-from ..settings import STYLE_SUFFIX
+from ..settings import STYLE_SUFFIX, TEMPORAL_WEIGHT
+from ..video.film_files import ANIMATIONS, CONTAINERS, VIDEOS, is_animated
 from .options import LIST, NO_CONTENT, SHEET
 from .parsed import Options
+
+FILM_OPTIONS = ("start", "end", "every", "fps", "flow", "later_steps", "anchor_every", "codec", "crf", "no_sound")
+"""The options of films that are None, or 0, where they are not given."""
 
 
 def is_sheet(options: Options) -> bool:
@@ -18,8 +22,21 @@ def is_sheet(options: Options) -> bool:
     return options.content == SHEET or bool(options.sweep)
 
 
+def is_film(options: Options) -> bool:
+    """Tell whether a command line asks for a film: CONTENT is a video, or OUT is a film, or it is said."""
+    if options.content is None or options.content in (NO_CONTENT, SHEET):
+        return False
+    if options.film or (Path(options.content).suffix.lower() in VIDEOS and not os.path.isdir(options.content)):
+        return True
+    suffix = "" if options.out is None else Path(options.out).suffix.lower()
+    if suffix == ".webp":  # a picture, too
+        return is_animated(options.content)
+    return suffix in (*CONTAINERS, *ANIMATIONS) and not os.path.isdir(options.out or "")
+
+
 def check_options(options: Options) -> None:
     """Raise InputError where options do not go together; no file is opened."""
+    check_for_picture(options)
     styles, no_content = [*options.style, *options.load_style], options.content == NO_CONTENT
     if not styles and options.style_weight:
         raise InputError(
@@ -62,6 +79,18 @@ def check_options(options: Options) -> None:
             others.append(str(own))
     if options.time_lapse_every is not None and options.time_lapse is None:
         raise InputError("--time-lapse-every: expected --time-lapse FILE with it, got none; give it, or neither")
+
+
+def check_for_picture(options: Options) -> None:
+    """Raise InputError for options that are for films only."""
+    given = [name for name in FILM_OPTIONS if getattr(options, name) not in (None, 0)]
+    given += ["temporal_weight"] if options.temporal_weight != TEMPORAL_WEIGHT else []
+    if given and not options.film:
+        option = f"--{given[0].replace('_', '-')}"
+        raise InputError(
+            f"{option}: expected a film, got the picture {options.content!r}; leave it out, or give a video, or a "
+            "folder of frames with --film"
+        )
 
 
 def _check_no_folder(options: Options) -> None:

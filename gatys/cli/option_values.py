@@ -76,6 +76,19 @@ def _share(limits: str, check: Callable[[float], None]) -> Callable[[str], float
     return parse
 
 
+def seconds_of(text: str) -> float:
+    """Read seconds, or minutes and seconds, or hours, minutes and seconds, with : between."""
+    try:
+        *most, last = text.split(":")
+        seconds = sum(int(part) * 60**power for power, part in enumerate(reversed(most), 1)) + float(last)
+        sound = len(most) <= 2 and all(part.isdecimal() for part in most) and (not most or 0 <= float(last) < 60)
+    except ValueError:
+        sound = False
+    if not (sound and math.isfinite(seconds) and seconds >= 0):
+        raise argparse.ArgumentTypeError(f"expected seconds such as 62.5, or a time such as 1:02.5, got {text!r}")
+    return seconds
+
+
 strength = _share("from 0 to 1", check_strength)
 tolerance = _share("from 0 to below 1", check_tolerance)
 

@@ -11,6 +11,7 @@ from typing import Any
 from ..network.layers import CONTENT_LAYERS, STYLE_LAYERS
 from ..settings import DEFAULTS as SETTINGS_DEFAULTS
 from ..settings import (
+    FLOWS,
     LAYOUTS,
     LEARNING_RATES,
     METHODS,
@@ -30,8 +31,20 @@ from ..settings import (
     TV_FORMS,
     Quality,
 )
+from ..video.film_files import CODECS, CONTAINERS, CRF, RATE
 from .help import USAGE, add_help
-from .option_values import ABOVE_0, AT_LEAST_0, every_of, layers, number, steps_of, strength, tolerance, whole
+from .option_values import (
+    ABOVE_0,
+    AT_LEAST_0,
+    every_of,
+    layers,
+    number,
+    seconds_of,
+    steps_of,
+    strength,
+    tolerance,
+    whole,
+)
 from .parser import Parser
 
 NO_CONTENT = "-"
@@ -51,7 +64,7 @@ class _QualityOrPercent(argparse.Action):
 
 
 DEFAULTS: Mapping[str, Any] = MappingProxyType(
-    {name: value for name, value in SETTINGS_DEFAULTS.items() if value is not None and name != "temporal_weight"}
+    {name: value for name, value in SETTINGS_DEFAULTS.items() if value is not None}
     | {
         "preprocessing": OWN,
         "file_quality": 95,
@@ -78,7 +91,7 @@ def _quality(word: Quality) -> str:
 _RATES = ", ".join(f"{rate:g} for {name}" for name, rate in LEARNING_RATES.items())
 _HELP = {
     "content": "picture file of what is to be seen; - for none: a texture of the style; or a folder of pictures, or a .txt "
-    "file with a path in each line: each becomes OUT/NAME.png, unless that is there already",
+    "file with a path in each line: each becomes OUT/NAME.png, unless that is there already; or a film, see below",
     "style": "picture file of how it is to be painted; several are averaged, or see --blend and --style-mask; none, with "
     "--style-weight 0, reconstructs the content",
     "out": "file to write, .png, .jpg, .webp or .tif, replaced if it exists (default: CONTENT_STYLE.png in the current "
@@ -162,6 +175,19 @@ _HELP = {
     "precision": "of the convolutions: float32, bfloat16, float16, or auto for bfloat16 where the device has units for it; "
     "all else is float32, and a run whose numbers leave the range goes on in float32",
     "graphs": "replay the evaluations of whole pictures on NVIDIA cards from CUDA graphs, which holds the memory of one",
+    "film": "the pictures of CONTENT, a folder or list or an animation, are the frames of a film (default: where OUT is one)",
+    "start": "where in the film to begin, in seconds or as 1:02.5 (default: its beginning)",
+    "end": "where in the film to end, likewise (default: its end)",
+    "every": "of so many frames paint the first, shown as long as all of them (default: 1)",
+    "fps": f"frames a second of a film whose frames are a folder or list (default: {RATE})",
+    "flow": f"what tells how the scene moves: {', '.join(FLOWS)} (see docs/films.md), or none where the camera stands still "
+    "(default: auto)",
+    "later_steps": "steps of a frame that starts from the one before it (default: a quarter of --steps)",
+    "temporal_weight": "factor of staying near the frame before, at least 0",
+    "anchor_every": "frames after which one is painted as the first is, against drift; 0 is never",
+    "codec": f"of a film: {CODECS[0]}, or {CODECS[1]} (loses nothing, .mkv) (default: {CODECS[0]})",
+    "crf": f"quality of {CODECS[0]}, 0 (loses least) to 51 (default: {CRF})",
+    "no_sound": "leave the sound out, which is else copied as it is (default: it is copied)",
     "padding": "what the network sees beyond the border: zero (the paper), replicate (paint does not thin out there) or "
     "circular (a texture to be laid side by side; STYLE is then read with replicate) (default: zero)",
 }
@@ -223,6 +249,7 @@ def _add_pictures(parser: argparse.ArgumentParser) -> None:
     add = partial(_add, parser.add_argument_group("contact sheets", does))
     add("sweep", action="append", default=[], metavar="NAME=VALUE,...")
     add("cells", metavar="FOLDER")
+    _add_film(parser)
     add = partial(_add, parser.add_argument_group("styles and colours"))
     add("load_style", action="append", default=[], metavar="FILE")
     add("blend", action="append", type=number(), default=[], metavar="WEIGHT")
@@ -232,6 +259,26 @@ def _add_pictures(parser: argparse.ArgumentParser) -> None:
     add("overwrite_style", action="store_true", default=False)
     add("match_colors", choices=(*METHODS, *ROOTS))
     add("keep_luminance", action="store_true", default=False)
+
+
+def _add_film(parser: argparse.ArgumentParser) -> None:
+    does = (
+        "a video, a GIF or a WebP, or a folder of frames becomes a film (OUT with "
+        f"{', '.join(CONTAINERS)}, .gif or .webp) or a folder of frames (any other OUT)"
+    )
+    add = partial(_add, parser.add_argument_group("films", does))
+    add("film", action="store_const", const=True, default=None)
+    add("start", type=seconds_of, metavar="TIME")
+    add("end", type=seconds_of, metavar="TIME")
+    add("every", type=whole(1), metavar="COUNT")
+    add("fps", type=ABOVE_0, metavar="FRAMES")
+    add("flow", choices=(*FLOWS, "none"))
+    add("later_steps", type=whole(1), metavar="COUNT")
+    add("temporal_weight", type=AT_LEAST_0, metavar="FACTOR")
+    add("anchor_every", type=whole(0), default=0, metavar="COUNT")
+    add("codec", choices=CODECS)
+    add("crf", type=whole(0, 51))
+    add("no_sound", action="store_const", const=True, default=None)
 
 
 def _add_network(parser: argparse.ArgumentParser) -> None:

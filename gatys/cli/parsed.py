@@ -46,6 +46,19 @@ class Options(Settings):
     """The options of which a contact sheet shows several values, each as NAME=VALUE,VALUE,..."""
     cells: str | None
     """The folder that keeps the cells of a contact sheet; None for one beside the sheet, "none" for none."""
+    # films
+    film: bool | None
+    """Whether the pictures of a folder, a list or an animation are frames; None where that was not said."""
+    start: float | None
+    end: float | None
+    every: int | None
+    fps: float | None
+    flow: str | None
+    later_steps: int | None
+    anchor_every: int
+    codec: str | None
+    crf: int | None
+    no_sound: bool | None
     # styles and colours
     load_style: Sequence[str]
     blend: Sequence[float]

@@ -27,7 +27,7 @@ _SHOWN = 5
 """The number of names or kinds that a line shows before it counts the others."""
 
 
-def find_pictures(content: str, what: str = "CONTENT") -> list[Path] | None:
+def find_pictures(content: str, what: str = "CONTENT", *, in_order: bool = False) -> list[Path] | None:
     """Give the pictures of a folder, by name, or of a list, in its order; None for any other `content`.
 
     Of a folder, files of other kinds and hidden ones are left out, with macOS' `._NAME` among them. Each line of a list
@@ -37,6 +37,7 @@ def find_pictures(content: str, what: str = "CONTENT") -> list[Path] | None:
     Args:
         content: the path of a folder, a list, or anything else.
         what: how to call it in errors.
+        in_order: whether the pictures of a folder go by the numbers in their names, 9 before 10.
 
     Raises:
         ImageError: without a picture, and where folder or list cannot be read.
@@ -51,7 +52,13 @@ def find_pictures(content: str, what: str = "CONTENT") -> list[Path] | None:
         return None
     if not pictures:
         raise ImageError(f"{what}: expected pictures in {content!r}, got none{but}; put some there, or give a picture")
-    return pictures
+    return sorted(pictures, key=_numbers) if in_order and os.path.isdir(source) else pictures
+
+
+def _numbers(path: Path) -> list[tuple[int, str]]:
+    """Give a key by which numbers in names go by their values."""
+    parts = re.split(r"(\d+)", path.name)
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in parts]
 
 
 def left_out(content: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -18,6 +19,8 @@ from .config import with_config
 from .options import build_parser
 from .parsed import Options
 from .record import as_recorded
+
+log = logging.getLogger(__name__)
 
 _NOT_GIVEN = object()
 
@@ -86,6 +89,19 @@ def fill_options(options: Options, size: tuple[int, int]) -> Options:
         return options
     settings = presets[options.preset].settings(size)
     return replace(options, **{name: settings[name] for name in options.filled if name not in ("size", "weights")})
+
+
+def filled(options: Options, size: tuple[int, int]) -> Options:
+    """Give the options with what a preset fills for a result of this size, and say what that or the quality fills."""
+    if options.preset is not None:
+        options = fill_options(options, size)
+        log.info("preset %s: %s", options.preset, describe(options, size))
+        if line := few_steps(options):
+            log.info(line)
+    elif options.quality is not None:
+        said = describe(options, size) or "all that it says was given"
+        log.info("quality %s: %s", options.quality, said)
+    return options
 
 
 def find_weights(preset: Preset) -> str:

@@ -17,8 +17,12 @@ from ..network.state_file import file_sha256
 from ..network.vgg import NetworkTag
 from ..pictures.metadata import read_record
 from ..settings import INITS, QUALITIES, __version__
+from ..video.film_files import VIDEOS
+from ..video.video_reading import read_film_record
+from .option_checks import is_film
 from .options import NO_CONTENT
 from .parsed import Options
+from .picture_lists import find_pictures
 
 _STYLES = ("style", "load_style", "blend", "style_mask", "propagation")
 """What goes together: where a style is given beside `--like`, none of these is taken from the record."""
@@ -29,6 +33,11 @@ _SETTINGS = (
     "learning_rate", "history_size", "seed", "tile", "precision", "graphs",
 )  # fmt: skip
 """The options that a record holds: those that make the picture. None of them names a file that is written."""
+_FILM = (
+    "film", "start", "end", "every", "fps", "flow", "later_steps", "temporal_weight", "anchor_every", "codec", "crf",
+    "no_sound",
+)  # fmt: skip
+"""Those that only a film's record holds."""
 _FILES = ("content", "style", "load_style", "style_mask", "init")
 
 
@@ -43,7 +52,7 @@ def record_files(options: Options) -> Mapping[str, Any]:
         value = getattr(options, name)
         paths = [path for path in ([value] if isinstance(value, str) else value or ()) if path != NO_CONTENT]
         if paths and not (name == "init" and value in INITS):
-            files[_option(name)] = [{"name": _portable(path), "sha256": file_sha256(path)} for path in paths]
+            files[_option(name)] = [{"name": _portable(path), "sha256": _sha256(path)} for path in paths]
     return files
 
 
@@ -68,7 +77,7 @@ def record_of(
 def _settings_of(options: Options, edge: int | None) -> dict[str, Any]:
     """Give what a record says of the options; `edge` stands for a size that the preset finds."""
     settings = {}
-    for name in _SETTINGS:
+    for name in (*_SETTINGS, *(_FILM if is_film(options) else ())):
         value = getattr(options, name)
         if name == "init" and value not in INITS:
             continue  # a file
@@ -79,6 +88,24 @@ def _settings_of(options: Options, edge: int | None) -> dict[str, Any]:
         if value is not None or name == "tile":
             settings[_option(name)] = _word(value)
     return settings
+
+
+def film_record(options: Options, network: NetworkTag, steps: int, size: tuple[int, int]) -> str:
+    """Give the record of a film as `record_of` gives that of a picture."""
+    return record_of(options, record_files(options), network, steps, size)
+
+
+def film_key(options: Options, network: NetworkTag, size: tuple[int, int]) -> str:
+    """Give what two runs share only where they make the same film; see `key_of`."""
+    return f"{key_of(options, network, options.device)} {size[1]} x {size[0]}"
+
+
+def _sha256(path: str | Path) -> str:
+    """Give the SHA-256 of a file, or that of those of a folder's or a list's pictures."""
+    pictures = find_pictures(str(path))
+    if pictures is None:
+        return file_sha256(path)
+    return hashlib.sha256("".join(map(file_sha256, pictures)).encode()).hexdigest()
 
 
 def key_of(options: Options, network: NetworkTag, device: str) -> str:
@@ -110,7 +137,7 @@ def as_recorded(argv: Sequence[str], like: str, given: argparse.Namespace) -> tu
         InputError: for a record that is damaged or of other options, and for files of that run that are not found or
             have changed.
     """
-    record = read_record(like)
+    record = read_film_record(like) if Path(like).suffix.lower() in VIDEOS else read_record(like)
     theirs = vars(given)
     if theirs.get("preset") is not None:
         raise InputError("--preset, --like: each of them fills what is not given; give one of the two")
@@ -142,7 +169,7 @@ def check_filters(expected: str | None, network: NetworkTag) -> None:
 def _settings(settings: Mapping[str, Any], taken: set[str], like: str) -> list[str]:
     words: list[str] = []
     for name, value in settings.items():
-        if name not in _SETTINGS:
+        if name not in (*_SETTINGS, *_FILM):
             raise InputError(
                 f"--like: {like!r} was made with the option {name!r}, which is not known here; update gatys"
             )
@@ -177,7 +204,7 @@ def _checked(file: Mapping[str, str], like: str, what: str) -> str:
     name, path = str(file["name"]), _find(str(file["name"]), like)
     if path is None:
         raise InputError(f"--like: {name!r} of that run is neither here nor beside {like!r}; give it as {what}")
-    if file_sha256(path) != file["sha256"]:
+    if _sha256(path) != file["sha256"]:
         raise InputError(
             f"--like: {str(path)!r} is another file than in that run; give the one that you want as {what}"
         )
@@ -193,7 +220,7 @@ def _find(name: str, like: str) -> Path | None:
         beside / Path(name).name,
         hub_folder() / Path(name).name,
     ]
-    return next((path for path in places if path.is_file()), None)
+    return next((path for path in places if path.exists()), None)
 
 
 def _portable(path: str) -> str:

@@ -81,4 +81,5 @@ class Session:
 def how_to_go_on(options: Options | None) -> str:
     """Give a sentence on how to go on after a run that was cut short; an empty text where it has left no state."""
     path = None if options is None else options.checkpoint
-    return f"the same command goes on from {path}" if path is not None and os.path.isfile(path) else ""
+    left = path is not None and (os.path.isfile(path) or (os.path.isdir(path) and any(os.scandir(path))))
+    return f"the same command goes on from {path}" if left else ""

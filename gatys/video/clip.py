@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 from torch import Tensor
 
@@ -25,6 +26,8 @@ class ClipFrame:
     """How long it is shown, in seconds."""
     name: str
     """How to call it in messages."""
+    file: Path | None = None
+    """The picture that it is, where the frames are files."""
 
 
 @dataclass(frozen=True)

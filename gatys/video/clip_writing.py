@@ -28,8 +28,8 @@ class ClipWriter(Protocol):
     def add(self, pixels: Tensor, frame: ClipFrame) -> None:
         """Take a frame (1, 3, H, W); raise ImageError where the disk refuses."""
 
-    def finish(self, *, whole: bool = True) -> None:
-        """Make the result; raise ImageError where the disk refuses."""
+    def finish(self, *, whole: bool = True, comment: str = "") -> None:
+        """Make the result, with what it says of how it was made; raise ImageError where the disk refuses."""
 
     @property
     def left(self) -> str:
@@ -70,7 +70,7 @@ class AnimationWriter:
         length = round(ticks * (frame.time + frame.length)) - round(ticks * frame.time)
         self._lengths.append(max(1, length) * 1000 // ticks)
 
-    def finish(self, *, whole: bool = True) -> None:
+    def finish(self, *, whole: bool = True, comment: str = "") -> None:
         frames = np.memmap(self._file, np.uint8, "r", shape=(self.count, *self._shape))
         write_animation(self._out, frames, self._lengths)
         self.abandon()
@@ -88,16 +88,16 @@ class FolderWriter:
 
     Args:
         out: the folder, which is made where it is not there.
-        names: the names of the pictures, without suffix; None to number them.
+        named: whether they are called as the pictures that they were made of; else they are numbered.
         depth: bits a channel, 8 or 16.
 
     Raises:
         ImageError: where the folder cannot be made.
     """
 
-    def __init__(self, out: Path, names: list[str] | None = None, depth: int = 8):
+    def __init__(self, out: Path, *, named: bool = False, depth: int = 8):
         self.count = 0
-        self._out, self._names, self._depth = out, names, depth
+        self._out, self._named, self._depth = out, named, depth
         self._new = not os.path.isdir(out)
         try:
             out.mkdir(parents=True, exist_ok=True)
@@ -107,13 +107,11 @@ class FolderWriter:
             ) from problem
 
     def add(self, pixels: Tensor, frame: ClipFrame) -> None:
-        write_image(self._path(self.count), pixels.clamp(0, 1), depth=self._depth)
+        name = frame.file.stem if self._named and frame.file is not None else f"{self.count:06}"
+        write_image(self._out / f"{name}.png", pixels.clamp(0, 1), depth=self._depth)
         self.count += 1
 
-    def _path(self, index: int) -> Path:
-        return self._out / f"{index:06}.png" if self._names is None else self._out / f"{self._names[index]}.png"
-
-    def finish(self, *, whole: bool = True) -> None:
+    def finish(self, *, whole: bool = True, comment: str = "") -> None:
         pass
 
     @property
@@ -126,17 +124,17 @@ class FolderWriter:
             self._out.rmdir()
 
 
-def open_writer(out: Path, clip: Clip, *, names: list[str] | None = None, depth: int = 8, **how: object) -> ClipWriter:
+def open_writer(out: Path, clip: Clip, *, named: bool = False, depth: int = 8, **how: object) -> ClipWriter:
     """Give what writes a film to `out`: an animation, a video, or for a name of no such kind a folder.
 
     Args:
         out: the result.
         clip: the film that it is made of.
-        names, depth: as `FolderWriter` takes them.
+        named, depth: as `FolderWriter` takes them.
         how: what `VideoWriter` is told beside.
     """
     if out.suffix.lower() in ANIMATIONS:
         return AnimationWriter(out)
     if out.suffix.lower() in CONTAINERS:
         return VideoWriter(out, clip, depth=depth, **how)  # type: ignore[arg-type]
-    return FolderWriter(out, names, depth)
+    return FolderWriter(out, named=named, depth=depth)

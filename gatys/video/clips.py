@@ -16,7 +16,7 @@ from ..pictures.checks import size_of
 from ..pictures.decoding import damage_told
 from ..pictures.images import Picture, pillow_picture, read_image
 from .clip import Clip, ClipFrame, Cut
-from .film_files import RATE, VIDEOS
+from .film_files import RATE, VIDEOS, is_animated
 from .video_reading import open_video
 
 _DELAY = 100
@@ -72,19 +72,10 @@ def _of_pictures(name: str, paths: Sequence[Path], rate: Fraction, cut: Cut) -> 
 
     def read() -> Iterator[ClipFrame]:
         for index, path in enumerate(taken):
-            yield ClipFrame(_opaque(read_image(path)), index * length, length, repr(str(path)))
+            yield ClipFrame(_opaque(read_image(path)), index * length, length, repr(str(path)), path)
 
     size = size_of(read_image(taken[0]).pixels)
     return Clip(name, size, 1 / length, len(taken), (), cut, 1 / rate, read)
-
-
-def is_animated(path: str | os.PathLike) -> bool:
-    """Tell whether a file is a picture with several frames, as Pillow sees it; False where it cannot be read."""
-    try:
-        with Image.open(path) as image:
-            return bool(getattr(image, "is_animated", False)) and image.format not in ("PSD", "TIFF", "MPO")
-    except Exception:  # noqa: BLE001 (decoders raise whatever they like; who reads the file says why)
-        return False
 
 
 def _of_animation(name: str, cut: Cut) -> Clip:

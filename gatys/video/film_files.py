@@ -1,6 +1,8 @@
-"""Names of the kinds of files that films are read from and written to, said without PyTorch."""
+"""The kinds of files that films are read from and written to, told without PyTorch."""
 
 from __future__ import annotations
+
+import os
 
 VIDEOS = (
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".mxf", ".wmv"),
@@ -17,3 +19,14 @@ CRF = 16
 """The default of the constant rate factor of H.264: the artefacts are hardly to be seen there, paint has much detail."""
 RATE = 24
 """The default of the frames a second of a film whose frames lie in a folder."""
+
+
+def is_animated(path: str | os.PathLike) -> bool:
+    """Tell whether a file is a picture with several frames, as Pillow sees it; False where it cannot be read."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return bool(getattr(image, "is_animated", False)) and image.format not in ("PSD", "TIFF", "MPO")
+    except Exception:  # noqa: BLE001 (decoders raise whatever they like; who reads the file says why)
+        return False

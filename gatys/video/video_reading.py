@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from typing import Any
 
@@ -94,6 +95,22 @@ def _frames(name: str, cut: Cut, *, tells: bool = False) -> Iterator[ClipFrame]:
             yield ClipFrame(
                 picture.of(frame), time - cut.first, length * cut.every, f"the frame at {float(time):.3f} s of {name!r}"
             )
+
+
+def read_film_record(name: str) -> Mapping[str, Any]:
+    """Read the record of how a film was made.
+
+    Raises:
+        ImageError: where the file is no film, or has no record.
+    """
+    with opened(name) as (container, _):
+        said = {key.lower(): value for key, value in container.metadata.items()}
+    record = None
+    with suppress(ValueError, RecursionError):
+        record = json.loads(said.get("comment", ""))
+    if not isinstance(record, dict):
+        raise ImageError(f"{name!r} does not say how it was made; give a film that gatys wrote without --strip")
+    return record
 
 
 def codec_of(stream: Any) -> str:

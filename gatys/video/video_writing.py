@@ -88,7 +88,6 @@ class VideoWriter:
         codec, crf: how it is encoded; see `film_files`.
         depth: bits a channel of ffv1, 8 or 16.
         sound: whether it has the sound.
-        comment: what it says of how it was made; empty for nothing.
 
     Raises:
         ImageError: where the file cannot be made.
@@ -103,12 +102,11 @@ class VideoWriter:
         crf: int = CRF,
         depth: int = 8,
         sound: bool = True,
-        comment: str = "",
     ):
         self.so_far, self.count = out.with_suffix(f".so-far{out.suffix}"), 0
         """The file of what is written so far, beside the result."""
         self._out, self._clip, self._codec, self._crf, self._depth = out, clip, codec, crf, depth
-        self._sound, self._comment, self._muxer = sound and bool(clip.sound), comment, _MUXERS[out.suffix.lower()]
+        self._sound, self._muxer = sound and bool(clip.sound), _MUXERS[out.suffix.lower()]
         self._tick = clip.tick if clip.tick.denominator <= _MOST_TICKS else Fraction(1, 90000)
         self._last, self._end = -1, Fraction(0)
         self._file: BinaryIO | None = None
@@ -135,11 +133,12 @@ class VideoWriter:
             self._end = max(self._end, frame.time + frame.length)
             self.count += 1
 
-    def finish(self, *, whole: bool = True) -> None:
+    def finish(self, *, whole: bool = True, comment: str = "") -> None:
         """Make the result of what was written, with the sound.
 
         Args:
             whole: whether the film came to its end, so that sound after the last frame is kept.
+            comment: what it says of how it was made; empty for nothing.
 
         Raises:
             ImageError: where the disk refuses; the film so far stays.
@@ -150,7 +149,7 @@ class VideoWriter:
         until = None if whole and self._clip.cut.last is None else self._end
         told = said_by_pyav(f"{str(self._out)!r} cannot be written", f"free space; {self.left}")
         with told, replacing(self._out) as temporary:
-            self._join(temporary, until)
+            self._join(temporary, until, comment)
         self.so_far.unlink(missing_ok=True)
 
     @property
@@ -179,8 +178,6 @@ class VideoWriter:
         av = pyav("a film")
         self._file = self.so_far.open("wb")
         self._container = av.open(_Whole(self._file), "w", format=self._muxer, container_options=dict(_PIECES))
-        if self._comment:
-            self._container.metadata["comment"] = self._comment
         rate = self._clip.rate.limit_denominator(1001)
         lossy = {"crf": str(self._crf), "preset": "medium", "tune": "zerolatency"}  # which keeps no frame back
         options = lossy if self._codec == "h264" else {"level": "3", "slicecrc": "1", "slices": "4"}
@@ -231,13 +228,13 @@ class VideoWriter:
             if file is not None:
                 file.close()
 
-    def _join(self, path: Path, until: Fraction | None) -> None:
+    def _join(self, path: Path, until: Fraction | None, comment: str) -> None:
         """Write the packets so far and those of the sound, in the order of their times, to a path."""
         av = pyav("a film")
         container = av.open(str(path), "w", format=self._muxer, container_options={"movflags": "faststart"})
         try:
             with av.open(str(self.so_far)) as made:
-                container.metadata.update({"comment": self._comment} if self._comment else {})
+                container.metadata.update({"comment": comment} if comment else {})
                 video = container.add_stream_from_template(made.streams.video[0])
                 if not self._sound:
                     for _, packet in self._pictures(made, video):

@@ -282,7 +282,7 @@ def test_every_argument_has_an_option():
         "metadata",  # --strip
         "overwrite",  # --no-overwrite
     }
-    not_options |= {"temporal", "temporal_weight"}  # for frames, which the command line does not do
+    not_options |= {"temporal", "temporal_weight"}  # for films
     arguments = {name for parameters in signatures().values() for name in parameters}
     assert arguments - not_options - options.keys() == set()
     assert set(GIVEN) == arguments - not_options - {"style"}

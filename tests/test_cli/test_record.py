@@ -82,11 +82,10 @@ def test_every_option_is_recorded_or_makes_no_difference():
         "verbosity",
         "filled",
         "expected_filters",
-        "temporal_weight",
         "tolerance",
         "quality",
     }
-    assert {*record._SETTINGS, *record._FILES} | elsewhere == {field.name for field in fields(Options)}
+    assert {*record._SETTINGS, *record._FILM, *record._FILES} | elsewhere == {field.name for field in fields(Options)}
 
 
 def test_what_a_record_says(nets):

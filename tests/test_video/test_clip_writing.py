@@ -35,12 +35,12 @@ def source(path="source.mp4", count=12, **how):
     return film(path, planes, **({"codec": "libx264", "options": {"crf": "0"}} | how))
 
 
-def copied(clip, out, **how):
+def copied(clip, out, comment="", **how):
     """Write the frames of a clip as they are."""
     writer = open_writer(Path(out), clip, **how)
     for frame in clip:
         writer.add(frame.pixels, frame)
-    writer.finish()
+    writer.finish(comment=comment)
     return writer
 
 
@@ -181,9 +181,14 @@ def test_folders():
     clip = open_clip(source(count=3))
     copied(clip, "frames")
     assert sorted(os.listdir("frames")) == ["000000.png", "000001.png", "000002.png"]
-    copied(clip, "named/deep", names=["x", "y", "z"], depth=16)
-    frames = open_clip("named", frames=[f"named/deep/{name}.png" for name in "xyz"], rate=25)
-    for a, b in zip(clip, frames, strict=True):
+    frames = open_clip("frames", frames=sorted(Path("frames").iterdir()), rate=25)
+    copied(frames, "again/deep", depth=16)
+    for name in "xyz":
+        os.replace(f"again/deep/00000{'xyz'.index(name)}.png", f"again/deep/{name}.png")
+    again = open_clip("again", frames=[f"again/deep/{name}.png" for name in "xyz"], rate=25)
+    copied(again, "named", named=True)
+    assert sorted(os.listdir("named")) == ["x.png", "y.png", "z.png"]
+    for a, b in zip(frames, again, strict=True):
         assert (a.pixels - b.pixels).abs().max() < 1e-5 and (a.time, a.length) == (b.time, b.length)
 
 

@@ -13,9 +13,9 @@ from PIL import Image
 from gatys.errors import ImageError, InputError, MissingPackage
 from gatys.pictures.encodings import encoded_as_srgb, of_codes
 from gatys.pictures.images import read_image
-from gatys.video import clips
 from gatys.video.clip import Cut
 from gatys.video.clips import open_clip
+from gatys.video.film_files import is_animated
 
 KR_KB = {
     1: (0.2126, 0.0722),
@@ -337,7 +337,7 @@ def test_what_is_animated(tmp_path):
     images[0].save(tmp_path / "a.gif", save_all=True, append_images=images[1:])
     images[0].save(tmp_path / "b.gif")
     images[0].save(tmp_path / "c.tif", save_all=True, append_images=images[1:])
-    assert [clips.is_animated(tmp_path / name) for name in ("a.gif", "b.gif", "c.tif", "none.gif")] == [
+    assert [is_animated(tmp_path / name) for name in ("a.gif", "b.gif", "c.tif", "none.gif")] == [
         True,
         False,
         False,

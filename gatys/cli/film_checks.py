@@ -1,0 +1,105 @@
+"""Checks of a command line that asks for a film, before any file is opened."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from pathlib import Path
+from typing import Any, cast
+
+from ..errors import InputError
+from ..video.film_files import ANIMATIONS, CONTAINERS, VIDEOS, is_animated
+from .option_checks import FILM_OPTIONS, check_options
+from .options import LIST
+from .parsed import Options
+
+_NO_FILM: dict[str, Any] = dict.fromkeys(
+    (*FILM_OPTIONS, "out", "save_every", "time_lapse", "time_lapse_every", "trace")
+)
+_ONE_PICTURE = ("save_every", "time_lapse", "time_lapse_every", "trace")
+"""The options about the way to one picture."""
+
+
+def is_folder(options: Options) -> bool:
+    """Tell whether the frames of the film are pictures of a folder or a list."""
+    return os.path.isdir(options.content) or options.content.lower().endswith(LIST)
+
+
+def check_film(options: Options, *, shared: bool = False) -> None:
+    """Raise InputError where options do not go together, or make no sense for a film; no file is opened.
+
+    Args:
+        options: the command line.
+        shared: whether several processes share each picture.
+    """
+    check_options(cast(Options, Namespace(**(vars(options) | _NO_FILM | {"checkpoint": None, "film": True}))))
+    if shared:
+        raise InputError("CONTENT: a film is painted by one process; leave out torchrun")
+    if options.workers > 1:
+        raise InputError(f"--workers: a film is painted by one process, got {options.workers}; leave it out")
+    for name in _ONE_PICTURE:
+        if getattr(options, name) is not None:
+            raise InputError(
+                f"--{name.replace('_', '-')}: expected a run of one picture, got a film, whose file so far can be "
+                "played; leave it out"
+            )
+    if options.fps is not None and not is_folder(options):
+        raise InputError(
+            f"--fps: expected a folder or a list of frames, got the film {options.content!r}; leave it out"
+        )
+    if options.start is not None and options.end is not None and options.end <= options.start:
+        raise InputError(f"--end: expected a time after --start {options.start:g}, got {options.end:g}; give another")
+    _check_content(options)
+    if options.out is not None:
+        _check_out(options, Path(options.out))
+    folder = options.checkpoint
+    if folder is not None and not os.path.isdir(folder):
+        raise InputError(f"--checkpoint: expected a folder for a film, got {str(folder)!r}; make one, and give that")
+
+
+def _check_content(options: Options) -> None:
+    content = options.content
+    if is_folder(options) or Path(content).suffix.lower() in VIDEOS or is_animated(content):
+        return
+    what = "--film" if options.film else f"--out {options.out!r}"
+    raise InputError(
+        f"CONTENT: expected a film, an animation or a folder of frames for {what}, got {content!r}, which is none; give "
+        "one, or the name of a picture as --out"
+    )
+
+
+def is_file(out: Path) -> bool:
+    """Tell whether the result is a file, and no folder of frames."""
+    return out.suffix.lower() in (*CONTAINERS, *ANIMATIONS) and not out.is_dir()
+
+
+def _check_out(options: Options, out: Path) -> None:
+    name, suffix = repr(options.out), out.suffix.lower()
+    kinds = ", ".join((*CONTAINERS, *ANIMATIONS))
+    if not is_file(out) and suffix and not out.is_dir() and not str(options.out).endswith((os.sep, "/")):
+        raise InputError(
+            f"--out: expected a film ({kinds}) or a folder for its frames, got {name}; end a folder with /"
+        )
+    for path in (options.content, *options.style, *options.style_mask):
+        if os.path.exists(out) and os.path.exists(path) and os.path.samefile(out, path):
+            raise InputError(f"--out: {name} is also an input, which would be lost; give another path")
+    there = next(place for place in (out.parent if is_file(out) else out, *out.absolute().parents) if place.exists())
+    if is_file(out) and not out.parent.is_dir():
+        raise InputError(f"--out: there is no folder {str(out.parent)!r} to write {out.name!r} to; create it first")
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"--out: {name} is in no folder that can be written to; give another path")
+    if options.no_overwrite and (out.is_file() or (out.is_dir() and any(os.scandir(out)))):
+        raise InputError(f"--out: {name} exists already; give another path, or leave out --no-overwrite")
+    codec = options.codec
+    if suffix not in CONTAINERS:
+        for option, given in (("--codec", codec), ("--crf", options.crf)):
+            if given is not None:
+                raise InputError(
+                    f"{option}: expected one of {', '.join(CONTAINERS)} as --out, got {name}; leave it out"
+                )
+    if codec == "ffv1" and suffix != ".mkv":
+        raise InputError(f"--codec: ffv1 needs a .mkv, got {name}; give that, or h264")
+    if codec == "ffv1" and options.crf is not None:
+        raise InputError("--crf: ffv1 loses nothing, whatever the quality; leave it out, or give --codec h264")
+    if options.depth == 16 and is_file(out) and codec != "ffv1":
+        raise InputError(f"--depth: {name} has 8 bits a channel; leave it out, or give --codec ffv1 or a folder")
