@@ -61,6 +61,9 @@ if TYPE_CHECKING:
     from .targets.style_files import read_style_info as read_style_info
     from .targets.targets import ContentTarget as ContentTarget
     from .targets.targets import StyleTarget as StyleTarget
+    from .video.clip import Clip as Clip
+    from .video.clip import ClipFrame as ClipFrame
+    from .video.clips import open_clip as open_clip
     from .video.film_flow import FilmFlow as FilmFlow
     from .video.film_flow import film_flow as film_flow
     from .video.flow import optical_flow as optical_flow
@@ -99,6 +102,8 @@ _ROOMS = {
     "targets.statistics": "Statistic",
     "targets.style_files": "StyleInfo read_style_info",
     "targets.targets": "ContentTarget StyleTarget",
+    "video.clip": "Clip ClipFrame",
+    "video.clips": "open_clip",
     "video.film_flow": "FilmFlow film_flow",
     "video.flow": "optical_flow",
     "video.frames": "FilmFrame FramesResult iterate_frames optimize_frames",

@@ -35,6 +35,7 @@ EXAMPLES = {
     "gatys photo.jpg one.jpg two.jpg": "both styles in one",
     "gatys - painting.jpg": "a texture of the painting",
     "gatys photos/ painting.jpg -o results/": "each picture of a folder",
+    "gatys clip.mp4 painting.jpg": "a film, as clip_painting.mp4",
     "gatys sheet photo.jpg styles/ -o sheet.jpg": "the photo in each style",
     "gatys other.jpg --like out.png": "as out.png was made",
 }

@@ -16,7 +16,13 @@ from ..pictures.checks import size_of
 
 @dataclass(frozen=True, eq=False)
 class ClipFrame:
-    """A frame of a film."""
+    """A frame of a film.
+
+    Example:
+        >>> frame = next(iter(gatys.open_clip("clip.mp4")))
+        >>> frame.pixels.dtype, frame.time
+        (torch.float32, Fraction(0, 1))
+    """
 
     pixels: Tensor
     """The picture, float32 (1, 3, H, W), sRGB in [0, 1], upright, its pixels square."""

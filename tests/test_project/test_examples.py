@@ -12,6 +12,7 @@ import shutil
 
 import pytest
 import torch
+from films import film, flat
 from pictures import drawing
 
 import gatys
@@ -43,6 +44,7 @@ def stage(tmp_path_factory):
     (folder / "styles").mkdir()
     for seed, name in enumerate(("photo", "painting", "wave", "fuji")):
         drawing((48, 40), seed).save(folder / f"{name}.jpg")
+    film(folder / "clip.mp4", [flat(16 + 8 * count, 110, 150) for count in range(25)], codec="libx264", rate=5)
     net = gatys.load_vgg("untrained")
     photo, painting = (gatys.load_image(folder / f"{name}.jpg") for name in ("photo", "painting"))
     content, style = gatys.extract_content(net, photo), gatys.extract_style(net, painting)
