@@ -1,4 +1,4 @@
-"""Lay the templates of example_workflows/ out: columns from left to right, in titled groups, none of their nodes over another.
+"""Lay out the templates of example_workflows/ and subgraphs/: columns from left to right, in titled groups, no node over another.
 
     python examples/layout.py            # write them anew
     python examples/layout.py --check    # only say which ones would change
@@ -32,10 +32,10 @@ SIZES = {
 }
 """Nodes that show a picture or a longer text."""
 STAGES = {
-    "pictures": ("Pictures and filters", "#3f789e"),
-    "targets": ("What to match", "#8a6d3b"),
-    "painting": ("Painting", "#535"),
-    "result": ("Result", "#3a5f3a"),
+    "pictures": ("Pictures", "#3f789e"),
+    "targets": ("What to match", "#b58b2a"),
+    "painting": ("Painting", "#7d5fa8"),
+    "result": ("Result", "#88aa88"),
 }
 """Groups from left to right: title and colour."""
 PAINTS = ("GatysOptimize", "GatysOptimizeFrames")
@@ -44,15 +44,19 @@ NOTE = "MarkdownNote"
 
 
 class Layout:
-    """The places of one workflow's nodes."""
+    """The places of the nodes of one workflow, or of one subgraph in it."""
 
-    def __init__(self, workflow: dict, schemas: dict):
+    def __init__(self, workflow: dict, schemas: dict, subgraphs: tuple[str, ...] = ()):
         self.workflow, self.schemas = workflow, schemas
+        self.paints = (*PAINTS, *subgraphs)
         self.nodes = {node["id"]: node for node in workflow["nodes"] if node["type"] != NOTE}
         self.before, self.behind = defaultdict(list), defaultdict(list)
-        for _, source, _, target, _, _ in workflow["links"]:
-            self.before[target].append(source)
-            self.behind[source].append(target)
+        for link in workflow["links"]:
+            named = isinstance(link, dict)
+            source, target = (link["origin_id"], link["target_id"]) if named else (link[1], link[3])
+            if source in self.nodes and target in self.nodes:  # not the edge of a subgraph
+                self.before[target].append(source)
+                self.behind[source].append(target)
         self.stages = {number: self.stage(number) for number in self.nodes}
         self.done: set[int] = set()
 
@@ -63,11 +67,15 @@ class Layout:
     def stage(self, number: int) -> str:
         kind = self.nodes[number]["type"]
         sources = {self.nodes[source]["type"] for source in self.upstream(number)}
-        if sources & {*PAINTS}:
+        if sources & {*self.paints}:
             return "result"
-        if kind in PAINTS:
+        if kind in self.paints:
             return "painting"
         return "targets" if FILTERS in sources or kind == "GatysLoadStyle" else "pictures"
+
+    def title(self, stage: str) -> str:
+        those = [self.nodes[number]["type"] for number in self.nodes if self.stages[number] == stage]
+        return STAGES[stage][0] + " and filters" * (FILTERS in those)
 
     def size(self, node: dict) -> tuple[int, int, int]:
         """Width, and height at least, as it is saved, and at most; both without the title."""
@@ -121,7 +129,7 @@ class Layout:
         self.workflow["groups"] = [
             {
                 "id": number,
-                "title": f"{number}. {STAGES[stage][0]}",
+                "title": f"{number}. {self.title(stage)}",
                 "bounding": [x, top, width, bottom - top],
                 "color": STAGES[stage][1],
                 "font_size": 24,
@@ -129,6 +137,9 @@ class Layout:
             }
             for number, (stage, x, width) in enumerate(boxes, 1)
         ]
+        if "inputNode" in self.workflow:  # the edges of a subgraph
+            self.workflow["inputNode"]["bounding"][:2] = [-PITCH / 2, top]
+            self.workflow["outputNode"]["bounding"][:2] = [left, top]
 
     def stack(self, column: list[int], x: float, top: float, beside: dict[int, list[int]]) -> None:
         """Place the nodes of a column one below another, each at the height of those that it is wired to."""
@@ -147,8 +158,11 @@ class Layout:
             y += TITLE + high + GAP
 
     def note(self) -> int:
-        """Place the note at the top; give its lower edge."""
-        (note,) = [node for node in self.workflow["nodes"] if node["type"] == NOTE]
+        """Place the note, if there is one, at the top; give its lower edge."""
+        notes = [node for node in self.workflow["nodes"] if node["type"] == NOTE]
+        if not notes:
+            return 0
+        (note,) = notes
         width = 2 * PITCH - (PITCH - WIDTH)
         lines = note["widgets_values"][0].split("\n")
         height = 60 + sum(30 * math.ceil(len(line) / 100) if line else 8 for line in lines)
@@ -159,14 +173,17 @@ class Layout:
 def laid_out(text: str, schemas: dict) -> str:
     """The text of a workflow's file with everything in its place."""
     workflow = json.loads(text)
-    Layout(workflow, schemas).place()
+    subgraphs = workflow.get("definitions", {}).get("subgraphs", [])
+    names = tuple(subgraph["id"] for subgraph in subgraphs)
+    for graph in (workflow, *subgraphs):
+        Layout(graph, schemas, names).place()
     return json.dumps(workflow, indent=2, ensure_ascii=False) + "\n"
 
 
 def main() -> int:
     schemas = json.loads((ROOT / "tests" / "schemas.json").read_text(encoding="utf-8"))
     changed = 0
-    for file in sorted((ROOT / "example_workflows").glob("*.json")):
+    for file in sorted([*ROOT.glob("example_workflows/*.json"), *ROOT.glob("subgraphs/*.json")]):
         before = file.read_text(encoding="utf-8")
         after = laid_out(before, schemas)
         if after != before:

@@ -3,13 +3,16 @@
 Boxes are measured as the page draws them, in both of its ways. Needs what test_page.py needs.
 """
 
+import io
 import itertools
 import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from host_page import FRONTENDS, MARKS, WORKFLOWS, ask, frontend_name, start
+from PIL import Image
 
 pytestmark = MARKS
 NOTE = "MarkdownNote"
@@ -75,3 +78,79 @@ def test_groups_have_titles_and_notes_are_short(name):
     assert all(group["title"] for group in workflow["groups"]) and len(workflow["groups"]) >= 2
     (note,) = [node for node in workflow["nodes"] if node["type"] == NOTE]
     assert len(note["widgets_values"][0]) <= 400, name
+
+
+# the blueprint
+
+BLUEPRINT = "Neural Style Transfer"
+CHOICES = {"strength": 0.75, "quality": "draft", "keep_colors": True}
+
+
+def tiny(prompt):
+    """The same graph for a picture of 64 pixels in two steps."""
+    prompt = json.loads(json.dumps(prompt))
+    sums = [node["inputs"] for node in prompt.values() if node["class_type"] == "ComfyMathExpression"]
+    assert [values["expression"].split()[0] for values in sums] == ["320", "60"]
+    for values, small in zip(sums, ("64", "2"), strict=True):
+        values["expression"] = values["expression"].replace(values["expression"].split()[0], small, 1)
+    return prompt
+
+
+@pytest.fixture(scope="module", params=["classic", "vue"])
+def blueprint(request, server, tmp_path_factory):
+    """What the page makes of the blueprint; skipped where the host has none."""
+    try:
+        server.get("/global_subgraphs")
+    except OSError:
+        pytest.skip("this host serves no blueprints")
+    file = tmp_path_factory.mktemp("blueprint") / "choices.json"
+    file.write_text(json.dumps(CHOICES), encoding="utf-8")
+    return ask("page_blueprint.js", server, request.param, BLUEPRINT, file)
+
+
+def test_the_blueprint_is_found_by_the_words_of_its_name(server):
+    try:
+        served = server.get("/global_subgraphs")
+    except OSError:
+        pytest.skip("this host serves no blueprints")
+    (ours,) = [entry for entry in served.values() if entry["source"] == "custom_node"]
+    assert ours["name"] == BLUEPRINT
+    found = ask("page_search.js", server, "neural style transfer", "style transfer", "neural")["found"]
+    assert all(found[word][0].startswith("SubgraphBlueprint.") for word in found), found
+
+
+def test_the_blueprint_offers_five_things_and_opens(blueprint):
+    assert blueprint["node"]["title"] == BLUEPRINT
+    assert blueprint["node"]["inputs"] == ["photo", "painting", "strength", "quality", "keep_colors"]
+    assert blueprint["node"]["outputs"] == ["picture"]
+    assert blueprint["node"]["widgets"] == [
+        ["strength", 0.5, None],
+        ["quality", "good", ["draft", "good", "final"]],
+        ["keep colours", False, None],
+    ]
+    ours = {
+        "GatysLoadVGG19",
+        "GatysExtractContentFeatures",
+        "GatysExtractStyleGrams",
+        "GatysOptimize",
+        "GatysKeepLuminance",
+    }
+    assert ours < set(blueprint["inside"])
+    assert not [error for error in blueprint["errors"] if "gatys" in error.lower()]
+
+
+def test_what_is_chosen_outside_acts_inside_and_is_saved(blueprint):
+    for prompt in (blueprint["prompt"], blueprint["again"]):
+        (descent,) = [node["inputs"] for node in prompt.values() if node["class_type"] == "GatysOptimize"]
+        (choice,) = [node["inputs"] for node in prompt.values() if node["class_type"] == "CustomCombo"]
+        (switch,) = [node["inputs"] for node in prompt.values() if node["class_type"] == "ComfySwitchNode"]
+        assert descent["strength"] == 0.75 and choice["choice"] == "draft" and choice["index"] == 0
+        assert switch["switch"] is True
+
+
+def test_the_blueprint_runs(server, blueprint):
+    run = server.run(tiny(blueprint["prompt"]))
+    assert run.status == "success", run.message
+    (file,) = [file for output in run.outputs.values() for file in output.get("images", []) if file["type"] == "output"]
+    picture = Image.open(io.BytesIO(server.view(file)))
+    assert picture.size == (64, 48) and np.array(picture).std() > 5

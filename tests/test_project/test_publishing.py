@@ -47,6 +47,7 @@ def test_the_archive_holds_what_users_need_and_nothing_else(packed):
         "locales": {".json"},
         "web": {".js", ".json", ".md", ".jpg"},
         "example_workflows": {".json", ".jpg"},
+        "subgraphs": {".json"},
         "docs": {".md", ".jpg"},
         "examples": {".md", ".jpg", ".ipynb"},
     }

@@ -72,6 +72,6 @@ def test_templates_are_laid_out():
     spec = importlib.util.spec_from_file_location("layout", ROOT / "examples" / "layout.py")
     layout = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(layout)
-    for file in (ROOT / "example_workflows").glob("*.json"):
+    for file in (*ROOT.glob("example_workflows/*.json"), *ROOT.glob("subgraphs/*.json")):
         text = file.read_text(encoding="utf-8")
         assert layout.laid_out(text, SCHEMAS) == text, f"{file.name}: python examples/layout.py lays it out anew"
