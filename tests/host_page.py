@@ -18,6 +18,9 @@ INSTALLATION = host_server.find_installation()
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 FOLDER = "gatys-style_transfer"  # neither blanks nor dots: `check_pack_folder` of nodes/host.py
 
+NEWER = {"ImageCompare", "CustomCombo", "ComfyMathExpression", "ComfySwitchNode"}
+"""The host's own nodes that some workflows use and 0.3.64 does not have."""
+
 
 def lacking() -> str | None:
     """What is not here for these tests, None if nothing is."""
@@ -57,6 +60,16 @@ def start(base: Path, frontend: str, *arguments: str) -> host_server.Server:
         server.stop()
         raise
     return server
+
+
+def unknown(server: host_server.Server, name: str) -> set[str]:
+    """Kinds of nodes in a workflow that this host does not have, for it is older than they are."""
+    workflow = json.loads(WORKFLOWS[name].read_text(encoding="utf-8"))
+    subgraphs = workflow.get("definitions", {}).get("subgraphs", [])
+    kinds = {node["type"] for graph in (workflow, *subgraphs) for node in graph["nodes"]}
+    missing = kinds - {subgraph["id"] for subgraph in subgraphs} - {"MarkdownNote"} - server.get("/object_info").keys()
+    assert missing <= NEWER, name
+    return missing
 
 
 def ask(script: str, server: host_server.Server, *arguments: str | Path, timeout: float = 900) -> dict:

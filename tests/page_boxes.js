@@ -41,7 +41,9 @@ program(async () => {
   const { browser, page } = await open(url, chromium, () => {}, { "Comfy.VueNodes.Enabled": mode === "vue" })
   const report = {}
   for (const file of files) {
-    await page.evaluate((saved) => window.app.loadGraphData(saved), JSON.parse(fs.readFileSync(file)))
+    const workflow = JSON.parse(fs.readFileSync(file))
+    delete workflow.extra.linearMode // an app shows no graph
+    await page.evaluate((saved) => window.app.loadGraphData(saved), workflow)
     await page.waitForTimeout(400)
     await page.evaluate(fit)
     await page.waitForTimeout(900) // pictures are loaded, and nodes grow around them

@@ -18,7 +18,7 @@ import host_server
 import numpy as np
 import pytest
 import search_words
-from host_page import CHROMIUM, FRONTENDS, MARKS, ROOT, WORKFLOWS, frontend_name, start
+from host_page import CHROMIUM, FRONTENDS, MARKS, ROOT, WORKFLOWS, frontend_name, start, unknown
 from PIL import Image
 
 STEPS, SHRINK = 2, 4
@@ -112,6 +112,8 @@ def small(prompt):
                 values[key] = STEPS
         if node["class_type"] == "PrimitiveInt":
             values["value"] = STEPS if name in wired_to_steps else values["value"] // SHRINK
+        if node["class_type"] == "ComfyMathExpression":
+            values["expression"] = str(STEPS) if name in wired_to_steps else f"({values['expression']}) // {SHRINK}"
         if not node["class_type"].startswith("Gatys"):
             for key in {"largest_size", "width", "height", "left", "x"} & values.keys():
                 if not isinstance(values[key], list):
@@ -131,6 +133,8 @@ def test_page_starts_without_an_error_of_ours(page):
 
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_workflow_opens_as_it_was_saved(page, name):
+    if lack := unknown(page.server, name):
+        pytest.skip(f"this host has no {', '.join(sorted(lack))}")
     seen = page.seen["workflows"][name]
     assert not seen["missing"]
     assert not seen["errors"]
@@ -142,12 +146,14 @@ def test_workflow_opens_as_it_was_saved(page, name):
             values = node.get("widgets_values", [])
             assert shown[: len(values)] == values, node  # one that was added since stands behind them
             compared += len(values)
-    assert compared
+    assert compared or name.endswith(".app")  # whose nodes are in a subgraph
     assert any(node["type"] == "MarkdownNote" for node in saved)
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_workflow_runs(page, name):
+    if lack := unknown(page.server, name):
+        pytest.skip(f"this host has no {', '.join(sorted(lack))}")
     workflows = page.seen["workflows"]
     if name == "style_bank_load":  # opens what the other has saved
         assert page.server.run(small(workflows["style_bank_save"]["prompt"])).status == "success"

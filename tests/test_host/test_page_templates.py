@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from host_page import FRONTENDS, MARKS, WORKFLOWS, ask, frontend_name, start
+from host_page import FRONTENDS, MARKS, WORKFLOWS, ask, frontend_name, start, unknown
 from PIL import Image
 
 pytestmark = MARKS
@@ -52,7 +52,9 @@ def inside(box, group):
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
-def test_no_node_lies_over_another_or_outside_of_its_group(drawn, name):
+def test_no_node_lies_over_another_or_outside_of_its_group(server, drawn, name):
+    if lack := unknown(server, name):
+        pytest.skip(f"this host has no {', '.join(sorted(lack))}")
     nodes, groups = drawn[name]["nodes"], drawn[name]["groups"]
     for one, other in itertools.combinations(nodes, 2):
         assert not overlap(one["box"], other["box"]), (one, other)
@@ -154,3 +156,18 @@ def test_the_blueprint_runs(server, blueprint):
     (file,) = [file for output in run.outputs.values() for file in output.get("images", []) if file["type"] == "output"]
     picture = Image.open(io.BytesIO(server.view(file)))
     assert picture.size == (64, 48) and np.array(picture).std() > 5
+
+
+# the app
+
+
+def test_the_app_shows_five_choices_and_a_button(server):
+    (file,) = [file for name, file in WORKFLOWS.items() if name.endswith(".app")]
+    if lack := unknown(server, file.stem):
+        pytest.skip(f"this host has no {', '.join(sorted(lack))}")
+    kept = os.environ.get("PAGE_PICTURES")
+    seen = ask("page_app.js", server, kept or "-", file)
+    lines = [line.strip() for line in seen["text"].splitlines()]
+    at = [lines.index(label) for label in ("photo", "painting", "strength", "quality", "keep colours")]
+    assert at == sorted(at) and "Run" in lines[at[-1] :]
+    assert len([node for node in seen["prompt"].values() if node["class_type"] == "GatysOptimize"]) == 1

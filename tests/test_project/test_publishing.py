@@ -49,7 +49,7 @@ def test_the_archive_holds_what_users_need_and_nothing_else(packed):
         "example_workflows": {".json", ".jpg"},
         "subgraphs": {".json"},
         "docs": {".md", ".jpg"},
-        "examples": {".md", ".jpg", ".ipynb"},
+        "examples": {".md", ".jpg", ".webp", ".ipynb"},
     }
     found = {}
     for name in packed:
@@ -59,8 +59,8 @@ def test_the_archive_holds_what_users_need_and_nothing_else(packed):
     alone = {name for name in packed if "/" not in name}
     assert alone == {"__init__.py", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "SECURITY.md"}
     # pictures that workflows and the README's first command ask for
-    assert {name for name in packed if name.startswith("examples/") and name.endswith(".jpg")} == {
-        f"examples/{name}.jpg" for name in ("content", "style", "style2", "dusk")
+    assert {name[9:] for name in packed if name.startswith("examples/") and name.endswith((".jpg", ".webp"))} == {
+        *("content.jpg", "style.jpg", "style2.jpg", "dusk.jpg", "panorama.jpg", "portrait.webp")
     }
     assert sum((ROOT / name).stat().st_size for name in packed) < 6_000_000
 
