@@ -34,5 +34,5 @@ def portrait():
 
 
 if __name__ == "__main__":
-    panorama().save(HERE / "panorama.jpg", quality=90)
+    panorama().save(HERE / "panorama.jpg", quality=82)
     portrait().save(HERE / "portrait.webp", quality=90, exact=True)
