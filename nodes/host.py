@@ -22,6 +22,7 @@ import folder_paths
 import latent_preview
 import torch
 from comfy.model_patcher import ModelPatcher
+from comfy_api.latest import ui
 from PIL import Image
 from torch import Tensor, nn
 
@@ -220,6 +221,18 @@ def notify(text: str) -> None:
 
 
 # pictures and masks
+
+
+def shown(image: Tensor) -> ui.PreviewImage | None:
+    """Show an IMAGE on the node that gives it, until the host empties its temporary folder; None where the disk refuses.
+
+    web/gatys_results.js shows it again after the page was loaded anew.
+    """
+    try:
+        return ui.PreviewImage(image)
+    except OSError as problem:
+        log.warning("Gatys Style Transfer: the node cannot show its result (%s); it goes on through the graph", problem)
+        return None
 
 
 def split_alpha(image: Tensor) -> tuple[Tensor, Tensor | None]:

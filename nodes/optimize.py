@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..gatys import optimize
+from ..gatys import ContentTarget, Progress, optimize
 from ..gatys.descent.schedule import parse_steps
+from ..gatys.descent.time_lapse import TimeLapse
 from ..gatys.errors import one_or_each
 from ..gatys.passes.plan import wanted_bytes
 from ..gatys.pictures.checks import size_of
@@ -28,9 +27,25 @@ from .widgets import (
     precision_input,
     seed_input,
     strength_input,
+    time_lapse_input,
     tolerance_input,
     tv_form_input,
 )
+
+SEARCHED = [
+    "style transfer",
+    "neural style transfer",
+    "nst",
+    "artistic style",
+    "stylize",
+    "stylise",
+    "painting",
+    "paint like",
+    "van gogh",
+    "starry night",
+    "texture synthesis",
+]
+"""Words that people type to find this node."""
 
 
 class GatysOptimize(io.ComfyNode):
@@ -39,19 +54,7 @@ class GatysOptimize(io.ComfyNode):
         return schema(
             node_id="GatysOptimize",
             display_name="Gatys Optimize",
-            search_aliases=[
-                "style transfer",
-                "neural style transfer",
-                "nst",
-                "artistic style",
-                "stylize",
-                "stylise",
-                "painting",
-                "paint like",
-                "van gogh",
-                "starry night",
-                "texture synthesis",
-            ],
+            search_aliases=SEARCHED,
             description="Paints the picture: changes its pixels step by step until the network sees the content's features "
             "and the style's Gram matrices in it. Without a style it reconstructs the content, without a content it "
             "makes a texture of the style.",
@@ -101,13 +104,20 @@ class GatysOptimize(io.ComfyNode):
                 precision_input(),
                 strength_input(),
                 tolerance_input(),
+                time_lapse_input(),
             ],
             outputs=[
                 io.Image.Output(
                     display_name="image", tooltip="The result: one picture for each content picture, with its alpha."
                 ),
                 HistorySocket.Output(display_name="history", tooltip="The losses of every step of every picture."),
+                io.Image.Output(
+                    display_name="time_lapse",
+                    tooltip="How the picture came about: the start, every so many steps a picture, and the result, without "
+                    "alpha. Several pictures follow one another. Make a film of it with Create Video.",
+                ),
             ],
+            shows_pictures=True,
         )
 
     @classmethod
@@ -135,32 +145,30 @@ class GatysOptimize(io.ComfyNode):
         precision: Precision = DEFAULTS["precision"],
         strength: float = DEFAULTS["strength"],
         tolerance: float = DEFAULTS["tolerance"],
+        time_lapse: int = 0,
         content: Content | None = None,
         style: AnyStyle | None = None,
         init_image: Tensor | None = None,
     ) -> io.NodeOutput:
-        target = None if content is None else content.target
-        alpha = None if content is None else content.alpha
-        start = None
-        if init_image is not None and init == "auto":
-            start, start_alpha = host.split_alpha(init_image)
-            alpha = start_alpha if alpha is None else alpha
-        frames = [None] * (1 if start is None else start.shape[0]) if target is None else target.pictures()
-        if start is not None and start.shape[0] not in (1, len(frames)):
-            expected = one_or_each(len(frames), "picture", "content picture")
-            raise ValueError(f"init_image: expected {expected}, got {start.shape[0]}; take one of them")
+        frames, start, alpha = _pictures(content, init_image if init == "auto" else None)
         schedule = parse_steps(steps_per_level, "steps_per_level") if steps_per_level.strip() else steps
         steps = schedule if isinstance(schedule, int) else sum(schedule)
         report = host.ProgressReport(steps * len(frames), keep_on_cancel=keep_on_cancel)
-
-        size = size_of(start) if target is None and start is not None else None
-        sizes = [size] + [given.size for given in (target, style) if given is not None]
-        layers = [layer for given in (target, style) if given is not None for layer in given.used]
-        need = wanted_bytes(next(filter(None, sizes)), layers, optimizer) if layers else 0
+        sizes = [given.size for given in (*frames[:1], style) if given is not None]
+        whole = size_of(start) if content is None and start is not None else next(iter(sizes), None)
+        layers = [layer for given in (*frames[:1], style) if given is not None for layer in given.used]
+        need = wanted_bytes(whole, layers, optimizer) if layers and whole else 0
         folder = host.checkpoint_folder() if checkpoint_every else None
+        lapse = TimeLapse(whole, time_lapse) if time_lapse and whole else None
         images, histories, states = [], [], []
         with host.working(vgg19, need) as net:
             for index, frame in enumerate(frames):
+
+                def follow(progress: Progress, offset: int = index * steps) -> None:
+                    if lapse is not None:
+                        lapse.follow(progress)
+                    report.step(progress, offset=offset, share=steps)
+
                 first = init if start is None else start[index if start.shape[0] > 1 else 0][None]
                 result = optimize(
                     net,
@@ -182,15 +190,39 @@ class GatysOptimize(io.ComfyNode):
                     precision=host.precision(precision),
                     checkpoint=folder,
                     checkpoint_every=checkpoint_every,
-                    callback=partial(report.step, offset=index * steps, share=steps),
+                    callback=follow,
                 )
                 images.append(result.image.to(host.storage_device()))
                 histories.append(result.history)
                 states += [] if result.state is None else [result.state]
+                if lapse is not None:
+                    lapse.end(result.image)
                 if report.cancelled:
                     report.keep(len(images), len(frames), "pictures")
                     break
         for state in () if report.cancelled else states:  # a batch that is cut short keeps its finished pictures
             state.unlink(missing_ok=True)
-        alpha = None if alpha is None else alpha[: len(images)]
-        return io.NodeOutput(host.join_alpha(torch.cat(images), alpha), histories)
+        image = host.join_alpha(torch.cat(images), None if alpha is None else alpha[: len(images)])
+        way = image[..., :3] if lapse is None else host.join_alpha(lapse.frames(), None)
+        return io.NodeOutput(image, histories, way, ui=host.shown(image))
+
+
+def _pictures(
+    content: Content | None, init_image: Tensor | None
+) -> tuple[list[ContentTarget | None], Tensor | None, Tensor | None]:
+    """Give the target of each picture, what they start from (1 or N, 3, H, W), and their alpha.
+
+    Raises:
+        ValueError: where there are neither one start nor as many as pictures.
+    """
+    frames: list[ContentTarget | None] = [None] if content is None else [*content.target.pictures()]
+    alpha = None if content is None else content.alpha
+    if init_image is None:
+        return frames, None, alpha
+    start, start_alpha = host.split_alpha(init_image)
+    if content is None:
+        frames *= start.shape[0]
+    if start.shape[0] not in (1, len(frames)):
+        expected = one_or_each(len(frames), "picture", "content picture")
+        raise ValueError(f"init_image: expected {expected}, got {start.shape[0]}; take one of them")
+    return frames, start, start_alpha if alpha is None else alpha

@@ -51,8 +51,14 @@ for _kind in (Content, StyleTarget, RegionalStyle):
     setattr(_kind, SIZED_BY, tensors_in)
 
 
-def schema(*, search_aliases: list[str], **fields: Any) -> io.Schema:
-    """Make an `io.Schema`, with search words where the host knows them."""
-    if "search_aliases" in inspect.signature(io.Schema).parameters:
-        fields["search_aliases"] = search_aliases
+def schema(*, search_aliases: list[str], shows_pictures: bool = False, **fields: Any) -> io.Schema:
+    """Make an `io.Schema`, with what only newer hosts know where they do.
+
+    Args:
+        search_aliases: words that find the node.
+        shows_pictures: whether the node itself shows its result, which such hosts then show again at each run.
+    """
+    for name, value in (("search_aliases", search_aliases), ("has_intermediate_output", shows_pictures)):
+        if name in inspect.signature(io.Schema).parameters:
+            fields[name] = value
     return io.Schema(category=CATEGORY, **fields)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import string
+from collections.abc import Mapping
 from typing import Any, Literal, TypedDict, TypeVar
 
 from comfy_api.latest import io
@@ -211,10 +213,40 @@ def tolerance_input() -> io.Float.Input:
     )
 
 
+def growing_input(name: str, each: Any, first: str, tooltip: str) -> list[Any]:
+    """Give a group of sockets of one kind, of which the page shows one more than are wired; none on hosts without.
+
+    They are called by the name of `each` and a letter, from `first` to z, and come as a mapping by these names.
+    """
+    grow = getattr(io, "Autogrow", None)
+    if grow is None:
+        return []
+    letters = string.ascii_lowercase[string.ascii_lowercase.index(first) :]
+    names = [f"{each.id}_{letter}" for letter in letters]
+    return [grow.Input(name, template=grow.TemplateNames(each, names, min=0), optional=True, tooltip=tooltip)]
+
+
+def by_letter(grown: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Give what is wired into a group of `growing_input`, by its letter, in the order of the letters."""
+    return {name.rpartition("_")[2]: value for name, value in sorted((grown or {}).items()) if value is not None}
+
+
 def advanced(widget: W) -> W:
     """Hide a widget until the user asks for the advanced ones; this host has no argument for it."""
     widget.extra_dict = {"advanced": True}
     return widget
+
+
+def time_lapse_input() -> io.Int.Input:
+    return io.Int.Input(
+        "time_lapse",
+        default=0,
+        optional=True,  # saved prompts lack it
+        min=0,
+        max=100000,
+        tooltip="Steps from one picture of the time-lapse to the next; 0 gives the result alone. Its pictures are at most 1024 "
+        "pixels wide or high, and take at most 1 GB of memory: beyond that every second one is left out.",
+    )
 
 
 def tv_form_input() -> io.Combo.Input:

@@ -18,6 +18,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import nn
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -219,7 +220,11 @@ def folder_paths(base: Path) -> ModuleType:
     def get_output_directory() -> str:
         return os.path.join(base, "output")
 
+    def get_temp_directory() -> str:
+        return os.path.join(base, "temp")
+
     found = (add_model_folder_path, get_folder_paths, get_filename_list, get_full_path, get_output_directory)
+    found += (get_temp_directory,)
     for function in found:
         setattr(module, function.__name__, function)
     return module
@@ -322,6 +327,23 @@ class _ComboInput(_Widget):
         super().__init__(id, display_name, optional, tooltip, default=default, options=options, **extra)
 
 
+class Autogrow:
+    """Sockets of one kind, as many as are wired, on hosts as of 2026 (0.28.2): there they come as a mapping."""
+
+    class TemplateNames:
+        def __init__(self, input, names, min=1):
+            self.input, self.names, self.min = input, names, min
+
+    class Input(_Input):
+        io_type = "COMFY_AUTOGROW_V3"
+
+        def __init__(self, id, template, display_name=None, optional=False, tooltip=None):
+            super().__init__(id, display_name, optional, tooltip)
+            each = template.input
+            kinds = {"optional" if each.optional else "required": {each.id: (each.io_type, each.as_dict())}}
+            self.info["template"] = {"input": {"required": {}} | kinds, "names": template.names, "min": template.min}
+
+
 def _socket_type(io_type: str, input_class: type = _Input) -> type:
     members = {
         "io_type": io_type,
@@ -412,6 +434,26 @@ class ComfyNode:
         return result if isinstance(result, NodeOutput) else NodeOutput(*result)
 
 
+def ui(paths: ModuleType) -> ModuleType:
+    """What nodes show on themselves; `paths` says where it is kept."""
+    module = ModuleType("comfy_api.latest._ui")
+
+    class PreviewImage:
+        def __init__(self, image, animated=False, cls=None):
+            folder, self.values = paths.get_temp_directory(), []
+            os.makedirs(folder, exist_ok=True)
+            for picture in image:
+                name = f"ComfyUI_temp_{len(os.listdir(folder)):05}_.png"
+                Image.fromarray((picture.cpu().numpy() * 255).astype("uint8")).save(os.path.join(folder, name))
+                self.values.append({"filename": name, "subfolder": "", "type": "temp"})
+
+        def as_dict(self):
+            return {"images": self.values, "animated": (False,)}
+
+    module.PreviewImage = PreviewImage
+    return module
+
+
 class ComfyExtension:
     async def get_node_list(self) -> list[type[ComfyNode]]:
         raise NotImplementedError
@@ -430,8 +472,11 @@ def _locked(node: type[ComfyNode]) -> type[ComfyNode]:
 # installing, and running nodes as the host does
 
 
-def modules(base: Path) -> dict[str, ModuleType]:
-    """Everything that takes a place in `sys.modules`, by name; `base` holds `models/`."""
+def modules(base: Path, *, newer: bool = False) -> dict[str, ModuleType]:
+    """Everything that takes a place in `sys.modules`, by name; `base` holds `models/`.
+
+    With `newer` it has what the pack uses of hosts as of 2026 where there is one.
+    """
     io = ModuleType("comfy_api.latest.io")
     for name, kind in (
         ("Image", _socket_type("IMAGE")),
@@ -447,8 +492,11 @@ def modules(base: Path) -> dict[str, ModuleType]:
         ("ComfyNode", ComfyNode),
     ):
         setattr(io, name, kind)
+    if newer:
+        io.Autogrow = Autogrow
     latest = ModuleType("comfy_api.latest")
-    latest.io, latest.ComfyExtension = io, ComfyExtension
+    paths = folder_paths(base)
+    latest.io, latest.ui, latest.ComfyExtension = io, ui(paths), ComfyExtension
     patcher = ModuleType("comfy.model_patcher")
     patcher.ModelPatcher = ModelPatcher
     preview = ModuleType("latent_preview")
@@ -464,7 +512,7 @@ def modules(base: Path) -> dict[str, ModuleType]:
         "comfy.utils": comfy.utils,
         "comfy_api": comfy_api,
         "comfy_api.latest": latest,
-        "folder_paths": folder_paths(base),
+        "folder_paths": paths,
         "latent_preview": preview,
     }
 
@@ -479,9 +527,9 @@ def load_pack(name: str = PACK_NAME, root: Path = REPOSITORY) -> ModuleType:
 
 
 @contextmanager
-def installed(base: Path) -> Iterator[StandIn]:
+def installed(base: Path, *, newer: bool = False) -> Iterator[StandIn]:
     """The stand-in for `import`, with the pack loaded into it."""
-    made = modules(base)
+    made = modules(base, newer=newer)
     before = {name: sys.modules.get(name) for name in made}
     sys.modules.update(made)
     try:

@@ -16,13 +16,14 @@ import torch
 from torch import Tensor
 
 from ..descent.records import Progress, Result
+from ..descent.time_lapse import frame_size, is_frame
 from ..errors import ImageError, InputError
 from ..network.vgg import VGG
 from ..passes.layout import Size
 from ..pictures.animation import check_animation, write_animation
 from ..pictures.checks import size_of
 from ..pictures.colors import keep_luminance
-from ..pictures.images import fit, write_image
+from ..pictures.images import write_image
 from ..pictures.resampling import resize
 from .inputs import Inputs
 from .option_checks import path_so_far
@@ -35,8 +36,6 @@ log = logging.getLogger(__name__)
 
 FRAMES = 50
 """About how many frames a film has where nobody says otherwise."""
-LARGEST = 1024
-"""The longer edge in pixels beyond which the frames of a film are reduced."""
 
 
 def check_way(options: Options, session: Session) -> None:
@@ -143,7 +142,7 @@ class Film:
 
     def __init__(self, path: str, options: Options, given: Inputs):
         self._path, self._options = path, options
-        self._size = fit(given.size[1], given.size[0], min(LARGEST, max(given.size)))[::-1]
+        self._size = frame_size(given.size)
         coloured = given.content if options.keep_luminance else None
         self._content = None if coloured is None else resize(coloured.pixels, self._size)
         self._every = options.time_lapse_every or max(1, round(options.total_steps / FRAMES))
@@ -151,7 +150,7 @@ class Film:
         self._frames, self._failed = 0, False
 
     def follow(self, progress: Progress) -> None:
-        if (progress.step - 1) % self._every == 0 and progress.step != progress.steps and not self._failed:
+        if is_frame(progress, self._every) and not self._failed:
             try:
                 self._keep(progress.image)
             except OSError as problem:

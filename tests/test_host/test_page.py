@@ -2,8 +2,8 @@
 And numbers typed into every float widget, in both ways in which the page draws nodes.
 
 Needs a host as test_host.py does, Node.js with the module playwright-core (where NODE_PATH says) and a Chromium (the
-program that CHROMIUM names, or one on the PATH). The frontend is the host's own and, for each folder in
-COMFYUI_FRONTENDS (as the variable PATH), the one in it: the folder `static` of a comfyui-frontend-package. With
+program that CHROMIUM names, or one on the PATH). The frontend is the host's own or, where COMFYUI_FRONTENDS lists some (as the
+variable PATH), each of these: "own", or the folder `static` of a comfyui-frontend-package; `tests/matrix.py` brings them. With
 PAGE_PICTURES naming a folder the screenshots and the results are left there, to be looked at.
 """
 

@@ -99,7 +99,7 @@ def poison(network):
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_chain_does_what_gatys_does(standin, run, vgg19, net, content, style, optimizer):
-    image, history = run(OPTIMIZE, vgg19=vgg19, content=content, style=style, steps=STEPS, optimizer=optimizer)
+    image, history, _ = run(OPTIMIZE, vgg19=vgg19, content=content, style=style, steps=STEPS, optimizer=optimizer)
     gatys = standin.gatys
     result = gatys.optimize(
         net,
@@ -120,7 +120,7 @@ def test_widgets_reach_gatys(standin, run, vgg19, net):
     scene = run(CONTENT, vgg19=vgg19, image=picture(1), layers="relu2_2, conv3_1 = 0.25", levels=2, normalize=False)[0]
     options = {"more_layers": "conv2_2=2", "levels": 2, "normalize": False, "style_scale": 0.75}
     painting = run(STYLE, vgg19=vgg19, image=picture(2), **weights, **options)[0]
-    image, history = run(
+    image, history, _ = run(
         OPTIMIZE,
         vgg19=vgg19,
         content=scene,
@@ -165,7 +165,7 @@ def test_average_pooling_is_another_network(run, vgg19):
 
 def test_style_alone_makes_a_texture(run, vgg19):
     painting = run(STYLE, vgg19=vgg19, image=picture(2, 64, 32), style_scale=0.5)[0]
-    image, history = run(OPTIMIZE, vgg19=vgg19, style=painting, steps=STEPS, seed=1)
+    image, history, _ = run(OPTIMIZE, vgg19=vgg19, style=painting, steps=STEPS, seed=1)
     assert is_picture(image, (1, 32, 16, 3))
     assert history[0][-1].style < history[0][0].style and history[0][0].content == 0
     other = run(OPTIMIZE, vgg19=vgg19, style=painting, steps=STEPS, seed=2)[0]
@@ -178,7 +178,7 @@ def test_style_may_take_its_size_from_another_picture(run, vgg19):
 
 
 def test_content_alone_is_reconstructed(run, vgg19, content):
-    image, history = run(OPTIMIZE, vgg19=vgg19, content=content, init="noise", steps=STEPS)
+    image, history, _ = run(OPTIMIZE, vgg19=vgg19, content=content, init="noise", steps=STEPS)
     assert is_picture(image, (1, 48, 40, 3))
     assert history[0][-1].content < history[0][0].content and history[0][0].style == 0
 
@@ -190,19 +190,19 @@ def test_content_alone_is_reconstructed(run, vgg19, content):
 def test_init_image_is_where_it_starts(run, vgg19, style, count):
     scene = run(CONTENT, vgg19=vgg19, image=picture(1, count=2))[0]
     first = picture(3, count=count)
-    image, _ = run(OPTIMIZE, vgg19=vgg19, content=scene, style=style, init_image=first, steps=1)
+    image, _, _ = run(OPTIMIZE, vgg19=vgg19, content=scene, style=style, init_image=first, steps=1)
     torch.testing.assert_close(image, first.expand(2, -1, -1, -1), rtol=0, atol=1e-6)
 
 
 def test_init_image_of_another_size_is_resized(standin, run, vgg19, content, style):
     first = picture(3, 30, 60)
-    image, _ = run(OPTIMIZE, vgg19=vgg19, content=content, style=style, init_image=first, steps=1)
+    image, _, _ = run(OPTIMIZE, vgg19=vgg19, content=content, style=style, init_image=first, steps=1)
     wanted = standin.gatys.pictures.resampling.resize(as_gatys(first), (48, 40)).movedim(1, -1)
     torch.testing.assert_close(image, wanted, rtol=0, atol=1e-6)
 
 
 def test_init_image_gives_a_texture_its_size_and_number(run, vgg19, style):
-    image, histories = run(OPTIMIZE, vgg19=vgg19, style=style, init_image=picture(3, 36, 32, count=2), steps=1)
+    image, histories, _ = run(OPTIMIZE, vgg19=vgg19, style=style, init_image=picture(3, 36, 32, count=2), steps=1)
     assert is_picture(image, (2, 36, 32, 3)) and len(histories) == 2
 
 
@@ -223,11 +223,11 @@ def test_each_content_frame_gets_its_single_result(run, vgg19, style, init):
     frames = picture(1, count=3)
     film = run(CONTENT, vgg19=vgg19, image=frames)[0]
     options = {"vgg19": vgg19, "style": style, "steps": STEPS, "init": init}
-    images, histories = run(OPTIMIZE, content=film, seed=10, **options)
+    images, histories, _ = run(OPTIMIZE, content=film, seed=10, **options)
     assert is_picture(images, (3, 48, 40, 3)) and len(histories) == 3
     for index in range(3):
         scene = run(CONTENT, vgg19=vgg19, image=frames[index : index + 1])[0]
-        image, history = run(OPTIMIZE, content=scene, seed=10 + index, **options)
+        image, history, _ = run(OPTIMIZE, content=scene, seed=10 + index, **options)
         torch.testing.assert_close(images[index : index + 1], image, rtol=0, atol=1e-5)
         assert len(history[0]) == len(histories[index]) == STEPS
     assert (images[0] - images[1]).abs().mean() > 0.01
@@ -247,7 +247,7 @@ def test_alpha_of_the_content_is_carried_through(run, vgg19, style, count):
     frames = picture(1, channels=4, count=count)
     film = run(CONTENT, vgg19=vgg19, image=frames)[0]
     assert film.alpha.untyped_storage().nbytes() == film.alpha.nbytes  # a view would pin the picture
-    image, _ = run(OPTIMIZE, vgg19=vgg19, content=film, style=style, steps=2)
+    image, _, _ = run(OPTIMIZE, vgg19=vgg19, content=film, style=style, steps=2)
     assert is_picture(image, (count, 48, 40, 4))
     assert torch.equal(image[..., 3], frames[..., 3])
     opaque = run(CONTENT, vgg19=vgg19, image=frames[..., :3])[0]
@@ -256,7 +256,7 @@ def test_alpha_of_the_content_is_carried_through(run, vgg19, style, count):
 
 def test_alpha_of_an_earlier_result_is_carried_through(run, vgg19, style):
     first = picture(3, channels=4)
-    image, _ = run(OPTIMIZE, vgg19=vgg19, style=style, init_image=first, steps=1)
+    image, _, _ = run(OPTIMIZE, vgg19=vgg19, style=style, init_image=first, steps=1)
     assert torch.equal(image[..., 3], first[..., 3])
 
 
@@ -343,7 +343,7 @@ def test_picture_too_small_names_the_minimum(run, vgg19, node, size, minimum):
 def test_smallest_picture_works(run, vgg19):
     scene = run(CONTENT, vgg19=vgg19, image=picture(1, 16, 16))[0]
     painting = run(STYLE, vgg19=vgg19, image=picture(2, 16, 16))[0]
-    image, _ = run(OPTIMIZE, vgg19=vgg19, content=scene, style=painting, steps=2)
+    image, _, _ = run(OPTIMIZE, vgg19=vgg19, content=scene, style=painting, steps=2)
     assert is_picture(image, (1, 16, 16, 3))
 
 
@@ -488,7 +488,7 @@ def test_texture_smaller_than_its_style_has_fewer_levels(run, vgg19):
     automatic = run(STYLE, vgg19=vgg19, image=picture(2, 384, 384))[0]
     assert automatic.levels == 3
     start = picture(3, 40, 40)
-    image, history = run(OPTIMIZE, vgg19=vgg19, style=automatic, init_image=start, steps=STEPS)
+    image, history, _ = run(OPTIMIZE, vgg19=vgg19, style=automatic, init_image=start, steps=STEPS)
     assert is_picture(image, (1, 40, 40, 3)) and {record.level for record in history[0]} == {0, 1}
     given = run(STYLE, vgg19=vgg19, image=picture(2, 384, 384), levels=3)[0]
     refused(
@@ -551,7 +551,7 @@ def test_a_vgg16_goes_through_all_nodes(standin, run, net):
     assert "conv3_4" not in network.net.layers and not hasattr(network.net, "conv3_4")
     content = run(CONTENT, vgg19=network, image=picture(1), layers="conv4_2, conv5_3")[0]
     style = run(STYLE, vgg19=network, image=picture(2), more_layers="conv3_3")[0]
-    image, history = run(OPTIMIZE, vgg19=network, content=content, style=style, steps=STEPS)
+    image, history, _ = run(OPTIMIZE, vgg19=network, content=content, style=style, steps=STEPS)
     assert is_picture(image, (1, 48, 40, 3)) and history[0][-1].total < history[0][0].total
     shares = run("GatysGradientShares", vgg19=network, content=content, style=style, image=picture(1))[0]
     assert all(f"{name} " in shares for name in ("conv5_3", "conv3_3", "conv4_2", "conv5_1"))
@@ -745,7 +745,7 @@ def test_a_cancelled_batch_goes_on_where_it_was(standin, run, vgg19, style, hook
     film = run(CONTENT, vgg19=vgg19, image=picture(1, count=2))[0]
     wired = {"vgg19": vgg19, "content": film, "style": style, "steps": 5}
     with counted_evaluations(standin) as count:
-        whole, histories = run(OPTIMIZE, **wired)
+        whole, histories, _ = run(OPTIMIZE, **wired)
         assert count.value == 10 and states(standin) == []
         hook(cancel_at(standin, 8))
         with pytest.raises(standin.mm.InterruptProcessingException):
@@ -753,7 +753,7 @@ def test_a_cancelled_batch_goes_on_where_it_was(standin, run, vgg19, style, hook
         hook(None)
         assert count.value == 19 and len(states(standin)) == 2
         with caplog.at_level("INFO"):
-            images, again = run(OPTIMIZE, **wired, checkpoint_every=60.0)
+            images, again, _ = run(OPTIMIZE, **wired, checkpoint_every=60.0)
     assert count.value == 20 and states(standin) == []
     assert torch.equal(images, whole) and again == histories
     assert re.findall(r"going on from step (\d) of 5, found in .*gatys.checkpoints", caplog.text) == ["5", "4"]
@@ -763,7 +763,7 @@ def test_cancel_keeps_the_best_picture_so_far_if_asked_to(standin, run, vgg19, c
     wired = {"vgg19": vgg19, "content": content, "style": style, "steps": 8, "keep_on_cancel": True}
     short = run(OPTIMIZE, **wired | {"steps": 4})
     hook(cancel_at(standin, 3))  # seen after the fourth step
-    image, histories = run(OPTIMIZE, **wired)
+    image, histories, _ = run(OPTIMIZE, **wired)
     assert torch.equal(image, short[0]) and histories == short[1]
     assert not standin.mm.processing_interrupted()  # the rest of the graph goes on
 
@@ -773,7 +773,7 @@ def test_cancel_of_a_batch_keeps_the_pictures_made_so_far(standin, run, vgg19, s
     wired = {"vgg19": vgg19, "content": batch, "style": style, "steps": 4, "keep_on_cancel": True}
     whole = run(OPTIMIZE, **wired)[0]
     hook(cancel_at(standin, 5))
-    kept, histories = run(OPTIMIZE, **wired)
+    kept, histories, _ = run(OPTIMIZE, **wired)
     assert kept.shape == (2, *whole.shape[1:]) and torch.equal(kept[0], whole[0])
     assert torch.equal(kept[..., 3], whole[:2, ..., 3])
     assert [len(history) for history in histories] == [4, 2]
@@ -803,7 +803,7 @@ def test_previews_are_throttled_and_end_with_the_result(standin, run, vgg19, con
     monkeypatch.setattr(standin.host, "time", clock)
     previews = {}
     hook(lambda value, total, preview, node_id=None: previews.update({value: preview} if preview else {}))
-    image, _ = run(OPTIMIZE, vgg19=vgg19, content=content, style=style, init="content", steps=9)
+    image, _, _ = run(OPTIMIZE, vgg19=vgg19, content=content, style=style, init="content", steps=9)
     assert list(previews) == [1, 4, 7, 9]
     for kind, shown, edge in previews.values():
         assert kind == "JPEG" and isinstance(shown, Image.Image) and shown.mode == "RGB" and shown.size == (40, 48)
@@ -889,8 +889,9 @@ def test_what_was_left_behind_is_put_back_after_an_error(standin, run, host_stat
     assert torch.equal(network.net.conv1_1.weight, net.conv1_1.weight)
 
 
-def test_results_wait_where_the_host_wants_them(run, host_state, vgg19, content, style):
+def test_results_wait_where_the_host_wants_them(standin, run, host_state, vgg19, content, style, monkeypatch):
     host_state.storage_device = META
+    monkeypatch.setattr(standin.host, "shown", lambda image: None)  # there is nothing in it to see
     assert run(CONTENT, vgg19=vgg19, image=picture(1))[0].target.features[0]["conv4_2"].is_meta
     assert run(STYLE, vgg19=vgg19, image=picture(2))[0].grams[0]["conv1_1"].is_meta
     assert run(OPTIMIZE, vgg19=vgg19, content=content, style=style, steps=1)[0].is_meta
@@ -902,7 +903,7 @@ def test_half_loaded_on_a_card_gives_the_same_picture(run, host_state, content, 
     wanted = run(OPTIMIZE, vgg19=vgg19, content=content, style=style, steps=1, init="noise")[1][0][0]
     host_state.load_device, host_state.weight_budget = torch.device("cuda", torch.cuda.current_device()), budget
     own = run(LOAD, weights="untrained")[0]
-    image, history = run(OPTIMIZE, vgg19=own, content=content, style=style, steps=2, init="noise")
+    image, history, _ = run(OPTIMIZE, vgg19=own, content=content, style=style, steps=2, init="noise")
     assert is_picture(image, (1, 48, 40, 3))
     assert history[0][0].total == pytest.approx(wanted.total, rel=0.02)
 

@@ -80,7 +80,7 @@ def test_a_blend_is_optimised_and_chains(run, vgg19, styles):
     blend = run(BLEND, style_a=run(BLEND, style_a=styles[0], style_b=styles[1])[0], style_b=third, factor=1 / 3)[0]
     for name, gram in blend.grams[0].items():
         torch.testing.assert_close(gram, sum(s.grams[0][name] for s in (*styles, third)) / 3)
-    image, history = run(OPTIMIZE, vgg19=vgg19, style=blend, steps=3)
+    image, history, _ = run(OPTIMIZE, vgg19=vgg19, style=blend, steps=3)
     assert image.shape == (1, 48, 40, 3) and history[0][-1].style < history[0][0].style
 
 

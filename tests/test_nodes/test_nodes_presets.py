@@ -62,6 +62,7 @@ def test_a_preset_leaves_no_widget_of_its_nodes_to_chance(data):
         "steps_per_level",
         "checkpoint_every",
         "keep_on_cancel",
+        "time_lapse",
         "precision",
     }  # how it is computed, not what
     for node, widgets in next(iter(data.values()))["nodes"].items():
@@ -103,7 +104,7 @@ def test_the_nodes_make_the_source_s_own_loss(standin, data):
         target = run["GatysExtractContentFeatures"](vgg19, content, **nodes["GatysExtractContentFeatures"]).args[0]
         grams = run["GatysExtractStyleGrams"](vgg19, style, style_scale=1.0, **nodes["GatysExtractStyleGrams"]).args[0]
         nodes["GatysOptimize"] |= {"steps": 1, "init": "content"}
-        _, history = run["GatysOptimize"](vgg19, seed=0, content=target, style=grams, **nodes["GatysOptimize"]).args
+        _, history, _ = run["GatysOptimize"](vgg19, seed=0, content=target, style=grams, **nodes["GatysOptimize"]).args
         planes = [picture.movedim(-1, 1) for picture in (content, style)]
         expected = gatys.presets[name].objective(gatys.load_vgg19("untrained"), *planes)
         losses, _ = expected.evaluate(planes[0])

@@ -16,6 +16,8 @@ import pytest
 import search_words
 
 GOLDEN = Path(__file__).parents[1] / "schemas.json"
+NEWER = GOLDEN.with_name("schemas_newer.json")
+"""What hosts as of 2026 have beside it, {node: {input: socket}}; tests/test_nodes/test_nodes_many.py reads it."""
 ROOT = GOLDEN.parent.parent
 KEPT = ("vgg_normalised.pth", "vgg19-imagenet1k-v1-conv.safetensors")
 WIDGETS = {"INT", "FLOAT", "BOOLEAN", "STRING", "COMBO"}
@@ -43,6 +45,15 @@ def inputs_of(info):
 
 def test_schemas_are_those_of_the_golden_file(standin, golden):
     assert schemas(standin) == golden
+
+
+def newer_inputs(host, golden):
+    """The inputs that the nodes of a newer host have beside those of the golden file."""
+    found = {}
+    for node_id, info in schemas(host).items():
+        known = inputs_of(golden[node_id])
+        found[node_id] = {name: socket for name, socket in inputs_of(info).items() if name not in known}
+    return {node_id: added for node_id, added in found.items() if added}
 
 
 def test_ids_begin_with_the_packs_name(golden):
@@ -146,7 +157,10 @@ def main(arguments):
     if arguments != ["--write"]:
         sys.exit("usage: PYTHONPATH=tests python tests/test_nodes/test_schemas.py --write")
     with tempfile.TemporaryDirectory() as base, host_standin.installed(Path(base)) as host:
-        GOLDEN.write_text(json.dumps(schemas(host), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        golden = schemas(host)
+        GOLDEN.write_text(json.dumps(golden, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    with tempfile.TemporaryDirectory() as base, host_standin.installed(Path(base), newer=True) as host:
+        NEWER.write_text(json.dumps(newer_inputs(host, golden), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
