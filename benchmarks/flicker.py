@@ -1,17 +1,21 @@
-"""How much a film flickers: frames on their own, each from the last result, and held by the temporal term.
+"""How much a film flickers: frames on their own, each from the last result, and along optical flow.
 
-    python benchmarks/flicker.py [--content FILE] [--style FILE] [--size 96] [--frames 4]
+    python benchmarks/flicker.py [--content FILE] [--style FILE] [--weights FILE] [--size 96] [--frames 5] [--out FOLDER]
 
-Two films are made of the content picture: the same view again and again with the noise of a camera (a standard
-deviation of 2/255), and a pan of 4 px a frame. Flicker is the mean absolute difference of consecutive results, in
-1/255, after undoing the motion, which is known; of the frames themselves it is printed first. The loss is that of the
-last frame, without the temporal term: what steadiness costs.
+Films are made of the content picture, with known motion: one view with the noise of a camera (a standard deviation of
+2/255), a pan, a zoom, and a disc that turns and moves over a background. Flicker is the mean absolute difference of
+consecutive results, in 1/255, after undoing the known motion, where the scene was seen in both frames; that of the frames
+themselves is printed first. Drift is the same between the first frame and the last. The loss is that of the last frame,
+without the temporal term: what steadiness costs. The last column is the time of a later frame as a share of the first's.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -19,49 +23,132 @@ from torch import Tensor
 
 import gatys
 from gatys.pictures.images import read_image
-from gatys.settings import TEMPORAL_WEIGHT
-from gatys.video.frames import optimize_frames
 
 ROOT = Path(__file__).resolve().parent.parent
-
-PAN = 4
-"""Pixels a frame."""
+PAN, ZOOM, TURN, MOVE = 4, 1.03, 6.0, 3.0
+"""Pixels a frame, factor a frame, degrees a frame, pixels a frame."""
 NOISE = 2 / 255
 
+Place = Callable[[int, int], tuple[Tensor, Tensor]]
+"""A function of two frames a and b: where each pixel of a is in b, (2, H, W), and whether it is seen in b, (H, W)."""
 
-def static_film(picture: Tensor, count: int) -> Tensor:
+
+@dataclass
+class Film:
+    frames: Tensor
+    place: Place
+
+    def flow(self, index: int, other: int) -> tuple[Tensor, Tensor]:
+        """The flow on a frame into another, (1, 2, H, W), and where it holds, (1, 1, H, W)."""
+        there, seen = self.place(index, other)
+        height, width = there.shape[1:]
+        inside = (there[0] >= 0) & (there[0] <= width - 1) & (there[1] >= 0) & (there[1] <= height - 1)
+        return (there - grid(height, width))[None], (seen & inside)[None, None]
+
+    def known(self) -> gatys.FilmFlow:
+        pairs = [(index, index - 1) for index in range(1, len(self.frames))]
+        back = [self.flow(*pair)[0] for pair in pairs]
+        return gatys.FilmFlow(torch.cat(back), torch.cat([self.flow(*pair[::-1])[0] for pair in pairs]))
+
+    def difference(self, pictures: Tensor, index: int, other: int) -> float:
+        flow, seen = self.flow(index, other)
+        apart = (gatys.warp(pictures[other : other + 1], flow) - pictures[index : index + 1]).abs()
+        return float(apart.mean(dim=1, keepdim=True)[seen].mean() * 255)
+
+    def flicker(self, pictures: Tensor) -> float:
+        each = [self.difference(pictures, index, index - 1) for index in range(1, len(pictures))]
+        return sum(each) / len(each)
+
+
+def grid(height: int, width: int) -> Tensor:
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    return torch.stack([columns, rows]).float()
+
+
+def static_film(picture: Tensor, count: int, size: tuple[int, int]) -> Film:
     generator = torch.Generator().manual_seed(0)
-    frames = picture[..., : picture.shape[-1] - PAN * (count - 1)].expand(count, -1, -1, -1)
-    return (frames + NOISE * torch.randn(frames.shape, generator=generator)).clamp(0, 1)
+    frames = picture[..., : size[0], : size[1]].expand(count, -1, -1, -1)
+    noisy = (frames + NOISE * torch.randn(frames.shape, generator=generator)).clamp(0, 1)
+    return Film(noisy, lambda a, b: (grid(*size), torch.ones(size, dtype=torch.bool)))
 
 
-def panned_film(picture: Tensor, count: int) -> Tensor:
-    width = picture.shape[-1] - PAN * (count - 1)
-    return torch.cat([picture[..., PAN * index :][..., :width] for index in range(count)])
+def panned_film(picture: Tensor, count: int, size: tuple[int, int]) -> Film:
+    frames = torch.cat([picture[..., : size[0], PAN * index :][..., : size[1]] for index in range(count)])
+    shift = torch.tensor([PAN, 0.0]).view(2, 1, 1)
+    return Film(frames, lambda a, b: (grid(*size) + (a - b) * shift, torch.ones(size, dtype=torch.bool)))
 
 
-def follow(index: int, last: Tensor) -> Tensor:
-    """The last result as the pan moves it; the strip that comes into view repeats the edge."""
-    return torch.cat([last[..., PAN:], last[..., -1:].expand(-1, -1, -1, PAN)], dim=-1)
+def zoomed_film(picture: Tensor, count: int, size: tuple[int, int]) -> Film:
+    middle = torch.tensor([size[1] - 1, size[0] - 1]).view(2, 1, 1) / 2
+
+    def place(a: int, b: int) -> tuple[Tensor, Tensor]:
+        return (grid(*size) - middle) * ZOOM ** (b - a) + middle, torch.ones(size, dtype=torch.bool)
+
+    still = picture[..., : size[0], : size[1]]
+    frames = [gatys.warp(still, place(index, 0)[0] - grid(*size)) for index in range(count)]
+    return Film(torch.cat(frames), place)
 
 
-def flicker(pictures: Tensor, pan: int) -> float:
-    width = pictures.shape[-1] - pan
-    return float((pictures[1:, ..., :width] - pictures[:-1, ..., pan:]).abs().mean() * 255)
+def turning_film(picture: Tensor, count: int, size: tuple[int, int]) -> Film:
+    """A disc with the upper left of the picture upside down and in other colours, before the picture."""
+    background = picture[..., : size[0], : size[1]]
+    thing = background.flip(-2)[:, [2, 0, 1]]
+    radius = 0.28 * min(size)
+
+    def middle(index: int) -> Tensor:
+        return torch.tensor([0.35 * size[1] + MOVE * index, size[0] / 2]).view(2, 1, 1)
+
+    def inside(place: Tensor, index: int) -> Tensor:
+        return (place - middle(index)).norm(dim=0) - radius
+
+    def turned(a: int, b: int) -> Tensor:
+        angle = math.radians(TURN * (b - a))
+        turn = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+        return torch.einsum("ij,jhw->ihw", turn, grid(*size) - middle(a)) + middle(b)
+
+    def place(a: int, b: int) -> tuple[Tensor, Tensor]:
+        here = grid(*size)
+        on_disc = inside(here, a) < 0
+        there = torch.where(on_disc, turned(a, b), here)
+        edge = (inside(here, a).abs() < 1.5) | (~on_disc & (inside(here, b) < 1.5))
+        return there, ~edge
+
+    frames = []
+    for index in range(count):
+        cover = (0.5 - inside(grid(*size), index)).clamp(0, 1)
+        disc = gatys.warp(thing, turned(index, 0) - grid(*size))
+        frames.append(torch.lerp(background, disc, cover))
+    return Film(torch.cat(frames), place)
 
 
-def methods(steps: int, later: int, weight: float, moved: bool, size: tuple[int, int]) -> dict[str, dict]:
-    hidden = torch.zeros(size)
-    hidden[:, -PAN:] = 1
-    motion = {"warped": follow, "occlusion": hidden} if moved else {}
-    warm = {"steps": steps, "later_steps": later}
-    return {
-        "independent": {"steps": steps, "warm_start": False, "temporal_weight": 0.0},
-        "warm start": warm | {"temporal_weight": 0.0},
-        **({"warm start, warped": warm | motion | {"temporal_weight": 0.0}} if moved else {}),
-        "warm start, temporal": warm | motion | {"temporal_weight": weight},
-        "  ten times the weight": warm | motion | {"temporal_weight": 10 * weight},
+FILMS = {"static view with noise": static_film, "pan": panned_film, "zoom": zoomed_film, "turning disc": turning_film}
+
+
+def methods(film: Film, args: argparse.Namespace) -> dict[str, dict]:
+    warm = {"steps": args.steps, "later_steps": args.later_steps, "temporal_weight": args.temporal_weight}
+    ways = {
+        "on their own": warm | {"warm_start": False, "temporal_weight": 0.0},
+        "warm start, no flow": warm,
+        "known flow": warm | {"flow": film.known()},
+        "  started only": warm | {"flow": film.known(), "temporal_weight": 0.0},
     }
+    ways |= {f"flow {name}": warm | {"flow": name} for name in args.flow.split(",") if name}
+    return {name: way for name, way in ways.items() if not args.only or name.strip() in args.only.split(",")}
+
+
+def measured(net: gatys.VGG, style: gatys.StyleTarget, film: Film, content: gatys.ContentTarget, options: dict) -> str:
+    images, times, begun = [], [], time.perf_counter()
+    for frame in gatys.iterate_frames(net, content, style=style, **options):
+        images.append(frame.image.cpu())
+        times.append(time.perf_counter() - begun)
+        begun = time.perf_counter()
+    results = torch.cat(images)
+    objective = gatys.Objective(net, content=content.pictures()[-1], style=style)
+    loss = objective.evaluate(results[-1:].to(net.mean))[0]["total"]
+    share = sorted(times[1:])[(len(times) - 1) // 2] / times[0]
+    measured.results = results  # for --out
+    drift = film.difference(results, len(results) - 1, 0)
+    return f"{film.flicker(results):9.2f}{drift:8.2f}{loss:9.4f}{share:10.2f}"
 
 
 def main() -> None:
@@ -70,34 +157,36 @@ def main() -> None:
     parser.add_argument("--style", default=ROOT / "examples/style.jpg")
     parser.add_argument("--weights", default="untrained", help="untrained, imagenet or a file")
     parser.add_argument("--size", type=int, default=96, help="longer edge of a frame in pixels")
-    parser.add_argument("--frames", type=int, default=4)
+    parser.add_argument("--frames", type=int, default=5)
     parser.add_argument("--steps", type=int, default=30, help="of a frame without a past")
-    parser.add_argument("--later-steps", type=int, default=12)
-    parser.add_argument("--temporal-weight", type=float, default=TEMPORAL_WEIGHT)
+    parser.add_argument("--later-steps", type=int, default=8)
+    parser.add_argument("--temporal-weight", type=float, default=gatys.Settings().temporal_weight)
+    parser.add_argument("--flow", default="dis", help="methods of gatys.optical_flow, with commas")
+    parser.add_argument("--only", default="", help="rows to make, by their names, with commas")
+    parser.add_argument("--films", default=",".join(FILMS), help="films to make, with commas")
+    parser.add_argument("--out", type=Path, help="folder for pictures of the last frames")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args()
     if args.frames < 2:
         parser.error(f"--frames: expected at least 2, got {args.frames}")
-    net = gatys.load_vgg19(args.weights, pooling="average").to(args.device)
+    net = gatys.load_vgg(args.weights, pooling="average").to(args.device)
     picture = read_image(args.content, args.size + PAN * (args.frames - 1)).pixels
+    size = (min(picture.shape[-2], args.size), args.size)
     style = gatys.extract_style(net, read_image(args.style, args.size).pixels, levels="auto", normalize=True)
-    for name, film, pan in (
-        ("static view with noise", static_film(picture, args.frames), 0),
-        (f"pan of {PAN} px a frame", panned_film(picture, args.frames), PAN),
-    ):
-        height, width = film.shape[-2:]
-        print(f"{name}, {args.frames} frames of {width} x {height}; the frames themselves: {flicker(film, pan):.2f}")
-        print(f"  {'':24}{'flicker':>9}{'loss':>9}{'steps':>7}{'seconds':>9}")
-        content = gatys.extract_content(net, film, levels="auto", normalize=True)
-        later = (args.steps, args.later_steps, args.temporal_weight, pan > 0, (height, width))
-        for method, options in methods(*later).items():
-            begun = time.perf_counter()
-            result = optimize_frames(net, content, style=style, **options)
-            seconds = time.perf_counter() - begun
-            objective = gatys.Objective(net, content=content.pictures()[-1], style=style)
-            loss = objective.evaluate(result.images[-1:].to(args.device))[0]["total"]
-            spent = sum(len(history) for history in result.histories)
-            print(f"  {method:24}{flicker(result.images, pan):9.2f}{loss:9.4f}{spent:7}{seconds:9.1f}", flush=True)
+    for name in args.films.split(","):
+        film = FILMS[name](picture, args.frames, size)
+        frames = film.frames
+        print(
+            f"{name}, {len(frames)} frames of {size[1]} x {size[0]}; the frames themselves: {film.flicker(frames):.2f}"
+        )
+        print(f"  {'':22}{'flicker':>9}{'drift':>8}{'loss':>9}{'time':>10}")
+        content = gatys.extract_content(net, frames, levels="auto", normalize=True)
+        for method, options in methods(film, args).items():
+            print(f"  {method:22}{measured(net, style, film, content, options)}", flush=True)
+            if args.out is not None:
+                args.out.mkdir(parents=True, exist_ok=True)
+                strip = torch.cat([frames[-1:], *measured.results[[0, -2, -1]].split(1)], dim=-1)
+                gatys.save_image(strip, args.out / f"{name} {method.strip()}.png".replace(" ", "_"))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,9 @@ WIDGETS = ("INT", "FLOAT", "BOOLEAN", "STRING", "COMBO")
 PICTURE, RESULT = (WIDTH, 400), (560, 520)
 SIZES = {
     "LoadImage": PICTURE,
+    "LoadVideo": PICTURE,
     "SaveImage": RESULT,
+    "SaveVideo": RESULT,
     "PreviewImage": RESULT,
     "ImageCompare": RESULT,
     "PreviewAny": (WIDTH, 400),
@@ -103,7 +105,7 @@ class Layout:
         last = max(depth.values(), default=0)
         for number in those:
             node = self.nodes[number]
-            if not self.before[number] and not node["type"].startswith(("LoadImage", "Primitive")):
+            if not self.before[number] and not node["type"].startswith(("LoadImage", "LoadVideo", "Primitive")):
                 needed = [depth[target] - 1 for target in self.behind[number] if target in depth]
                 depth[number] = min(needed, default=last)
         found = [[number for number in those if depth[number] == column] for column in range(last + 1)]

@@ -61,6 +61,9 @@ Root = Literal["symmetric", "pca", "cholesky"]
 ROOTS: tuple[Root, ...] = get_args(Root)
 """Which root of a covariance matrix the linear method takes."""
 
+FilmColors = Literal["off", "whole"] | int
+"""Whose colours are matched: those of each picture, of all as one, or of the one of that number."""
+
 Init = Literal["auto", "recolored", "content", "noise", "mean"]
 INITS: tuple[Init, ...] = get_args(Init)
 """What a descent starts from."""

@@ -12,9 +12,10 @@ import re
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import comfy.model_management as mm
 import comfy.utils
@@ -32,9 +33,14 @@ from ..gatys.passes import memory
 from ..gatys.settings import Precision
 
 log = logging.getLogger(__name__)
+M = TypeVar("M", bound=nn.Module)
 
-VGG19_FOLDER, STYLE_FOLDER = "vgg19", "gatys_styles"
-MODEL_SUFFIXES = {VGG19_FOLDER: {*CHECKPOINTS, *ARCHIVES}, STYLE_FOLDER: {".safetensors"}}
+VGG19_FOLDER, STYLE_FOLDER, FLOW_FOLDER = "vgg19", "gatys_styles", "optical_flow"
+MODEL_SUFFIXES = {
+    VGG19_FOLDER: {*CHECKPOINTS, *ARCHIVES},
+    STYLE_FOLDER: {".safetensors"},
+    FLOW_FOLDER: {*CHECKPOINTS},  # newer hosts have it themselves
+}
 PREVIEW_INTERVAL = 0.3
 """The least seconds between previews: the server encodes each of them, and its queue has no end."""
 
@@ -65,8 +71,8 @@ def register_model_folder(key: str = VGG19_FOLDER) -> None:
     """Make `models/<key>` known to the host, beside the folders that `extra_model_paths.yaml` may name."""
     own = os.path.join(folder_paths.models_dir, key)
     folder_paths.add_model_folder_path(key, own, is_default=False)
-    paths, _ = folder_paths.folder_names_and_paths[key]
-    folder_paths.folder_names_and_paths[key] = (paths, set(MODEL_SUFFIXES[key]))  # a new key would list every file
+    paths, known = folder_paths.folder_names_and_paths[key]
+    folder_paths.folder_names_and_paths[key] = (paths, MODEL_SUFFIXES[key] | known)  # a new key would list every file
     try:
         os.makedirs(own, exist_ok=True)  # so that people see where files go
     except OSError as error:
@@ -134,7 +140,12 @@ class Network:
 
     @classmethod
     def adopt(cls, net: VGG) -> Network:
-        return cls(net, ModelPatcher(net, load_device=mm.get_torch_device(), offload_device=mm.unet_offload_device()))
+        return cls(net, patcher_of(net))
+
+
+def patcher_of(module: nn.Module) -> ModelPatcher:
+    """Give a module to the host to move to its devices and back."""
+    return ModelPatcher(module, load_device=mm.get_torch_device(), offload_device=mm.unet_offload_device())
 
 
 def _own_tensors(module: nn.Module) -> Iterator[tuple[dict, str, Tensor]]:
@@ -169,15 +180,20 @@ def _make_whole(net: nn.Module, device: torch.device) -> list[tuple[dict, str, T
     return strays
 
 
-@contextmanager
-def working(network: Network, memory_required: int = 0) -> Iterator[VGG]:
+def working(network: Network, memory_required: int = 0) -> AbstractContextManager[VGG]:
     """Yield the network, loaded by the host and fit for autograd, with `memory_required` bytes free beside it."""
+    return working_on(network.net, network.patcher, memory_required)
+
+
+@contextmanager
+def working_on(module: M, patcher: ModelPatcher, memory_required: int) -> Iterator[M]:
+    """Yield the module of a patcher, as `working` does a network."""
     with torch.inference_mode(False), torch.enable_grad():
-        device = network.patcher.load_device
-        mm.load_models_gpu([network.patcher], memory_required=memory_required, force_full_load=True)
-        strays = _make_whole(network.net, device)
+        device = patcher.load_device
+        mm.load_models_gpu([patcher], memory_required=memory_required, force_full_load=True)
+        strays = _make_whole(module, device)
         try:
-            yield network.net
+            yield module
         finally:
             for table, name, tensor in strays:  # the host's books say they are not on the device
                 table[name] = _normal(tensor, tensor.device)
@@ -302,7 +318,7 @@ class ProgressReport:
         """Whether a cancel has come and is kept."""
 
     def downloaded(self, done: int, total: int) -> None:
-        """Show a download: a callback of `gatys.load_vgg`, in bytes."""
+        """Show a download, in bytes, or other work without pictures: a callback of `gatys.load_vgg` and `film_flow`."""
         stop_if_cancelled()
         self._bar.update_absolute(done, max(done, total))
 

@@ -6,11 +6,12 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..gatys.pictures.colors import match_colors_by
-from ..gatys.settings import ROOTS, Method, Root
+from ..gatys.settings import ROOTS, FilmColors, Method, Root
 from . import host
 from .sockets import schema
 
 METHODS = (*ROOTS, "histogram")
+FILMS = ("off", "whole", "frame")
 
 
 class MatchColors(io.ComfyNode):
@@ -59,6 +60,24 @@ class MatchColors(io.ComfyNode):
                     tooltip="How far to go, as a share: 0 leaves the style picture as it is, 1 takes the content's colours "
                     "in full.",
                 ),
+                io.Combo.Input(
+                    "film",
+                    options=list(FILMS),
+                    default=FILMS[0],
+                    optional=True,  # saved prompts lack it
+                    tooltip="off: every picture of a batch for itself, with its own reference. whole: one change for all pictures, "
+                    "from the colours of the whole batch to those of the whole reference, so that a film does not flicker. "
+                    "frame: one change for all, from the colours of a single frame.",
+                ),
+                io.Int.Input(
+                    "frame",
+                    default=0,
+                    optional=True,
+                    min=0,
+                    max=1000000,
+                    tooltip="The frame whose colours count when film is frame, from 0; in the reference, too, unless that "
+                    "is a single picture.",
+                ),
             ],
             outputs=[
                 io.Image.Output(
@@ -70,9 +89,20 @@ class MatchColors(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, image: Tensor, reference: Tensor, method: Method | Root, strength: float) -> io.NodeOutput:
+    def execute(
+        cls,
+        image: Tensor,
+        reference: Tensor,
+        method: Method | Root,
+        strength: float,
+        film: str = FILMS[0],
+        frame: int = 0,
+    ) -> io.NodeOutput:
         if method not in METHODS:  # the server does not check combos
             raise ValueError(f"method: expected one of {', '.join(METHODS)}, got {method!r}")
+        if film not in FILMS:
+            raise ValueError(f"film: expected one of {', '.join(FILMS)}, got {film!r}")
+        scope: FilmColors = "whole" if film == "whole" else frame if film == "frame" else "off"
         style, alpha = host.split_alpha(image)
         content, _ = host.split_alpha(reference)
-        return io.NodeOutput(host.join_alpha(match_colors_by(method, style, content, strength), alpha))
+        return io.NodeOutput(host.join_alpha(match_colors_by(method, style, content, strength, scope), alpha))

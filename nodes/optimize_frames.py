@@ -9,9 +9,10 @@ from ..gatys import Progress
 from ..gatys.passes.plan import wanted_bytes
 from ..gatys.settings import DEFAULTS, INITS, TEMPORAL_WEIGHT, Init, Optimizer, Precision
 from ..gatys.targets.regions import AnyStyle
+from ..gatys.video.film_flow import FilmFlow
 from ..gatys.video.frames import optimize_frames
 from . import host
-from .sockets import Content, ContentSocket, HistorySocket, StyleSocket, Vgg19Socket, schema
+from .sockets import Content, ContentSocket, FlowSocket, HistorySocket, StyleSocket, Vgg19Socket, schema
 from .widgets import (
     PaddingOrAuto,
     checkpoint_input,
@@ -22,6 +23,7 @@ from .widgets import (
     precision_input,
     seed_input,
     strength_input,
+    tolerance_input,
 )
 
 
@@ -54,9 +56,9 @@ class GatysOptimizeFrames(io.ComfyNode):
                 io.Image.Input(
                     "warped",
                     optional=True,
-                    tooltip="For each frame, the previous frame's result moved along with the scene, by optical flow: as many "
-                    "as frames, or one less, the first frame having none. Without it the last result is taken as it is, and "
-                    "only where the frames themselves agree: right for a camera that stands still.",
+                    tooltip="For each frame, the previous frame's result moved along with the scene, by means of one's own: as "
+                    "many as frames, or one less, the first frame having none. flow does it here. Without both the last result "
+                    "is taken as it is, and only where the frames themselves agree: right for a camera that stands still.",
                 ),
                 io.Mask.Input(
                     "occlusion",
@@ -83,6 +85,15 @@ class GatysOptimizeFrames(io.ComfyNode):
                 checkpoint_input(),
                 precision_input(),
                 strength_input(),
+                tolerance_input(),
+                FlowSocket.Input(
+                    "flow",
+                    optional=True,
+                    tooltip="How the scene moves, from Optical Flow of the same frames: each frame starts from the last result, "
+                    "moved along with the scene, and is held to it where that can be trusted; new ground starts from the "
+                    "content. For a camera or things that move; in place of warped. occlusion, if wired, takes the place "
+                    "of the flow's own mask.",
+                ),
             ],
             outputs=[
                 io.Image.Output(
@@ -121,9 +132,11 @@ class GatysOptimizeFrames(io.ComfyNode):
         checkpoint_every: float = 0.0,
         precision: Precision = DEFAULTS["precision"],
         strength: float = DEFAULTS["strength"],
+        tolerance: float = DEFAULTS["tolerance"],
         init_image: Tensor | None = None,
         warped: Tensor | None = None,
         occlusion: Tensor | None = None,
+        flow: FilmFlow | None = None,
     ) -> io.NodeOutput:
         count = content.target.image.shape[0]
         start = init if init_image is None or init != "auto" else host.split_alpha(init_image)[0]
@@ -156,6 +169,8 @@ class GatysOptimizeFrames(io.ComfyNode):
                 content_weight=content_weight,
                 style_weight=style_weight,
                 strength=strength,
+                tolerance=tolerance,
+                flow=flow,
                 tv_weight=tv_weight,
                 seed=seed,
                 memory=host.free_memory(vgg19),

@@ -10,7 +10,7 @@ from typing import Any
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..gatys import ContentTarget, StyleTarget
+from ..gatys import ContentTarget, FilmFlow, StyleTarget
 from ..gatys.targets.regions import RegionalStyle
 
 CATEGORY = "image/style transfer"
@@ -23,6 +23,11 @@ StyleSocket = io.Custom("GATYS_STYLE")
 """A `gatys.StyleTarget`."""
 HistorySocket = io.Custom("GATYS_HISTORY")
 """A list with the `gatys.Record`s of each picture."""
+
+FlowSocket = io.Custom("GATYS_FLOW")
+"""A `gatys.FilmFlow`."""
+OpticalFlowModelSocket = io.Custom("OPTICAL_FLOW")
+"""A model of newer hosts; `host.flow_model` tells it from what other packs give by that name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +52,7 @@ def tensors_in(value: Any) -> list[Tensor]:
 
 SIZED_BY = "_comfy_cache_tensors"
 """The method that newer hosts ask for what a cached value weighs, to choose what to drop when memory is short."""
-for _kind in (Content, StyleTarget, RegionalStyle):
+for _kind in (Content, StyleTarget, RegionalStyle, FilmFlow):
     setattr(_kind, SIZED_BY, tensors_in)
 
 

@@ -53,7 +53,7 @@ def start(base: Path, frontend: str, *arguments: str) -> host_server.Server:
     root = [] if frontend == "own" else ["--front-end-root", frontend]
     server = host_server.Server(INSTALLATION, base, "--cpu", *root, *arguments, pack=FOLDER)
     try:
-        for pattern in ("*.jpg", "*.webp"):
+        for pattern in ("*.jpg", "*.webp", "*.mp4"):
             for picture in sorted((ROOT / "examples").glob(pattern)):
                 server.upload(picture.name, picture.read_bytes())
     except BaseException:

@@ -593,7 +593,7 @@ def snapshot(value: Any) -> Any:
         return {key: snapshot(value[key]) for key in value}
     if isinstance(value, (list, tuple)):
         return [snapshot(item) for item in value]
-    if isinstance(getattr(value, "net", None), nn.Module):
+    if isinstance(getattr(value, "net", getattr(value, "model", None)), nn.Module):
         return value  # 80 MB; `test_nodes.py` looks at the weights once, at its end
     return snapshot(vars(value)) if hasattr(value, "__dict__") else value
 

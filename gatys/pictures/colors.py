@@ -10,13 +10,14 @@ same on each of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..settings import METHODS, ROOTS, Method, Root, check_choice
+from ..settings import METHODS, ROOTS, FilmColors, Method, Root, check_choice
 from .checks import size_of
 from .conversion import AnyPicture, as_picture
 from .resampling import resize
@@ -35,6 +36,9 @@ ones have only rounding and JPEG noise there: the 1e-5 that Gatys' own code adds
 GREY = 1.01 / 255
 """The difference between channels up to which a pixel is grey: one level of 8 bits, and rounding."""
 
+_MOST = 2**22
+"""The number of colours that a histogram of a film is made of, about."""
+
 
 def match_colors(
     style_image: AnyPicture,
@@ -43,6 +47,7 @@ def match_colors(
     *,
     root: Root = "symmetric",
     strength: float = 1.0,
+    film: FilmColors = "off",
 ) -> Tensor:
     """Give the style picture the colour distribution of the content picture, before its style is extracted.
 
@@ -62,6 +67,10 @@ def match_colors(
         method: one of `METHODS`.
         root: one of `ROOTS`; histograms have none.
         strength: how far to go, from 0 (the style picture as it is) to 1 (all the way); pixels are mixed between.
+        film: "off": every picture is matched for itself. For the frames of a film, whose colours would flicker so, one map
+            for all: "whole": from the colours of all pictures to those of all of the content's, which may be any number;
+            or the number of a picture, from 0: from the colours of that one to those of the content's of that number. A
+            single style picture, or a single content, is the one for any number.
 
     Returns:
         (N, 3, H, W) clamped to [0, 1], like `style_image` in device and type. A style picture of one colour gets the
@@ -69,7 +78,7 @@ def match_colors(
 
     Raises:
         InputError: for pictures of another shape or kind or with NaN, numbers of them that do not fit, an unknown
-            method or root, or a strength outside 0 .. 1.
+            method or root, a strength outside 0 .. 1, or a number of `film` that no picture has.
 
     Example:
         >>> painting = gatys.match_colors(painting, photo)
@@ -78,21 +87,31 @@ def match_colors(
     check_choice("method", method, METHODS)
     check_choice("root", root, ROOTS)
     style_image, content_image = as_picture(style_image, "style image"), as_picture(content_image, "content image")
-    pairs = _pairs(style_image, content_image, "style image", "content image", strength)
 
     def matched(style: Tensor, content: Tensor) -> Tensor:
         new = _match_histogram(style, content) if method == "histogram" else _match_linear(style, content, root)
         return torch.lerp(style, new, strength).clamp(0, 1).to(style_image)
 
-    return torch.stack([matched(style, content) for style, content in pairs])
+    if film == "off":
+        pairs = _pairs(style_image, content_image, "style image", "content image", strength)
+        return torch.stack([matched(style, content) for style, content in pairs])
+    _check_strength(strength)
+    both, count = (style_image, content_image), max(len(style_image), len(content_image))
+    own, wanted = (_of_film(pictures, film, count) for pictures in both)
+    change = _histogram_map(own, wanted) if method == "histogram" else _linear_map(own, wanted, root)
+    pictures = (_exact(style) for style in style_image)
+    return torch.stack([torch.lerp(style, change(style), strength).clamp(0, 1).to(style_image) for style in pictures])
 
 
-def match_colors_by(way: Method | Root, images: AnyPicture, reference: AnyPicture, strength: float = 1.0) -> Tensor:
+def match_colors_by(
+    way: Method | Root, images: AnyPicture, reference: AnyPicture, strength: float = 1.0, film: FilmColors = "off"
+) -> Tensor:
     """Match colours as `match_colors` does, by a method, or linearly by the root of that name."""
     for root in ROOTS:
         if way == root:
-            return match_colors(images, reference, "linear", root=root, strength=strength)
-    return match_colors(images, reference, "histogram" if way == "histogram" else "linear", strength=strength)
+            return match_colors(images, reference, "linear", root=root, strength=strength, film=film)
+    method: Method = "histogram" if way == "histogram" else "linear"
+    return match_colors(images, reference, method, strength=strength, film=film)
 
 
 def keep_luminance(result: AnyPicture, content: AnyPicture, *, match: bool = False, strength: float = 1.0) -> Tensor:
@@ -163,10 +182,14 @@ def _pairs(
         raise InputError(
             f"{reference}: expected 1 picture or one for each {what}, {count} in all, got {references.shape[0]}"
         )
-    if not 0 <= strength <= 1:
-        raise InputError(f"strength: expected a number from 0 to 1, got {strength!r}")
+    _check_strength(strength)
     for index in range(count):
         yield _exact(images[index]), _exact(references[index if references.shape[0] > 1 else 0])
+
+
+def _check_strength(strength: float) -> None:
+    if not 0 <= strength <= 1:
+        raise InputError(f"strength: expected a number from 0 to 1, got {strength!r}")
 
 
 def _exact(picture: Tensor) -> Tensor:
@@ -241,6 +264,56 @@ def _match_channel(values: Tensor, wanted: Tensor) -> Tensor:
     until = sums[whole] + (ends - whole) * (sums[whole + 1] - sums[whole])
     shares = ends.diff(prepend=ends.new_zeros(1))
     return (until.diff(prepend=until.new_zeros(1)) / shares)[level_of]
+
+
+# one map for all frames of a film
+
+
+def _of_film(pictures: Tensor, film: FilmColors, count: int) -> Tensor:
+    """Give the pictures whose colours count, of some or of the only one; `count` is that of the larger collection."""
+    if film == "whole":
+        return pictures
+    if len(pictures) > 1:
+        count = len(pictures)
+    if isinstance(film, bool) or not isinstance(film, int) or not 0 <= film < count:
+        raise InputError(
+            f"film: expected 'off', 'whole', or the number of one of {count} pictures, from 0 to {count - 1}, got {film!r}"
+        )
+    return pictures if len(pictures) == 1 else pictures[film : film + 1]
+
+
+def _linear_map(own: Tensor, wanted: Tensor, root: Root) -> Callable[[Tensor], Tensor]:
+    """Give the linear transfer from the colours of some pictures to those of others, as a function of (3, H, W)."""
+    (mean, covariance), (new_mean, new_covariance) = _film_moments(own), _film_moments(wanted)
+    matrix = transfer(covariance, new_covariance, root)
+    return lambda picture: (matrix @ (picture.flatten(1) - mean) + new_mean).view_as(picture)
+
+
+def _film_moments(pictures: Tensor) -> tuple[Tensor, Tensor]:
+    """Give mean and covariance of the colours of all pictures, (N, 3, H, W), by the law of total covariance."""
+    means, covariances = zip(*(_moments(_exact(picture)) for picture in pictures), strict=True)
+    mean = torch.stack(means).mean(0)
+    apart = torch.cat(means, dim=1) - mean
+    return mean, torch.stack(covariances).mean(0) + apart @ apart.T / len(means)
+
+
+def _histogram_map(own: Tensor, wanted: Tensor) -> Callable[[Tensor], Tensor]:
+    """Give the histogram's transfer likewise; values between those that some picture has are interpolated."""
+    curves = []
+    for values, new in zip(_sample(own), _sample(wanted), strict=True):
+        levels = torch.unique(values)
+        mapped = torch.empty_like(levels)
+        mapped[torch.searchsorted(levels, values)] = _match_channel(values, new)
+        curves.append((levels.numpy(), mapped.numpy()))
+    return lambda picture: torch.stack(
+        [torch.from_numpy(np.interp(channel, *curve)) for channel, curve in zip(picture.numpy(), curves, strict=True)]
+    )
+
+
+def _sample(pictures: Tensor) -> Tensor:
+    """Give colours of all pictures, (3, M), at most about four million of them, evenly spaced."""
+    step = -(-pictures[:, 0].numel() // _MOST)
+    return torch.cat([_exact(picture.flatten(1)[:, ::step]) for picture in pictures], dim=1)
 
 
 # luminance

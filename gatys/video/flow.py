@@ -166,15 +166,26 @@ class Raft:
     """A module like torchvision's RAFT, which takes pictures in [-1, 1] and gives a list of ever better flows."""
 
     def __init__(self, module: nn.Module):
-        self._module = module.eval()
+        self.module = module.eval()
 
     def __call__(self, first: Tensor, second: Tensor) -> Tensor:
         """Give the flow on `first` into `second`."""
         height, width = size_of(first)
-        module = self._module.to(first.device)
+        module = self.module.to(first.device)
         pairs = zip(first.split(1), second.split(1), strict=True)  # memory of one pair
         flows = [module(*(_padded(part, _RAFT_LEAST, _RAFT_STEP) * 2 - 1 for part in pair))[-1] for pair in pairs]
         return torch.cat(flows)[..., :height, :width]
+
+
+def raft_bytes(size: tuple[int, int]) -> int:
+    """Estimate the bytes that RAFT takes for a pair of pictures (height, width), beside its weights.
+
+    Each cell of 8 x 8 pixels is compared with each other, at four sizes that are quarters of each other; what the encoders
+    take is less than that of 128 channels at half size.
+    """
+    height, width = size
+    cells = -(-height // _RAFT_STEP) * -(-width // _RAFT_STEP)
+    return 4 * (cells * cells * 4 // 3 + 128 * height * width // 4 * 3)
 
 
 def _padded(pictures: Tensor, least: int, step: int) -> Tensor:

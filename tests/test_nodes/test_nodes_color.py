@@ -127,3 +127,18 @@ def test_bad_input_is_named(run, node, inputs, message):
     wired = {"image": picture(1), "reference" if node == MATCH else "content": picture(2)}
     with pytest.raises(ValueError, match=message):
         run(node, **wired | inputs)
+
+
+@pytest.mark.parametrize(("film", "scope"), [("off", "off"), ("whole", "whole"), ("frame", 1)])
+@pytest.mark.parametrize("method", ["symmetric", "histogram"])
+def test_a_film_gets_one_map(run, color, method, film, scope):
+    frames, reference = picture(1, count=3), picture(2, 30, 20, count=3)
+    (found,) = run(MATCH, image=frames, reference=reference, method=method, film=film, frame=1)
+    assert torch.equal(found, wanted_match(color, frames, reference, method, film=scope))
+
+
+def test_unknown_scopes_are_refused(run):
+    with pytest.raises(ValueError, match="film: expected one of off, whole, frame, got 'all'"):
+        run(MATCH, image=picture(1), reference=picture(2), film="all")
+    with pytest.raises(ValueError, match="film: .*number of one of 2 pictures, from 0 to 1, got 7"):
+        run(MATCH, image=picture(1), reference=picture(2, count=2), film="frame", frame=7)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from pictures import host_picture as picture
 
-FRAMES, PLOT = "GatysOptimizeFrames", "GatysPlotHistory"
+FRAMES, FLOW, PLOT = "GatysOptimizeFrames", "GatysOpticalFlow", "GatysPlotHistory"
 OPTIONS = {"steps": 4, "later_steps": 2}
 
 
@@ -235,3 +235,72 @@ def test_plot_without_matplotlib_says_what_to_install(standin, make, monkeypatch
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match="needs the package matplotlib.*pip install matplotlib"):
         standin.run(PLOT, history=make(film(1))[1])
+
+
+# along a flow
+
+
+def panned(count=3):
+    """A camera that moves to the right by 4 pixels a frame."""
+    wide = torch.nn.functional.interpolate(as_gatys(picture(3, 12, 16)), (64, 88), mode="bicubic").clamp(0, 1)
+    return torch.cat([wide[..., 4 * index :][..., :72] for index in range(count)]).movedim(1, -1)
+
+
+@pytest.fixture
+def raft(standin):
+    models = pytest.importorskip("torchvision.models.optical_flow", reason="torchvision is not installed")
+    torch.manual_seed(3)
+    return models.raft_small(weights=None, progress=False).eval()
+
+
+def test_flow_is_what_gatys_computes(standin, hook):
+    pytest.importorskip("cv2", reason="OpenCV is not installed")
+    shown = []
+    hook(lambda value, total, preview, node_id=None: shown.append((value, total)))
+    flow, image, hidden = standin.run(FLOW, frames=panned(), method="dis")
+    wanted = sys.modules[f"{standin.pack.__name__}.gatys"].film_flow(as_gatys(panned()), "dis")
+    assert torch.equal(flow.back, wanted.back) and torch.equal(flow.ahead, wanted.ahead)
+    masks = sys.modules[f"{standin.pack.__name__}.gatys"].occlusion_mask(wanted.back, wanted.ahead)
+    assert torch.equal(hidden, masks[:, 0]) and hidden[:, :, -2:].all()
+    assert image.shape == (2, 64, 72, 3) and image.min() >= 0 and image.max() <= 1 and shown == [(1, 2), (2, 2)]
+    (hue,) = image[:, 8:-8, 8:-12].median(dim=1).values.median(dim=1).values[:1]
+    assert hue[0] > 0.8 and hue[0] > hue[2] + 0.3  # to the right, which is red in Middlebury's colours
+
+
+def test_film_along_a_flow_is_what_gatys_makes(standin, vgg19, style, content, make):
+    pytest.importorskip("cv2", reason="OpenCV is not installed")
+    flow = standin.run(FLOW, frames=panned(), method="dis")[0]
+    images, _ = make(panned(), flow=flow, tolerance=0.0)
+    wanted = sys.modules[f"{standin.pack.__name__}.gatys.video.frames"].optimize_frames(
+        vgg19.net, content(panned()).target, style=style, flow="dis", tolerance=0.0, **OPTIONS
+    )
+    torch.testing.assert_close(images, wanted.images.movedim(1, -1), rtol=0, atol=1e-5)
+    assert not torch.allclose(images, make(panned(), tolerance=0.0)[0], atol=1e-2)
+
+
+def test_the_hosts_model_is_taken(standin, raft):
+    patcher = sys.modules["comfy.model_patcher"].ModelPatcher(raft, torch.device("cpu"), torch.device("cpu"))
+    flow, _, _ = standin.run(FLOW, frames=panned(), model=patcher, method="dis")
+    wanted = sys.modules[f"{standin.pack.__name__}.gatys"].film_flow(as_gatys(panned()), raft)
+    torch.testing.assert_close(flow.back, wanted.back, rtol=0, atol=1e-4)
+    assert not flow.back.is_inference()
+
+
+def test_weights_in_the_hosts_folder_are_taken(standin, raft):
+    host = sys.modules[f"{standin.pack.__name__}.nodes.host"]
+    file = host.model_folder(host.FLOW_FOLDER) / "raft_small.pth"
+    torch.save(raft.state_dict(), file)
+    try:
+        flow, _, _ = standin.run(FLOW, frames=panned(2), method="auto")
+    finally:
+        file.unlink()
+    wanted = sys.modules[f"{standin.pack.__name__}.gatys"].film_flow(as_gatys(panned(2)), raft)
+    torch.testing.assert_close(flow.back, wanted.back, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("model", [torch.zeros(1, 2, 8, 8), object()])
+def test_flows_of_other_packs_are_told_from_models(standin, model):
+    with pytest.raises(
+        ValueError, match="model: expected an optical flow model, as Load Optical Flow Model gives, got"
+    ):
+        standin.run(FLOW, frames=panned(), model=model, method="dis")

@@ -9,6 +9,7 @@ import scipy.linalg
 import torch
 from pictures import noise
 
+from gatys.errors import InputError
 from gatys.pictures import colors as color
 from gatys.pictures.colors import keep_luminance, match_colors
 from gatys.pictures.resampling import resize
@@ -209,6 +210,63 @@ def test_batches_are_matched_picture_by_picture(how, count):
     for index in range(3):
         alone = match_colors(styles[index : index + 1], contents[index % count][None], **how)
         assert torch.equal(together[index : index + 1], alone)
+
+
+# one map for a film
+
+
+def as_one(pictures):
+    """All pictures of a film, side by side."""
+    return torch.cat(list(pictures[None].unbind(1)), dim=-1)
+
+
+@pytest.mark.parametrize("how", ALL)
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_whole_film_is_matched_as_one_picture(how, count):
+    film, other = coloured(3, count=3, dtype=torch.float64), coloured(7, count=count, dtype=torch.float64)
+    found = match_colors(film, other, **how, film="whole")
+    exact = match_colors(as_one(film), as_one(other), **how)
+    torch.testing.assert_close(as_one(found), exact, rtol=0, atol=1e-9)
+    apart = match_colors(film, other[:1], **how)
+    assert not torch.allclose(found, apart, atol=1e-3)
+
+
+@pytest.mark.parametrize("how", ALL)
+def test_the_colours_of_one_frame_make_one_map(how):
+    film, other = coloured(3, count=3), coloured(7, count=2)
+    film[0] = film[1].flip(-1)  # the same colours
+    found = match_colors(film, other, **how, film=1)
+    single = match_colors(film[1:2], other[1:2], **how)
+    torch.testing.assert_close(found[1:2], single, rtol=0, atol=1e-6)
+    torch.testing.assert_close(found[0].flip(-1), found[1], rtol=0, atol=1e-6)
+    # a painting takes the colours of a frame
+    painting = match_colors(other[:1], film, **how, film=2)
+    torch.testing.assert_close(painting, match_colors(other[:1], film[2:], **how), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_half_strength_of_a_film_is_half_way(method):
+    film, other = coloured(3, count=2), coloured(7, spread=0.1)
+    whole = match_colors(film, other, method, film="whole")
+    half = match_colors(film, other, method, film="whole", strength=0.5)
+    torch.testing.assert_close(half, film.lerp(whole, 0.5), rtol=0, atol=1e-2)
+
+
+def test_a_large_film_gives_the_histogram_of_a_part(monkeypatch):
+    monkeypatch.setattr(color, "_MOST", 500)
+    film, other = coloured(3, count=3, spread=0.1), coloured(7, count=3, spread=0.1)
+    found = match_colors(film, other, "histogram", film="whole")
+    assert (found.mean(dim=(0, 2, 3)) - other.mean(dim=(0, 2, 3))).abs().max() < 0.01
+
+
+@pytest.mark.parametrize("film", [3, -1, 1.0, True, "all"])
+def test_a_frame_that_is_not_there_is_refused(film):
+    with pytest.raises(
+        InputError, match=f"film: expected 'off', 'whole', or the number of one of 3 pictures.*got {film!r}"
+    ):
+        match_colors(coloured(3, count=3), coloured(7), film=film)
+    with pytest.raises(InputError, match="strength: expected a number from 0 to 1, got 2"):
+        match_colors(coloured(3, count=3), coloured(7), film="whole", strength=2)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])

@@ -49,7 +49,7 @@ def test_the_archive_holds_what_users_need_and_nothing_else(packed):
         "example_workflows": {".json", ".jpg"},
         "subgraphs": {".json"},
         "docs": {".md", ".jpg"},
-        "examples": {".md", ".jpg", ".webp", ".ipynb"},
+        "examples": {".md", ".jpg", ".webp", ".mp4", ".ipynb"},
     }
     found = {}
     for name in packed:
