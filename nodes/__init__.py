@@ -16,6 +16,7 @@ from .match_colors import MatchColors
 from .optical_flow import OpticalFlow
 from .optimize import GatysOptimize
 from .optimize_frames import GatysOptimizeFrames
+from .pack_folder import check_pack_folder
 from .plot_history import PlotHistory
 from .save_style import SaveStyle
 from .style_region import StyleRegion
@@ -42,7 +43,7 @@ class GatysExtension(ComfyExtension):
 
 
 async def comfy_entrypoint() -> ComfyExtension:
-    host.check_pack_folder(Path(__file__).parents[1].name)
+    check_pack_folder(Path(__file__).parents[1].name)
     for key in host.MODEL_SUFFIXES:
         host.register_model_folder(key)
     return GatysExtension()

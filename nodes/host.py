@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import sys
 import time
 from collections.abc import Iterator
@@ -46,25 +45,6 @@ PREVIEW_INTERVAL = 0.3
 
 
 # folders
-
-_SERVED = re.compile(r"[\w.~!$&'()*+,;=@:-]+", re.ASCII)
-"""Names of folders that aiohttp serves files from: it compares the name with the encoded path of a request."""
-
-
-def check_pack_folder(name: str) -> None:
-    """Warn if ComfyUI's page does not find everything in a folder of this name."""
-    if not _SERVED.fullmatch(name):
-        lost = "the menu of presets, the help pages and the pictures of the templates"
-    elif "." in name:
-        lost = "the help pages"  # the page looks for them under what stands before the first dot
-    else:
-        return
-    log.warning(
-        "Gatys Style Transfer: in a folder called %r ComfyUI's page does not find %s; rename it with the letters a to z, digits, "
-        "'-' and '_' only, and start again",
-        name,
-        lost,
-    )
 
 
 def register_model_folder(key: str = VGG19_FOLDER) -> None:

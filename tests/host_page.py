@@ -16,7 +16,7 @@ WORKFLOWS = {file.stem: file for file in sorted((ROOT / "example_workflows").glo
 FRONTENDS = [*filter(None, os.environ.get("COMFYUI_FRONTENDS", "").split(os.pathsep))] or ["own"]
 INSTALLATION = host_server.find_installation()
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-FOLDER = "gatys-style_transfer"  # neither blanks nor dots: `check_pack_folder` of nodes/host.py
+FOLDER = "gatys-style_transfer"  # neither blanks nor dots: nodes/pack_folder.py
 
 NEWER = {"ImageCompare", "CustomCombo", "ComfyMathExpression", "ComfySwitchNode"}
 """The host's own nodes that some workflows use and 0.3.64 does not have."""
