@@ -31,14 +31,51 @@ const say = (key, values) => (words()[key] ?? TEXTS[key]).replace(/\{(\w+)\}/g, 
 const nodeName = (type) => LANGUAGES[locale()]?.nodeDefs?.[type]?.display_name ?? NODES[type]
 const widgetName = (name) => LANGUAGES[locale()]?.nodeDefs?.[OPTIMIZE]?.inputs?.[name]?.name ?? name
 
-const sources = (node) =>
-  (node.inputs ?? []).flatMap((input, slot) => (input.link == null ? [] : [node.getInputNode(slot)])).filter(Boolean)
+const INSIDE = "-10" // what wires give as the node where they come into a subgraph; newer pages say it as a text
+
+const linkOf = (graph, id) => graph.getLink?.(id) ?? graph.links.get?.(id) ?? graph.links[id]
+
+/** The node in which this subgraph is used, seen from the graph at the root; the first if there are several. */
+function user(subgraph, graph = app.graph.rootGraph ?? app.graph) {
+  for (const node of graph._nodes) {
+    if (node.subgraph === subgraph) return node
+    const found = node.subgraph && user(subgraph, node.subgraph)
+    if (found) return found
+  }
+  return null
+}
+
+/** What a wire comes from: {node}, or {widget} of a subgraph's outside; wires are followed into subgraphs and out of them. */
+function origin(graph, id) {
+  const link = id == null ? null : linkOf(graph, id)
+  if (!link) return {}
+  if (String(link.origin_id) === INSIDE) {
+    const outside = user(graph)
+    const name = graph.inputs[link.origin_slot]?.name
+    const input = outside?.inputs.find((one) => one.name === name)
+    if (input?.link != null) return origin(outside.graph, input.link)
+    return { widget: outside?.widgets?.find((one) => one.name === name) }
+  }
+  const node = graph.getNodeById(link.origin_id)
+  if (node?.subgraph) return origin(node.subgraph, node.subgraph.outputs[link.origin_slot]?.linkIds?.[0])
+  return { node }
+}
+
+const sources = (node) => (node.inputs ?? []).map((input) => origin(node.graph, input.link).node).filter(Boolean)
 
 /** The node and all that is wired into it, however far away. */
 function upstream(node) {
   const found = new Set([node])
   for (const one of found) for (const source of sources(one)) found.add(source)
   return [...found]
+}
+
+/** What a widget will be in the run: its value, or that of the number wired into it; undefined if only the run tells. */
+function valueOf(node, name) {
+  const input = node.inputs?.find((one) => one.widget?.name === name)
+  if (input?.link == null) return node.widgets?.find((one) => one.name === name)?.value
+  const { node: source, widget } = origin(node.graph, input.link)
+  return (widget ?? (source?.type.startsWith("Primitive") ? source.widgets?.[0] : null))?.value
 }
 
 /** [width, height] of the content picture, as far as the graph says it before it runs; null if it does not. */
@@ -48,14 +85,18 @@ function contentSize(nodes) {
 }
 
 function sizeInto(node, name) {
-  const slot = node.inputs?.findIndex((input) => input.name === name) ?? -1
-  const source = slot < 0 ? null : node.getInputNode(slot)
+  const input = node.inputs?.find((one) => one.name === name)
+  const source = input && origin(node.graph, input.link).node
   if (!source) return null
-  const value = (widget) => source.widgets?.find((one) => one.name === widget)?.value
-  if (value("width") > 0 && value("height") > 0) return [value("width"), value("height")]
-  if (value("largest_size") > 0) {
+  const has = (name) => source.widgets?.some((widget) => widget.name === name)
+  if (has("width") && has("height")) {
+    const size = [valueOf(source, "width"), valueOf(source, "height")]
+    return size.every((edge) => edge > 0) ? size : null
+  }
+  if (has("largest_size")) {
     const size = sizeInto(source, "image")
-    return size && size.map((edge) => Math.round((edge * value("largest_size")) / Math.max(...size)))
+    const largest = valueOf(source, "largest_size")
+    return size && largest > 0 ? size.map((edge) => Math.round((edge * largest) / Math.max(...size))) : null
   }
   const shown = sources(source).length ? null : source.imgs?.[0]
   return shown?.naturalWidth ? [shown.naturalWidth, shown.naturalHeight] : null
