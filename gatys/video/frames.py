@@ -10,7 +10,7 @@ is in `past`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from ..settings import Settings
 from ..targets.regions import RegionalStyle
 from ..targets.targets import ContentTarget, StyleTarget, fit_levels
 from .film_flow import AnyFlow
+from .motion import warp
 from .past import Frame, Masks, Past, Pasts, Warped
 
 LATER_STEPS = 0.25
@@ -122,7 +123,9 @@ class FilmArguments(Settings):
     """How the scene moves, for a camera that moves: the last result is moved along with it and takes the place of
     `warped`, and `occlusion_mask` says where it is not to be trusted. A method of `optical_flow`, such as "auto"; a
     function, as there; or a `FilmFlow` of the film, or its `back` alone. New ground, which was hidden before, starts
-    as `init` says of a frame without a past: by "auto", from the content in the style's colours."""
+    as `init` says of a frame without a past: by "auto", from the content in the style's colours. From noise, it starts
+    as it is; else with the strokes of the place that the flow points at (what painting has changed there is added),
+    since in a few steps a small area gets hardly any: the rest of the picture matches the style already."""
     previous: tuple[AnyPicture, AnyPicture] | None = None
     """The frame before the first one and its result, where a film goes on that was cut short; None where it begins."""
     first_index: int = 0
@@ -290,11 +293,18 @@ def _start(
     own = init if last is None or isinstance(init, str) else "content"
     how: dict[str, Any] = {"init": own, "steps": told.steps}
 
+    def begun(picture: Tensor) -> Tensor:
+        target = replace(content, image=picture)
+        return starting_picture(net, target, told.style, own, content.size, told.seed, WHOLE).to(picture)
+
     def ground() -> Tensor:
-        if told.flow is not None:
-            return starting_picture(net, content, told.style, own, content.size, told.seed, WHOLE)
-        change = 0 if last is None else last.result - last.content  # the camera stands still
-        return (content.image + change).clamp(0, 1)
+        if last is None or past is None:
+            return content.image
+        if past.back is None:  # the camera stands still
+            return (content.image + last.result - last.content).clamp(0, 1)
+        if own == "noise" or own == "mean":
+            return begun(content.image)
+        return (begun(content.image) + past.image - warp(begun(last.content), past.back)).clamp(0, 1)
 
     if past is not None and told.warm_start and past.share >= ENOUGH and (last is not None or own == "auto"):
         levels = fit_levels(content, told.style, content.size)

@@ -44,8 +44,8 @@ def warp(image: AnyPicture, flow: Tensor) -> Tensor:
     """Move a picture along a flow: the result at p is the picture at p + flow(p).
 
     So the flow is defined on the result, and points back into `image`. Between pixels the picture is interpolated by
-    cubic convolution (Keys, 1981, with a = -3/4), which keeps strokes sharp over many frames; beyond its edges, its
-    edge goes on. The work is done in main memory, since some devices lack it.
+    cubic convolution (Keys, 1981, with a = -3/4), which keeps strokes sharp over many frames; beyond its edges lies
+    its mirror image. The work is done in main memory, since some devices lack it.
 
     Args:
         image: (N, 3, H, W) in [0, 1], or another kind of picture as for `extract_content`.
@@ -65,7 +65,7 @@ def warp(image: AnyPicture, flow: Tensor) -> Tensor:
     flow = check_flow(flow, size_of(image))
     if flow.shape[0] not in (1, image.shape[0]):
         raise InputError(f"flow: expected one, or one for each of {image.shape[0]} pictures, got {flow.shape[0]}")
-    return _sampled(image.detach().cpu(), flow.cpu(), "bicubic").clamp_(0, 1).to(image)
+    return _sampled(image.detach().cpu(), flow.cpu(), "bicubic", "reflection").clamp_(0, 1).to(image)
 
 
 def occlusion_mask(flow: Tensor, back: Tensor, *, boundaries: bool = True) -> Tensor:
@@ -93,7 +93,7 @@ def occlusion_mask(flow: Tensor, back: Tensor, *, boundaries: bool = True) -> Te
         >>> hidden = gatys.occlusion_mask(gatys.optical_flow(frame, last), gatys.optical_flow(last, frame))
     """
     there = check_flow(flow, size_of(flow) if isinstance(flow, Tensor) and flow.ndim > 1 else (0, 0)).cpu()
-    returns = _sampled(check_flow(back, size_of(there), "back").cpu(), there, "bilinear")
+    returns = _sampled(check_flow(back, size_of(there), "back").cpu(), there, "bilinear", "border")
     lost = _square(there + returns) > 0.01 * (_square(there) + _square(returns)) + 0.5
     hidden = lost | outside(there)
     if boundaries:
@@ -132,11 +132,11 @@ def outside(flow: Tensor) -> Tensor:
     return ((x < -0.5) | (x > width - 0.5) | (y < -0.5) | (y > height - 0.5))[:, None]
 
 
-def _sampled(values: Tensor, flow: Tensor, mode: str) -> Tensor:
-    """Give (N, C, H, W) at the places that a flow points at, in float64; beyond the edges the edge goes on."""
+def _sampled(values: Tensor, flow: Tensor, mode: str, beyond: str) -> Tensor:
+    """Give (N, C, H, W) at the places that a flow points at, in float64; `beyond` is what lies outside of the edges."""
     height, width = size_of(flow)
     x, y = _places(flow)
     grid = torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], dim=-1)
     count = max(len(values), len(grid))
     values, grid = values.to(torch.float64).expand(count, -1, -1, -1), grid.expand(count, -1, -1, -1)
-    return F.grid_sample(values, grid, mode=mode, padding_mode="border", align_corners=False)
+    return F.grid_sample(values, grid, mode=mode, padding_mode=beyond, align_corners=False)

@@ -44,6 +44,8 @@ class Past:
     seen: Tensor | None
     """How far each pixel was to be seen before, so that the frame starts from it, likewise: `trust`, but for motion
     boundaries, where a start need not be exact."""
+    back: Tensor | None = None
+    """The flow that the picture was moved along, (1, 2, H, W); None without one."""
 
     @property
     def share(self) -> float:
@@ -126,7 +128,7 @@ class Pasts:
             trust = seen = check_mask(1 - hidden, frame, f"occlusion, frame {index}")
         if not trust.any():
             return None
-        return Past(warp(last.result, pair.back).to(frame), trust, seen)
+        return Past(warp(last.result, pair.back).to(frame), trust, seen, pair.back)
 
 
 def _trust(pair: Pair, frame: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:

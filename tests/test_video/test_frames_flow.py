@@ -65,12 +65,22 @@ def test_a_pan_by_whole_pixels_gives_back_the_shifted_result(extract, make):
         torch.testing.assert_close(images[index][..., :-PAN], shifted, rtol=0, atol=2e-5)
 
 
-@pytest.mark.parametrize("init", ["auto", "content", "noise"])
-def test_new_ground_starts_as_init_says(net, style, extract, make, init):
+@pytest.mark.parametrize("init", ["auto", "content", "noise", "mean"])
+def test_new_ground_starts_as_init_says_with_strokes_from_beside(net, style, extract, make, init):
     film = extract(panned())
     images = starts(make, film, flow=known(), init=init)
-    begun = gatys.optimize(net, content=film.pictures()[1], style=style, init=init, steps=1).image
-    torch.testing.assert_close(images[1:2, ..., -PAN:], begun[..., -PAN:], rtol=0, atol=1e-6)
+    begun = [gatys.optimize(net, content=one, style=style, init=init, steps=1).image for one in film.pictures()]
+    wanted = begun[1]
+    if init not in ("noise", "mean"):
+        wanted = (begun[1] + gatys.warp(images[:1], known().back[:1]) - gatys.warp(begun[0], known().back[:1])).clamp(
+            0, 1
+        )
+    torch.testing.assert_close(images[1:2, ..., -PAN:], wanted[..., -PAN:], rtol=0, atol=1e-5)
+
+
+def changed_content(film, images, flow):
+    """Where the second frame of a film starts without a past, with `init="content"`."""
+    return (film[1:2] + gatys.warp(images[:1], flow.back[:1]) - gatys.warp(film[:1], flow.back[:1])).clamp(0, 1)[0]
 
 
 @pytest.mark.parametrize("flow", ["dis", "auto", "function"])
@@ -101,7 +111,8 @@ def test_along_one_way_of_a_flow_frames_must_look_alike(extract, make):
     pictures = panned(2)
     pictures[1, :, 10:24, 10:24] = 1 - pictures[1, :, 10:24, 10:24]  # something comes in
     images = starts(make, extract(pictures), flow=known(2).back, init="content")
-    torch.testing.assert_close(images[1, :, 12:22, 12:22], pictures[1, :, 12:22, 12:22], rtol=0, atol=1e-6)
+    wanted = changed_content(pictures, images, known(2))
+    torch.testing.assert_close(images[1, :, 12:22, 12:22], wanted[:, 12:22, 12:22], rtol=0, atol=1e-5)
     torch.testing.assert_close(images[1, :, :7, : -PAN - 2], images[0, :, :7, PAN:-2], rtol=0, atol=2e-5)
 
 
@@ -110,7 +121,9 @@ def test_occlusion_takes_the_place_of_the_mask(extract, make):
     hidden[:, :12] = 1
     film = panned(2)
     images = starts(make, extract(film), flow=known(2), occlusion=hidden, init="content")
-    torch.testing.assert_close(images[1, ..., :12], film[1, ..., :12], rtol=0, atol=1e-6)
+    torch.testing.assert_close(
+        images[1, ..., :12], changed_content(film, images, known(2))[..., :12], rtol=0, atol=1e-5
+    )
     torch.testing.assert_close(images[1, ..., 12:-PAN], images[0, ..., 12 + PAN :], rtol=0, atol=2e-5)
 
 
@@ -134,9 +147,10 @@ def test_boundaries_are_not_held_but_started_from(extract, make):
     flow.back[:, 0, :, 20:] -= 0.85  # two parts that move at slightly other speeds
     images = starts(make, extract(film), flow=flow, init="content")
     assert gatys.occlusion_mask(flow.back, flow.ahead)[..., 19:21].all()
-    assert (images[1, ..., 19:21] - film[1, ..., 19:21]).abs().mean() > 0.01
-    torch.testing.assert_close(images[1], gatys.warp(images[:1], flow.back)[0].lerp(
-        film[1], gatys.occlusion_mask(flow.back, flow.ahead, boundaries=False)[0]), rtol=0, atol=2e-5)  # fmt: skip
+    hidden = gatys.occlusion_mask(flow.back, flow.ahead, boundaries=False)[0]
+    assert not hidden[..., 19:21].any()
+    wanted = gatys.warp(images[:1], flow.back)[0].lerp(changed_content(film, images, flow), hidden)
+    torch.testing.assert_close(images[1], wanted, rtol=0, atol=2e-5)
 
 
 def test_a_pan_is_steadier_along_its_flow(extract, make):

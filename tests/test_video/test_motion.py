@@ -27,18 +27,25 @@ def tent(x):
     return max(0.0, 1 - abs(x))
 
 
-def sampled(image, flow, kernel, clip_place):
-    """The picture at p + flow(p), summed over its pixels in float64; beyond the edges the edge goes on."""
+def mirrored(index, count):
+    """The pixel that lies at an index beyond the edges, where the picture's mirror image is."""
+    index %= 2 * count
+    return index if index < count else 2 * count - 1 - index
+
+
+def sampled(image, flow, kernel, inside):
+    """The picture at p + flow(p), summed over its pixels in float64; beyond the edges lies its mirror image, or with
+    `inside` the place on the edge is taken."""
     channels, height, width = image.shape
     out = np.zeros((channels, height, width))
     for row in range(height):
         for column in range(width):
             x, y = column + flow[0, row, column], row + flow[1, row, column]
-            if clip_place:
+            if inside:
                 x, y = min(max(x, 0), width - 1), min(max(y, 0), height - 1)
             for j in range(int(np.floor(y)) - 1, int(np.floor(y)) + 3):
                 for i in range(int(np.floor(x)) - 1, int(np.floor(x)) + 3):
-                    here = image[:, min(max(j, 0), height - 1), min(max(i, 0), width - 1)]
+                    here = image[:, mirrored(j, height), mirrored(i, width)]
                     out[:, row, column] += kernel(x - i) * kernel(y - j) * here
     return out
 
@@ -54,7 +61,7 @@ def test_warp_by_whole_pixels_shifts():
     flow = torch.tensor([3.0, -2.0]).view(1, 2, 1, 1).expand(1, 2, *SIZE)
     moved = gatys.warp(image, flow)
     torch.testing.assert_close(moved[..., 2:, :-3], image[..., :-2, 3:], rtol=0, atol=1e-5)
-    torch.testing.assert_close(moved[..., 0, :-3], image[..., 0, 3:], rtol=0, atol=1e-5)  # the edge goes on
+    torch.testing.assert_close(moved[..., :2, :-3], image[..., :2, 3:].flip(-2), rtol=0, atol=1e-5)  # mirrored
     assert torch.equal(gatys.warp(image, torch.zeros(2, *SIZE)), image)
 
 
