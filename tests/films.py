@@ -1,6 +1,8 @@
 """Films for tests, made with PyAV: frames of known numbers, times, colour tags, turns and sound."""
 
+import struct
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -27,14 +29,12 @@ def film(path, frames, *, codec="ffv1", form="yuv444p", times=None, rate=25, mat
                 setattr(context, name, value)
         if "aspect" in how:
             context.sample_aspect_ratio = how["aspect"]
-        if "turn" in how:
-            stream.set_display_matrix(how["turn"])
         voice = None if sound is None else container.add_stream(sound, rate=48000, layout="mono")
         for index, planes in enumerate(frames):
             frame = filled(planes, form)
             frame.pts = round(1000 * index / rate) if times is None else times[index]
             for name, value in tags.items():
-                if value is not None:
+                if value is not None and hasattr(frame, name):
                     setattr(frame, name, value)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
@@ -42,6 +42,11 @@ def film(path, frames, *, codec="ffv1", form="yuv444p", times=None, rate=25, mat
             seconds = (len(frames) / rate if times is None else times[-1] / 1000) + 0.2
             container.mux(heard(voice, round(seconds * 48000)))
             container.mux(voice.encode(None))
+    if "turn" in how:  # of an MP4
+        data = bytearray(Path(path).read_bytes())
+        at = data.index(b"tkhd") + 44
+        data[at : at + 36] = struct.pack(">9i", *how["turn"])
+        Path(path).write_bytes(data)
     return path
 
 

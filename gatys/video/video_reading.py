@@ -91,7 +91,8 @@ def _frames(name: str, cut: Cut, *, tells: bool = False) -> Iterator[ClipFrame]:
             last, taken = time, taken + 1
             if (taken - 1) % cut.every:
                 continue
-            length = frame.duration * frame.time_base if told and frame.duration else 1 / rate
+            duration = getattr(frame, "duration", None)  # PyAV has it from version 15 on
+            length = duration * frame.time_base if told and duration else 1 / rate
             yield ClipFrame(
                 picture.of(frame), time - cut.first, length * cut.every, f"the frame at {float(time):.3f} s of {name!r}"
             )
@@ -152,7 +153,7 @@ class _Picture:
 
     def __init__(self, name: str, stream: Any, tells: bool):
         self._name, self._tells = name, tells
-        self._aspect = Fraction(stream.sample_aspect_ratio or 1)
+        self._aspect, self._context = Fraction(stream.sample_aspect_ratio or 1), stream.codec_context
 
     def of(self, frame: Any) -> Tensor:
         """Give the picture of a frame, float32 (1, 3, H, W), sRGB in [0, 1].
@@ -182,7 +183,8 @@ class _Picture:
 
     def _as_srgb(self, colour: Tensor, frame: Any) -> Tensor:
         """Bring told primaries and HDR to sRGB; any other curve counts as sRGB's, as players show it."""
-        primaries, transfer = int(frame.color_primaries), int(frame.color_trc)
+        told = frame if hasattr(frame, "color_trc") else self._context  # which PyAV has from version 17 on
+        primaries, transfer = int(told.color_primaries), int(told.color_trc)
         if primaries in (1, 2) and transfer not in _HDR:
             return colour
         encoding = of_codes(primaries, transfer if transfer in _HDR else 13)

@@ -208,13 +208,11 @@ class VideoWriter:
             else:
                 planes, form = [levels[1], levels[2], levels[0]], "gbrp16le"
             frame = filled_frame(planes, colour.shape[-1], form)
-            frame.colorspace, frame.color_range, frame.color_trc = 0, 2, 13
         else:
             planes = list(to_ycbcr(colour, BT_709).numpy())
             how = {"interpolation": _CHROMA, "src_color_range": 1, "dst_color_range": 1}
             frame = filled_frame(planes, colour.shape[-1], "yuv444p").reformat(format="yuv420p", **how)
-            frame.colorspace, frame.color_range, frame.color_trc = BT_709, 1, BT_709
-        frame.color_primaries = BT_709
+            frame.colorspace, frame.color_range = BT_709, 1
         frame.pict_type = av.video.frame.PictureType.NONE
         return frame
 
