@@ -41,9 +41,10 @@ from .network_and_style import NetworkAndStyle
 from .parsed import Options
 from .picture_lists import find_pictures
 from .preset_options import filled
-from .record import check_filters, film_key, film_record
+from .record import check_filters, film_key, film_record, record_files
 from .saving import default_name, free_path
 from .session import Session, how_to_go_on
+from .trace import Trace
 
 log = logging.getLogger(__name__)
 
@@ -179,7 +180,9 @@ class _Film:
         self._options, self._session, self._kept, self._net = options, session, kept, net
         self._given, self._clip, self._done = given, clip, done
         self._frame: tuple[ClipFrame, Tensor] | None = None
-        self._steps, self._interrupted = 0, False
+        self._steps, self._interrupted, self._notes = 0, False, list[str]()
+        trace = options.trace
+        self._trace = None if trace is None else Trace(trace, options, net, given, record_files(options))
 
     def make(self, out: Path) -> int:
         """Paint and write the film; give the exit code."""
@@ -192,11 +195,20 @@ class _Film:
             size = self._given.size
             record = "" if self._options.strip else film_record(self._options, self._net.tag, self._steps, size)
             self.writer.finish(whole=not self._interrupted, comment=record)
-        except BaseException:
+        except BaseException as error:
             self.writer.abandon()
             self._session.kept = self.writer.left if self.writer.count else ""
+            if self._trace is not None:
+                self._trace.cut_short(error)
             raise
         self._session.kept = f"the film is saved as {out}"
+        self._tell(out, time.monotonic() - began)
+        if self._trace is not None:
+            self._trace.write_film(self._notes, interrupted=self._interrupted)
+        return INTERRUPTED if asked or CTRL_C.came else 0
+
+    def _tell(self, out: Path, seconds: float) -> None:
+        """Say what was made."""
         if self._interrupted:
             log.info(how_to_go_on(self._options) or "without a --checkpoint, the same command begins anew")
         else:
@@ -206,8 +218,7 @@ class _Film:
             of = "" if self._clip.count is None else f" of about {self._clip.count}"
             frames = f"interrupted after {self.writer.count}{of} frames"
         height, width = self._given.size
-        tell(f"{out}: {width} x {height}, {frames}, {self._steps} steps, {time.monotonic() - began:.1f} s")
-        return INTERRUPTED if asked or CTRL_C.came else 0
+        tell(f"{out}: {width} x {height}, {frames}, {self._steps} steps, {seconds:.1f} s")
 
     def _paint(self) -> bool:
         """Paint the frames that are left, and write all; tell whether Ctrl-C came."""
@@ -227,6 +238,8 @@ class _Film:
             def follow(progress: Progress, index: int) -> None:
                 nonlocal planned
                 planned = progress.steps
+                if self._trace is not None:
+                    self._trace.follow(progress, index)
                 bar.step(progress, index)
                 if interruption.asked:
                     raise StopIteration
@@ -286,6 +299,7 @@ class _Film:
         frame, pixels = self._frame
         for note in made.notes:
             log.warning("frame %d: %s", made.index, note)
+            self._notes.append(f"frame {made.index}, {note}")
         image = made.image.detach().cpu()
         if self._options.keep_luminance:
             image = keep_luminance(image.clamp(0, 1), pixels)

@@ -9,14 +9,14 @@ from typing import Any, cast
 
 from ..errors import InputError
 from ..video.film_files import ANIMATIONS, CONTAINERS, VIDEOS, is_animated
-from .option_checks import FILM_OPTIONS, check_options
+from .option_checks import FILM_OPTIONS, check_options, check_own
 from .options import LIST
 from .parsed import Options
 
 _NO_FILM: dict[str, Any] = dict.fromkeys(
     (*FILM_OPTIONS, "out", "save_every", "time_lapse", "time_lapse_every", "trace")
 )
-_ONE_PICTURE = ("save_every", "time_lapse", "time_lapse_every", "trace")
+_ONE_PICTURE = ("save_every", "time_lapse", "time_lapse_every")
 """The options about the way to one picture."""
 
 
@@ -52,6 +52,9 @@ def check_film(options: Options, *, shared: bool = False) -> None:
     _check_content(options)
     if options.out is not None:
         _check_out(options, Path(options.out))
+    if options.trace is not None:
+        inputs = (options.content, options.out, *options.style, *options.style_mask, *options.load_style)
+        check_own("--trace", options.trace, (*inputs, options.weights, options.save_style))
     folder = options.checkpoint
     if folder is not None and not os.path.isdir(folder):
         raise InputError(f"--checkpoint: expected a folder for a film, got {str(folder)!r}; make one, and give that")

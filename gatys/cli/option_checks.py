@@ -75,7 +75,7 @@ def check_options(options: Options) -> None:
         ("--trace", options.trace),
     ):
         if own is not None:
-            _check_own(option, own, others)
+            check_own(option, own, others)
             others.append(str(own))
     if options.time_lapse_every is not None and options.time_lapse is None:
         raise InputError("--time-lapse-every: expected --time-lapse FILE with it, got none; give it, or neither")
@@ -147,7 +147,7 @@ def _check_save_style(options: Options, styles: list[str]) -> None:
         raise InputError(f"--save-style: {name} exists already; give another path, or --overwrite-style too")
 
 
-def _check_own(option: str, given: str | Path, others: Iterable[str | None]) -> None:
+def check_own(option: str, given: str | Path, others: Iterable[str | None]) -> None:
     """Check that the file of an option can be written, and is no other one of the run."""
     path, name = Path(given), repr(str(given))
     if not _can_hold(path):

@@ -10,6 +10,8 @@ from typing import Any
 
 from ..errors import ImageError, MissingPackage
 
+LEAST = (14, 4)
+"""The oldest version that is used: those before write empty files where the index of an MP4 is to come first."""
 _ADDRESS = re.compile(r"^\[Errno -?\d+\] |(: '[^']*')?( returned .*)?$")
 
 
@@ -20,7 +22,7 @@ def pyav(what: str) -> Any:
         what: what needs it, as a sentence begins.
 
     Raises:
-        MissingPackage: where it is not installed, or cannot be imported.
+        MissingPackage: where it is not installed, cannot be imported, or is too old.
     """
     try:
         import av
@@ -30,6 +32,13 @@ def pyav(what: str) -> Any:
             f'"{sys.executable}" -m pip install av',
             name="av",
         ) from problem
+    if tuple(int(part) for part in av.__version__.split(".")[:2]) < LEAST:
+        least = ".".join(map(str, LEAST))
+        raise MissingPackage(
+            f"{what} needs the package av {least} or newer, but {av.__version__} is installed; upgrade it with "
+            f'"{sys.executable}" -m pip install --upgrade av',
+            name="av",
+        )
     return av
 
 

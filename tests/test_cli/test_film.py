@@ -235,6 +235,23 @@ def test_a_film_says_how_it_was_made_and_is_made_again(capsys):
     assert packets("f.mkv", "video") == packets("g.mkv", "video")
 
 
+def test_a_trace_has_every_step_of_every_frame(monkeypatch, capsys):
+    assert run("film.mp4", "style.png", "-o", "a.mp4", "--trace", "a.json", "--end", "0.12") == 0
+    trace = json.loads(Path("a.json").read_text())
+    assert [(step["frame"], step["step"]) for step in trace["history"]] == [(0, 1), (0, 2), (0, 3), (0, 4), (1, 1), (1, 2), (2, 1), (2, 2)]  # fmt: skip
+    seconds = [step["seconds"] for step in trace["history"]]
+    assert seconds == sorted(seconds) and trace["ended"] == "done" and trace["steps"] == 8
+    assert trace["files"]["content"][0]["name"] == "film.mp4" and trace["options"]["end"] == "0.12"
+    with monkeypatch.context() as patch:
+        press(patch, 2)
+        assert run("film.mp4", "style.png", "-o", "a.mp4", "--trace", "a.json") == 130
+    assert json.loads(Path("a.json").read_text())["ended"] == "interrupted"
+    press(monkeypatch, 1, times=2)
+    assert run("film.mp4", "style.png", "-o", "a.mp4", "--trace", "a.json") == 130
+    trace = json.loads(Path("a.json").read_text())
+    assert trace["ended"] == "interrupted" and len(trace["history"]) == 5
+
+
 def test_presets_fill_a_film(capsys):
     assert cli.main(["film.mp4", "style.png", "-o", "a.mp4", "--preset", "udacity", "--weights", "untrained", "--size", "64", "--steps", "2", "--later-steps", "1", "--device", "cpu", "--flow", "none", "--end", "0.05", "--levels", "1"]) == 0  # fmt: skip
     assert "preset udacity: " in capsys.readouterr().err
@@ -356,7 +373,7 @@ def test_states_that_are_refused(monkeypatch, capsys):
 
 def test_more_frames_than_the_film_has(tmp_path):
     done = SimpleNamespace(pictures=lambda: iter([torch.zeros(1, 3, 8, 8)] * 2))
-    film = films_cli._Film(*[None] * 6, done)
+    film = films_cli._Film(SimpleNamespace(trace=None), *[None] * 5, done)
     film.writer = SimpleNamespace(add=lambda *_: None)
     with pytest.raises(InputError, match="more frames than the film has"):
         film._written(iter([object()]))
@@ -411,7 +428,7 @@ def test_a_full_disk_leaves_a_film_that_plays(monkeypatch, capsys):
     [
         (["film.mp4", "style.png", "--save-every", "3"], "--save-every: expected a run of one picture, got a film"),
         (["film.mp4", "style.png", "--time-lapse", "a.gif"], "--time-lapse: expected a run of one picture"),
-        (["film.mp4", "style.png", "--trace", "a.json"], "--trace: expected a run of one picture"),
+        (["film.mp4", "style.png", "--trace", "style.png"], "--trace: 'style.png' is also another file of this run"),
         (["film.mp4", "style.png", "--workers", "2"], "--workers: a film is painted by one process, got 2"),
         (["film.mp4", "style.png", "--fps", "9"], "--fps: expected a folder or a list of frames, got the film 'film.mp4'"),
         (["film.mp4", "style.png", "--start", "3", "--end", "2"], "--end: expected a time after --start 3, got 2"),

@@ -2,6 +2,7 @@
 
 import sys
 from fractions import Fraction
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -328,6 +329,10 @@ def test_without_pyav(tmp_path, monkeypatch):
     path = film(tmp_path / "a.mkv", [flat(16, 128, 128)])
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(MissingPackage, match="needs the package av.*-m pip install av") as error:
+        open_clip(path)
+    told(error)
+    monkeypatch.setitem(sys.modules, "av", SimpleNamespace(__version__="14.2.0"))
+    with pytest.raises(MissingPackage, match=r"needs the package av 14.4 or newer, but 14.2.0 is installed") as error:
         open_clip(path)
     told(error)
 
