@@ -47,17 +47,28 @@ def plain_processor():
         yield
 
 
-@pytest.fixture(scope="module")
-def standin(tmp_path_factory):
-    """The host's stand-in in `sys.modules`, with the pack loaded into it; both are gone afterwards."""
+def standing_in(folder, **how):
+    """Yield the host's stand-in, in `sys.modules`, with the pack loaded into it; both are gone afterwards."""
     import host_standin
     import torch
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the pictures are tiny, and on a shared machine threads wait for each other
-    with host_standin.installed(tmp_path_factory.mktemp("host")) as host:
+    with host_standin.installed(folder, **how) as host:
         yield host
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def standin(tmp_path_factory):
+    """The stand-in of the oldest host; a module of tests has this one or the newer one."""
+    yield from standing_in(tmp_path_factory.mktemp("host"))
+
+
+@pytest.fixture(scope="module")
+def newer(tmp_path_factory):
+    """The stand-in of a host as of 2026."""
+    yield from standing_in(tmp_path_factory.mktemp("newer"), newer=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """A probe of the host's interfaces, as JSON, from ComfyUI or from the stand-in: `test_host.py` compares the two.
 
-python host_probe.py COMFYUI_PATH|standin EMPTY_FOLDER NAME...   with dotted names to describe.
+python host_probe.py COMFYUI_PATH|standin|newer-standin EMPTY_FOLDER NAME...   with dotted names to describe.
 """
 
 from __future__ import annotations
@@ -236,10 +236,10 @@ def node() -> dict:
 
 
 def main(host: str, base: str, *names: str) -> None:
-    if host == "standin":
+    if host.endswith("standin"):
         import host_standin
 
-        sys.modules.update(host_standin.modules(Path(base)))
+        sys.modules.update(host_standin.modules(Path(base), newer=host.startswith("newer")))
     else:
         sys.path.insert(0, host)
         sys.argv = [sys.argv[0], "--cpu"]

@@ -1,7 +1,7 @@
 """The parts of ComfyUI that `nodes/` uses, so that the nodes can be tested without a checkout of it.
 
-What it does is what ComfyUI v0.3.64 does; `test_host.py` compares the two wherever there is a real one. Parameters
-that the pack does not pass are left out.
+What it does is what ComfyUI v0.3.64 does, or with `newer` what v0.28.2 does; `test_host.py` compares it with the real one wherever
+there is one. Parameters that the pack does not pass are left out.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import importlib.util
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,13 +30,10 @@ PACK_NAME = "/host/custom_nodes/gatys style_x_transfer v1"
 # comfy.model_management
 
 
-class InterruptProcessingException(Exception):
-    pass
-
-
-def model_management() -> ModuleType:  # noqa: C901 (as many functions as the host's module has)
+def model_management(newer: bool = False) -> ModuleType:  # noqa: C901 (as many functions as the host's module has)
     mm = ModuleType("comfy.model_management")
-    mm.InterruptProcessingException = InterruptProcessingException
+    base = BaseException if newer else Exception
+    mm.InterruptProcessingException = type("InterruptProcessingException", (base,), {})
     mm.load_device = mm.offload_device = mm.storage_device = torch.device("cpu")  # for tests to change
     mm.weight_budget = None  # bytes; None loads models whole
     mm.free = 2**34  # bytes
@@ -86,7 +84,7 @@ def model_management() -> ModuleType:  # noqa: C901 (as many functions as the ho
         with mutex:
             if state.interrupted:
                 state.interrupted = False
-                raise InterruptProcessingException()
+                raise mm.InterruptProcessingException()
 
     for function in (
         get_torch_device,
@@ -135,18 +133,26 @@ class ModelPatcher:
     def partially_load(self, device_to, extra_memory=0, force_patch_weights=False):
         if self.model.model_loaded_weight_memory > 0:
             return 0
-        left, loaded = extra_memory, 0
+        left, loaded, kept_free = extra_memory, 0, 0
         leaves = [m for m in self.model.modules() if next(m.parameters(recurse=False), None) is not None]
         for module in sorted(leaves, key=_size, reverse=True):
-            if loaded + _size(module) < left:
+            room = self.room(_size(module), kept_free)
+            if loaded + _size(module) + room < left:
                 module.to(device_to)
                 loaded += _size(module)
+            else:
+                kept_free = room
         if extra_memory > self.model_size():
             self.model.to(device_to)
             loaded = self.model_size()
         self.model.device = device_to
         self.model.model_loaded_weight_memory = loaded
         return loaded
+
+    @staticmethod
+    def room(size, kept_free):
+        """Bytes to be kept free beside a layer, for those that stay behind to pass through."""
+        return 0
 
     def detach(self, unpatch_all=True):
         self.model.to(self.offload_device)
@@ -155,10 +161,22 @@ class ModelPatcher:
         return self.model
 
 
+class NewerModelPatcher(ModelPatcher):
+    @staticmethod
+    def room(size, kept_free):
+        return max(size, kept_free)
+
+    def get_free_memory(self, device):
+        return sys.modules["comfy.model_management"].get_free_memory(device)
+
+
 # comfy.utils
 
+SECONDS, SHARE = 0.1, 0.005
+"""What newer hosts want to lie between two values that they tell."""
 
-def utils() -> ModuleType:
+
+def utils(newer: bool = False) -> ModuleType:
     module = ModuleType("comfy.utils")
     module.PROGRESS_BAR_HOOK = None
 
@@ -169,13 +187,22 @@ def utils() -> ModuleType:
         def __init__(self, total, node_id=None):
             self.total, self.current, self.node_id = total, 0, node_id
             self.hook = module.PROGRESS_BAR_HOOK
+            self.sent = None  # when, and which value
 
         def update_absolute(self, value, total=None, preview=None):
             if total is not None:
                 self.total = total
             self.current = min(value, self.total)
-            if self.hook is not None:
+            if self.hook is not None and not (newer and self._too_soon(preview)):
                 self.hook(self.current, self.total, preview, node_id=self.node_id)
+                self.sent = time.perf_counter(), self.current
+
+        def _too_soon(self, preview):
+            """A value between the first and the last, without a picture, soon after another one and hardly beyond it."""
+            if preview is not None or self.sent is None or self.current >= self.total:
+                return False
+            when, value = self.sent
+            return time.perf_counter() - when < SECONDS or (self.current - value) / self.total < SHARE
 
     module.set_progress_bar_global_hook = set_progress_bar_global_hook
     module.ProgressBar = ProgressBar
@@ -250,6 +277,7 @@ class _Input(_Socket):
 class _Output(_Socket):
     def __init__(self, id=None, display_name=None, tooltip=None, is_output_list=False):
         self.id, self.display_name, self.tooltip, self.is_output_list = id, display_name, tooltip, is_output_list
+        self.given = id
 
 
 class _Widget(_Input):
@@ -358,6 +386,8 @@ def Custom(io_type: str):
 
 
 class Schema:
+    newer = False
+
     def __init__(
         self,
         node_id,
@@ -390,7 +420,7 @@ class Schema:
             "input_order": {kind: list(of_kind) for kind, of_kind in inputs.items()},
             "output": [o.io_type for o in self.outputs],
             "output_is_list": [o.is_output_list for o in self.outputs],
-            "output_name": [o.display_name or o.io_type for o in self.outputs],
+            "output_name": [o.display_name or (self.newer and o.given) or o.io_type for o in self.outputs],
             "output_tooltips": [o.tooltip or None for o in self.outputs],
             "name": self.node_id,
             "display_name": self.display_name,
@@ -402,6 +432,28 @@ class Schema:
             "experimental": self.is_experimental,
             "api_node": False,
         }
+
+
+class NewerSchema(Schema):
+    newer = True
+
+    def __init__(
+        self,
+        node_id,
+        display_name=None,
+        category: str = "sd",
+        inputs=None,
+        outputs=None,
+        description: str = "",
+        search_aliases=None,
+        is_output_node: bool = False,
+        is_deprecated: bool = False,
+        is_experimental: bool = False,
+        has_intermediate_output: bool = False,
+    ):
+        known = display_name, category, inputs, outputs, description, is_output_node, is_deprecated, is_experimental
+        super().__init__(node_id, *known)
+        self.search_aliases, self.has_intermediate_output = search_aliases or [], has_intermediate_output
 
 
 class NodeOutput:
@@ -487,7 +539,7 @@ def modules(base: Path, *, newer: bool = False) -> dict[str, ModuleType]:
         ("String", _socket_type("STRING", _StringInput)),
         ("Combo", _socket_type("COMBO", _ComboInput)),
         ("Custom", Custom),
-        ("Schema", Schema),
+        ("Schema", NewerSchema if newer else Schema),
         ("NodeOutput", NodeOutput),
         ("ComfyNode", ComfyNode),
     ):
@@ -498,12 +550,12 @@ def modules(base: Path, *, newer: bool = False) -> dict[str, ModuleType]:
     paths = folder_paths(base)
     latest.io, latest.ui, latest.ComfyExtension = io, ui(paths), ComfyExtension
     patcher = ModuleType("comfy.model_patcher")
-    patcher.ModelPatcher = ModelPatcher
+    patcher.ModelPatcher = NewerModelPatcher if newer else ModelPatcher
     preview = ModuleType("latent_preview")
     preview.MAX_PREVIEW_RESOLUTION = 512
     comfy, comfy_api = ModuleType("comfy"), ModuleType("comfy_api")
     comfy.__path__, comfy_api.__path__ = [], []
-    comfy.model_management, comfy.utils, comfy.model_patcher = model_management(), utils(), patcher
+    comfy.model_management, comfy.utils, comfy.model_patcher = model_management(newer), utils(newer), patcher
     comfy_api.latest = latest
     return {
         "comfy": comfy,

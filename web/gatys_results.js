@@ -3,7 +3,7 @@
 import { api } from "../../scripts/api.js"
 import { app } from "../../scripts/app.js"
 
-const MOST = 50 // runs to look through, the last ones
+const MOST = 20 // runs to look through, the last ones
 
 /** What our nodes have shown in runs of a workflow, by the node's id, the last of each. */
 function results(history, workflow) {

@@ -4,21 +4,11 @@ import json
 import re
 from pathlib import Path
 
-import host_standin
 import pytest
 import torch
 from pictures import host_picture as picture
 
 STYLE, BLEND, REGION = "GatysExtractStyleGrams", "GatysBlendStyles", "GatysStyleRegion"
-
-
-@pytest.fixture(scope="module")
-def newer(tmp_path_factory):
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with host_standin.installed(tmp_path_factory.mktemp("newer"), newer=True) as host:
-        yield host
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

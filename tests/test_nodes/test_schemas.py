@@ -13,7 +13,6 @@ from pathlib import Path
 
 import host_standin
 import pytest
-import search_words
 
 GOLDEN = Path(__file__).parents[1] / "schemas.json"
 NEWER = GOLDEN.with_name("schemas_newer.json")
@@ -130,27 +129,9 @@ def test_a_stranger_in_the_model_folder_is_not_offered(standin):
     assert offered == ["auto", "paper", "imagenet", "untrained", *files]
 
 
-def test_search_words_go_to_hosts_that_know_them(standin, monkeypatch):
-    """The order in which a word finds several nodes is the page's: tests/test_host/test_page.py asks it."""
+def test_an_older_host_has_no_search_words(standin):
     sockets = sys.modules[f"{standin.pack.__name__}.nodes.sockets"]
-    assert (
-        "search_aliases" not in inspect.signature(sockets.io.Schema).parameters
-    )  # as in 0.3.64, where no node has any
-
-    class NewerSchema(sockets.io.Schema):
-        def __init__(self, node_id, search_aliases=None, **fields):
-            super().__init__(node_id, **fields)
-            self.search_aliases = search_aliases
-
-    monkeypatch.setattr(sockets.io, "Schema", NewerSchema)
-    known = {}
-    for node_id, node in standin.nodes.items():
-        defined = node.define_schema()
-        assert len(set(defined.search_aliases)) == len(defined.search_aliases) > 2, node_id
-        known[node_id] = [node_id.lower(), defined.display_name.lower(), *defined.search_aliases]
-    assert set(search_words.FIRST.values()) <= set(known)
-    for word, node_id in search_words.FIRST.items():
-        assert any(word in text for text in known[node_id]), f"{word}: {node_id}"
+    assert "search_aliases" not in inspect.signature(sockets.io.Schema).parameters
 
 
 def main(arguments):
