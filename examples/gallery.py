@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 import gatys
 from gatys.pictures.resampling import scale_picture
-from gatys.settings import CONTENT_WEIGHT, ROOTS, STRENGTH, TV_WEIGHT
+from gatys.settings import CONTENT_WEIGHT, ROOTS, STATISTICS, STRENGTH, TV_WEIGHT
 
 HERE = Path(__file__).parent
 WIDTH = 256  # longer edge of a result in pixels
@@ -40,6 +40,7 @@ BASE = {  # what a panel does not say: the package's defaults, but for size, ste
     "init": "auto",
     "optimizer": "lbfgs",
     "padding": "zero",
+    "statistic": STATISTICS[0],
     "factor": 0.0,  # of the second painting
 }
 TEXTURE = {"content": None, "width": 128, "steps": 400}
@@ -61,6 +62,7 @@ SHEETS = {
         ("conv1_1 to conv3_1", {"style_layers": DEEP[:3]}),
         ("conv1_1 to conv5_1", {}),
     ],
+    "statistic": [(name, {"statistic": name}) for name in STATISTICS],
     "untrained": [("trained filters", {}), ("untrained filters", {"weights": "untrained"})],
     "pooling": [("max", {}), ("average", {"pooling": "average"})],
     "style_scale": [(f"{s:g}", {"style_scale": s}) for s in (0.5, 1.0, 2.0)],
@@ -107,6 +109,7 @@ def paint(settings):
         how["padding"] = "replicate"  # a painting is not tileable
     weight = 1 / len(of["style_layers"])
     layers = dict.fromkeys(of["style_layers"], weight)
+    how["statistic"] = of["statistic"]
     styles = [
         (gatys.extract_style(net, scale_picture(picture(name, of["width"]), of["style_scale"]), layers, **how), share)
         for name, share in ((of["style"], 1 - of["factor"]), ("style2.jpg", of["factor"]))

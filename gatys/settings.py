@@ -68,6 +68,10 @@ Init = Literal["auto", "recolored", "content", "noise", "mean"]
 INITS: tuple[Init, ...] = get_args(Init)
 """What a descent starts from."""
 
+StatisticName = Literal["gram", "covariance", "moments", "wasserstein"]
+STATISTICS: tuple[StatisticName, ...] = get_args(StatisticName)
+"""The statistics of a style that have names."""
+
 FLOWS = ("auto", "dis", "raft_small", "raft_large")
 """The methods of optical flow."""
 

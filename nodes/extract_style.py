@@ -10,10 +10,10 @@ from ..gatys.network.layers import STYLE_LAYERS, check_layers, parse_layers
 from ..gatys.passes.plan import wanted_bytes
 from ..gatys.pictures.checks import size_of
 from ..gatys.pictures.resampling import scale_picture
-from ..gatys.settings import PADDINGS, Padding
+from ..gatys.settings import PADDINGS, STATISTICS, Padding, StatisticName
 from . import host
 from .sockets import StyleSocket, Vgg19Socket, schema
-from .widgets import levels_from_widget, levels_input, normalize_input, padding_input
+from .widgets import levels_from_widget, levels_input, normalize_input, padding_input, statistic_input
 
 
 class ExtractStyleGrams(io.ComfyNode):
@@ -87,6 +87,7 @@ class ExtractStyleGrams(io.ComfyNode):
                     tooltip="A picture whose longer edge the style's gets before style_scale, best the content: strokes then fit "
                     "the result whatever the size of the painting. Only its size counts.",
                 ),
+                statistic_input(),
             ],
             outputs=[
                 StyleSocket.Output(display_name="style", tooltip="The style's Gram matrices, for Gatys Optimize.")
@@ -110,6 +111,7 @@ class ExtractStyleGrams(io.ComfyNode):
         padding: Padding = PADDINGS[0],
         mask: Tensor | None = None,
         size_from: Tensor | None = None,
+        statistic: StatisticName = STATISTICS[0],
     ) -> io.NodeOutput:
         chosen = {"conv1_1": conv1_1, "conv2_1": conv2_1, "conv3_1": conv3_1, "conv4_1": conv4_1, "conv5_1": conv5_1}
         if more_layers.strip():
@@ -132,6 +134,7 @@ class ExtractStyleGrams(io.ComfyNode):
                 levels_from_widget(levels),
                 host.mask_or_none(mask),
                 normalize=normalize,
+                statistic=statistic,
                 padding=padding,
                 memory=host.free_memory(vgg19),
                 device=host.storage_device(),

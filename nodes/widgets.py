@@ -8,7 +8,7 @@ from typing import Any, Literal, TypedDict, TypeVar
 
 from comfy_api.latest import io
 
-from ..gatys.settings import DEFAULTS, OPTIMIZERS, PADDINGS, PRECISIONS, TV_FORMS, Padding, TileSize
+from ..gatys.settings import DEFAULTS, OPTIMIZERS, PADDINGS, PRECISIONS, STATISTICS, TV_FORMS, Padding, TileSize
 from ..gatys.targets.levels import Levels
 
 W = TypeVar("W", io.Combo.Input, io.Float.Input)
@@ -39,6 +39,17 @@ def normalize_input(by: str) -> io.Boolean.Input:
         default=True,
         tooltip=f"On: each layer's term is divided by {by}, so that the same weights mean the same for every network and "
         "picture. Off: the plain sums of the paper and of published settings, whose weights depend on the network.",
+    )
+
+
+def statistic_input() -> io.Combo.Input:
+    return io.Combo.Input(
+        "statistic",
+        options=list(STATISTICS),
+        default=STATISTICS[0],
+        optional=True,  # saved prompts do without
+        tooltip="What is compared of the style. gram: Gram matrices, as in the paper. covariance: covariance and mean, each by "
+        "itself. moments: Gram, and the channels' means and deviations. wasserstein: the distance of normal distributions.",
     )
 
 

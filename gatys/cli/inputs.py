@@ -127,6 +127,7 @@ def make_style(net: VGG, given: Inputs, options: Options, place: Layout = WHOLE)
     for path, style in zip(options.load_style, given.loaded, strict=True):
         check_network(net, style, f"style {path!r}")
     how: dict[str, Any] = {"layers": options.style_layers, "levels": options.levels, "normalize": options.normalize}
+    how["statistic"] = options.statistic
     # a painting's own edges do not meet
     how["padding"] = "replicate" if options.padding == "circular" else options.padding or "zero"
     how |= {"tile": options.tile, "memory": options.memory, "place": place}

@@ -56,7 +56,7 @@ class NetworkAndStyle:
     def style(self, net: VGG, given: Inputs, options: Options, place: Layout) -> StyleTarget | RegionalStyle | None:
         """Give the style as `inputs.make_style` does, where it is not there from an earlier picture."""
         loaded = [gram for style in given.loaded for grams in style.grams for gram in grams.values()]
-        how = (options.style_layers, options.blend, options.propagation)
+        how = (options.style_layers, options.statistic, options.blend, options.propagation)
         key = digest(*given.pictures, *given.masks, *loaded, *how, *_extraction(net, options))
         return self._styles.give(key, lambda: make_style(net, given, options, place))
 

@@ -27,6 +27,7 @@ from ..settings import (
     RESPONSES,
     ROOTS,
     SIZE,
+    STATISTICS,
     STYLE_SUFFIX,
     TV_FORMS,
     Quality,
@@ -138,6 +139,8 @@ _HELP = {
     "device": "what computes: cpu, cuda, cuda:N, mps; auto is CUDA, else MPS, else the CPU",
     "content_layers": "where the content is matched: layer names, each with its weight or 1",
     "style_layers": "where the style is matched: layer names, each with its weight or 1",
+    "statistic": "what is compared of the style: gram (the Gram matrices, as the paper), covariance (covariance and mean, each by "
+    "itself), moments (Gram, and the channels' means and deviations), wasserstein (the distance of normal distributions)",
     "content_weight": "alpha, factor of the content term, at least 0",
     "style_weight": "beta, factor of the style term, at least 0",
     "strength": "how strongly the style shows, from 0 (nearly CONTENT) to 1 (CONTENT hardly counts), in steps that look "
@@ -294,6 +297,7 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     add("strength", type=strength, metavar="0..1")
     add("content_layers", type=layers, default=CONTENT_LAYERS, metavar="LAYER[=WEIGHT],...")
     add("style_layers", type=layers, default=STYLE_LAYERS, metavar="LAYER[=WEIGHT],...")
+    add("statistic", choices=STATISTICS, default=STATISTICS[0])
     add("content_weight", type=AT_LEAST_0, metavar="FACTOR")
     add("style_weight", type=AT_LEAST_0, metavar="FACTOR")
     add("tv_weight", type=AT_LEAST_0, metavar="FACTOR")

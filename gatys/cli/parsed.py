@@ -6,7 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..settings import FileLayout, Method, Pooling, Preprocessing, Propagation, Quality, Responses, Root, Settings
+from ..settings import (
+    FileLayout,
+    Method,
+    Pooling,
+    Preprocessing,
+    Propagation,
+    Quality,
+    Responses,
+    Root,
+    Settings,
+    StatisticName,
+)
 from ..targets.levels import Levels
 
 
@@ -78,6 +89,7 @@ class Options(Settings):
     # targets
     content_layers: Mapping[str, float]
     style_layers: Mapping[str, float]
+    statistic: StatisticName
     normalize: bool
     levels: Levels
     # what is kept on the way

@@ -14,10 +14,22 @@ from ..network.weights import load_vgg
 from ..pictures.colors import keep_luminance, match_colors_by
 from ..pictures.conversion import AnyPicture, as_picture, to_tensors
 from ..pictures.resampling import scale_picture
-from ..settings import METHODS, POOLINGS, ROOTS, SIZE, Method, Pooling, Quality, Root, Settings, check_choice
+from ..settings import (
+    METHODS,
+    POOLINGS,
+    ROOTS,
+    SIZE,
+    Method,
+    Pooling,
+    Quality,
+    Root,
+    Settings,
+    StatisticName,
+    check_choice,
+)
 from ..targets.extraction import extract_content, extract_style
 from ..targets.levels import Levels
-from ..targets.statistics import Statistic, StatisticName
+from ..targets.statistics import Statistic
 from .arguments import settings_of, takes_two
 from .optimize import optimize
 from .records import Progress, Result

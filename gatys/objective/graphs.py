@@ -26,7 +26,7 @@ memory."""
 def replayable(objective: Objective, plan: Plan, image: Tensor) -> bool:
     """Tell whether evaluations are all alike, on an NVIDIA card."""
     nvidia = image.device.type == "cuda" and torch.version.hip is None
-    return nvidia and plan.tile is None and objective.place.whole
+    return nvidia and plan.tile is None and objective.place.whole and not objective.waits
 
 
 class Replay:

@@ -134,6 +134,11 @@ class Objective:
         """Tell whether the sums of all terms add up over tiles, so that a picture may be cut into some."""
         return all(term.additive for term in self._terms)
 
+    @property
+    def waits(self) -> bool:
+        """Tell whether a term's statistic makes the processor wait for the device."""
+        return any(term.statistic is not None and term.statistic.waits for term in self._terms)
+
     def compute_in(self, dtype: torch.dtype | None) -> None:
         """Set the dtype of the convolutions; None is that of the network."""
         dtype = dtype or self.net.mean.dtype

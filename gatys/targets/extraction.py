@@ -18,11 +18,12 @@ from ..passes.tiles import Tile, check_padding, check_tile
 from ..pictures.colors import are_grey
 from ..pictures.conversion import AnyPicture, to_tensor, to_tensors
 from ..pictures.recoloring import Colors, mixed
-from ..settings import Padding, TileSize
+from ..settings import Padding, StatisticName, TileSize
 from .levels import Levels, level_size, resolve_levels
 from .masks import check_mask, guide_at
+from .named_statistics import find_statistic
 from .recoloring import colors_in
-from .statistics import Statistic, StatisticName, check_whole_picture, find_statistic
+from .statistics import Statistic, check_whole_picture
 from .sweep import Way, sweep
 from .targets import ContentTarget, StyleTarget
 
@@ -141,13 +142,16 @@ def extract_style(
             (guided Gram matrix). Only for a single tensor of pictures.
         normalize: divide each layer's term by the mean square of its target Gram, so that weights mean the same
             for every network; the default weights are made for that.
-        statistic: what is compared of a style, by its name or as an object.
+        statistic: what is compared of a style: "gram", its Gram matrices; "covariance", covariance and mean, each by itself; "moments",
+            the Gram matrix and the channels' means and deviations; "wasserstein", the distance of normal distributions;
+            or a `Statistic`.
         padding, tile, memory, callback: as for `extract_content`.
         device: where the target is kept; default that of the network.
         place: where the pictures lie; in strips `images` are the rows of this process, `mask` is whole.
 
     Returns:
-        The statistic of each level and layer; of Gram matrices (1, C_l, C_l) in float32.
+        The statistic of each level and layer in float32: of Gram matrices (1, C_l, C_l), of the others with names
+        (1, C_l + 1, C_l + 1), second moments of the features extended by a constant 1.
 
     Raises:
         InputError: for pictures, layers, levels, mask, padding or tile that are not as above; it says what to do.

@@ -8,15 +8,12 @@ speed. Another one is a subclass of `Statistic` with two methods; its derivative
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from ..errors import InputError
 from .gram import accumulation_dtype, gram_sum, gram_sum_gradient
-
-StatisticName = Literal["gram"]
 
 
 class Statistic(ABC):
@@ -41,6 +38,8 @@ class Statistic(ABC):
     """The name in messages; runs and targets with different names do not go together."""
     additive: bool = True
     """Whether the sums of tiles add up to those of the picture. Where they do not, tiles and processes are refused."""
+    waits: bool = False
+    """Whether its arithmetic makes the processor wait for the device, so that it cannot be replayed from a CUDA graph."""
 
     @abstractmethod
     def sums(self, features: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -155,24 +154,6 @@ class Gram(Statistic):
 
 
 GRAM = Gram()
-_BY_NAME: dict[str, Statistic] = {GRAM.name: GRAM}
-STATISTICS = tuple(_BY_NAME)
-"""The names of the statistics that are here, which style files can hold."""
-
-
-def find_statistic(statistic: StatisticName | Statistic) -> Statistic:
-    """Give the statistic of a name; a `Statistic` is given back as it is.
-
-    Raises:
-        InputError: for anything else.
-    """
-    if isinstance(statistic, Statistic):
-        return statistic
-    if statistic not in _BY_NAME:
-        raise InputError(
-            f"statistic: expected one of {', '.join(_BY_NAME)} or a gatys.Statistic, got {statistic!r}; give one of these"
-        )
-    return _BY_NAME[statistic]
 
 
 def check_whole_picture(statistic: Statistic, tile: object, processes: int) -> None:

@@ -28,7 +28,9 @@ from ..pictures.conversion import AnyPicture, as_picture
 from ..pictures.recoloring import Colors
 from ..pictures.replacing import replacing
 from ..pictures.resampling import scale_picture
+from ..settings import STATISTICS
 from .levels import resolve_levels
+from .named_statistics import find_statistic
 from .statistics import GRAM, Statistic
 from .style_record import Unfit, as_object, colors_of, layers_of, network_of
 
@@ -78,6 +80,7 @@ class StyleFields(TypedDict):
     automatic: bool
     grey: bool
     colors: Colors | None
+    statistic: Statistic
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +121,7 @@ def save_style(
     """Write a style as one file, which appears whole or not at all, and give its path.
 
     Args:
-        style: its Grams are kept as float32.
+        style: its values are kept as float32.
         path: in a folder that exists; best ending in .safetensors.
         overwrite: whether a file that is there may be replaced.
         thumbnail: (N, 3, H, W), sRGB in [0, 1], or another kind of picture as for `extract_content`; the first picture is kept, with a longer edge of at most 256 pixels.
@@ -134,9 +137,10 @@ def save_style(
     if not isinstance(description, str) or len(description) > MAX_DESCRIPTION:
         got = f"{len(description)} characters" if isinstance(description, str) else type(description).__name__
         raise InputError(f"description: expected a text of at most {MAX_DESCRIPTION} characters, got {got}; shorten it")
-    if style.statistic.name != GRAM.name:
+    if style.statistic.name not in STATISTICS or style.statistic is not find_statistic(style.statistic.name):
         raise InputError(
-            f"style: a style file holds Gram matrices, got the statistic {style.statistic.name!r}; extract with 'gram'"
+            f"style: a style file holds one of the statistics {', '.join(STATISTICS)}, got another, {style.statistic!r}; extract with "
+            "one of these"
         )
     data = _encode(style, thumbnail, description)
     if path.is_dir() or not path.parent.is_dir():
@@ -201,6 +205,8 @@ def _encode(style: Style, thumbnail: Tensor | None, description: str) -> bytes:
     if network["architecture"] == "vgg19":  # older files go without it, and so older programs read this one, too
         del network["architecture"]
     record |= {"network": network, "layers": dict(style.layers)} | ({"grey": True} if style.grey else {})
+    if style.statistic.name != GRAM.name:
+        record["statistic"] = style.statistic.name
     if style.colors is not None:
         record["colors"] = [style.colors.mean.tolist(), *style.colors.covariance.tolist()]
     return safetensors.torch.save(tensors, {"format": FORMAT, "style": json.dumps(record), "description": description})
@@ -234,7 +240,7 @@ def _read(path: Path, device: torch.device | str = "cpu") -> tuple[StyleFields, 
 def _decode(path: Path, device: torch.device | str = "cpu") -> tuple[StyleFields, StyleInfo]:
     metadata, tensors = _open(path)
     record = as_object(metadata["style"], "its style record")
-    if record.keys() - {"grey", "colors"} != _FIELDS:
+    if record.keys() - {"grey", "colors", "statistic"} != _FIELDS:
         raise Unfit(f"its style record has {sorted(record)[:9]} instead of {sorted(_FIELDS)}")
     network = network_of(record["network"])
     layers, levels, size = layers_of(record["layers"], network), record["levels"], record["size"]
@@ -256,7 +262,13 @@ def _decode(path: Path, device: torch.device | str = "cpu") -> tuple[StyleFields
     strange = sorted(wanted ^ (tensors.keys() - {"thumbnail"}))
     if strange:
         raise Unfit(f"{len(strange)} tensors are missing or do not belong there, first {strange[:1]}"[:300])
-    grams = tuple({each.name: _gram(tensors, level, each).to(device)[None] for each in used} for level in range(levels))
+    statistic = record.get("statistic", GRAM.name)
+    if statistic not in STATISTICS:
+        raise Unfit(f"its statistic is {statistic!r} instead of one of {', '.join(STATISTICS)}"[:200])
+    more = 0 if statistic == GRAM.name else 1
+    grams = tuple(
+        {each.name: _matrix(tensors, level, each, more).to(device)[None] for each in used} for level in range(levels)
+    )
     fields = StyleFields(
         network=network,
         layers=layers,
@@ -266,6 +278,7 @@ def _decode(path: Path, device: torch.device | str = "cpu") -> tuple[StyleFields
         automatic=flags[1],
         grey=flags[2],
         colors=colors_of(record.get("colors")),
+        statistic=find_statistic(statistic),
     )
     return fields, StyleInfo(network, layers, levels, whole, metadata["description"], _thumbnail(tensors))
 
@@ -292,8 +305,9 @@ def _open(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     return metadata, tensors
 
 
-def _gram(tensors: Mapping[str, Tensor], level: int, layer: Layer) -> Tensor:
-    key, channels = f"level{level}.{layer.name}", layer.channels
+def _matrix(tensors: Mapping[str, Tensor], level: int, layer: Layer, more: int) -> Tensor:
+    """Give the Gram matrix of a layer, or with 1 `more` row and column that of features extended by a constant 1."""
+    key, channels = f"level{level}.{layer.name}", layer.channels + more
     gram = tensors[key]
     fits = gram.dtype == torch.float32 and tuple(gram.shape) == (channels, channels)
     if not fits:
@@ -302,6 +316,8 @@ def _gram(tensors: Mapping[str, Tensor], level: int, layer: Layer) -> Tensor:
         raise Unfit(f"{key} has NaN or infinite values")
     if not bool((gram - gram.T).abs().max() <= _ASYMMETRY * gram.abs().max()):
         raise Unfit(f"{key} is not symmetric")
+    if more and not abs(float(gram[-1, -1]) - 1) <= _ASYMMETRY:
+        raise Unfit(f"{key} has {float(gram[-1, -1]):.6g} in its last corner instead of 1")
     return gram
 
 

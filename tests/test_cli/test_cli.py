@@ -290,12 +290,13 @@ def test_every_argument_has_an_option():
 
 def test_options_of_the_targets(monkeypatch, net):
     argv = ["content.png", "style.png", "--no-normalize", "--levels", "2", "--tile", "none"]
-    argv += ["--content-layers", "relu3_1=0.5, conv1_2", "--style-layers", "conv2_1=3"]
+    argv += ["--content-layers", "relu3_1=0.5, conv1_2", "--style-layers", "conv2_1=3", "--statistic", "moments"]
     given = recorded(monkeypatch, net, *argv)["optimize"]
     content, style = given["content"], given["style"]
     assert (content.normalize, style.normalize, content.levels, style.levels) == (False, False, 2, 2)
     assert dict(content.layers) == {"conv1_2": 1.0, "conv3_1": 0.5} and dict(style.layers) == {"conv2_1": 3.0}
-    assert given["tile"] is None
+    assert given["tile"] is None and style.statistic.name == "moments"
+    assert recorded(monkeypatch, net)["optimize"]["style"].statistic.name == "gram"
 
 
 def test_init_takes_a_file(monkeypatch, net):
