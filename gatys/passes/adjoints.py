@@ -17,6 +17,7 @@ from torch import Tensor
 from ..network.layers import LAYERS
 from ..network.vgg import VGG
 from .tiles import Tile
+from .winograd import convolve, gains
 
 FIRST = next(iter(LAYERS))
 _AT_A_TIME = 2**19
@@ -39,6 +40,8 @@ def respond(net: VGG, name: str, x: Tensor, part: Tile, *, linear: bool = False)
     weight, bias = convolution.weight, convolution.bias
     if not linear and torch.backends.cudnn.enabled and _fuses(x.device, x.dtype):
         return torch.cudnn_convolution_relu(padded, weight, bias, (1, 1), zeros, (1, 1), 1)
+    if gains(padded, weight, zeros):
+        return convolve(padded, weight, bias, padding=zeros, rectify=not linear)
     x = F.conv2d(padded, weight, bias, padding=zeros)
     return x if linear else F.relu_(x)
 
@@ -90,7 +93,12 @@ def portions(*maps: Tensor, most: int | None = None) -> Iterable[tuple[Tensor, .
 
 
 def pull_convolution(net: VGG, name: str, gradient: Tensor, part: Tile) -> Tensor:
-    pulled = F.conv_transpose2d(gradient, net.convolution(name).weight, padding=_zeros(part))
+    weight, zeros = net.convolution(name).weight, _zeros(part)
+    beyond = [2 - each for each in zeros]
+    if gains(gradient, weight, beyond):
+        pulled = convolve(gradient, weight, padding=beyond, turned=True)
+    else:
+        pulled = F.conv_transpose2d(gradient, weight, padding=zeros)
     for dim, span in enumerate((part.rows, part.columns), start=2):
         pulled = _fold(pulled, dim, span.padding)
     return pulled

@@ -10,6 +10,7 @@ import torch
 
 from ..network.layers import Layer, layers_down_to
 from .bands import values_in_band
+from .winograd import counts, scratch_bytes
 
 PICTURES = {"lbfgs": 10, "adam": 10, None: 2}
 """The number of picture-sized tensors alive at once, by optimizer, beside L-BFGS's pairs: content, trial, gradients,
@@ -19,12 +20,13 @@ _SET_ASIDE = 2**26
 """The bytes that convolutions set aside beside their tensors at any size: 40 to 95 MiB, as measured on the CPU."""
 
 
-def setup_bytes(device: torch.device | str) -> int:
-    """Give the bytes of a pass that do not grow with the size: convolutions set some aside, and bands of the first
-    block.
+def setup_bytes(device: torch.device | str, dtype: torch.dtype | None = None) -> int:
+    """Give the bytes of a pass that do not grow with the size: convolutions in `dtype`, default float32, set some aside,
+    and bands of the first block.
     """
-    maps, bytes_per_value = 4, 4
-    return _SET_ASIDE + maps * bytes_per_value * values_in_band(torch.device(device))
+    maps, bytes_per_value, device = 4, 4, torch.device(device)
+    winograd = scratch_bytes() if counts(device, dtype or torch.float32) else 0
+    return _SET_ASIDE + winograd + maps * bytes_per_value * values_in_band(device)
 
 
 def evaluation_bytes(

@@ -122,7 +122,7 @@ class Plan:
         return f"{rows} x {columns} tiles of {self.tile[1]} x {self.tile[0]}, {halo}, {passes} forward"
 
     def __str__(self) -> str:
-        gib = (self.bytes + setup_bytes(self.device)) / 2**30
+        gib = (self.bytes + setup_bytes(self.device, self.dtype)) / 2**30
         text = f"{self.size[1]} x {self.size[0]} pixels in {self.how}, {gib:.2g} GiB"
         if self.dtype in (torch.bfloat16, torch.float16):
             text += f" in {dtype_name(self.dtype)}"
@@ -172,7 +172,7 @@ def make_plan(
     free = free_memory(device) if memory is None else memory
     picture = picture_bytes(size, batch=batch, bytes_per_value=bytes_per_value)
     pictures = PICTURES[optimizer] * picture
-    budget = int(USABLE * free) - pictures - setup_bytes(device)
+    budget = int(USABLE * free) - pictures - setup_bytes(device, dtype)
     pair, pairs, history_device = 0, 0, device
     if optimizer == "lbfgs":
         pair = picture if _half(size) else 2 * picture
