@@ -102,7 +102,10 @@ def whole(options, table):
     ways = {"winograd": by(table), "direct": by({}), "bare loop": by_loop}
     results = {name: way() for name, way in ways.items()}
     seconds = in_turns(ways, options.rounds)
-    print("| square picture | s an evaluation | range | of direct | of the bare loop | gradient off direct's |\n|" + "---|" * 6)
+    print(
+        "| square picture | s an evaluation | range | of direct | of the bare loop | gradient off direct's |\n|"
+        + "---|" * 6
+    )
     for name, found in seconds.items():
         ratios = [
             statistics.median(a / b for a, b in zip(found, seconds[other], strict=True))

@@ -3,6 +3,7 @@
 python tests/same_runs.py PATH      with PATH, the folder of a `gatys` package, first on the search path
 """
 
+import contextlib
 import hashlib
 import json
 import sys
@@ -105,6 +106,11 @@ def main(package):
     warnings.simplefilter("ignore")
     import gatys
 
+    # the processor decides which convolutions are Winograd's, whose last bits are others; test_winograd.py is about those
+    with contextlib.suppress(ImportError):  # an older package has none
+        from gatys.passes import winograd
+
+        winograd._FEWEST_BLOCKS = {}
     assert Path(gatys.__file__).is_relative_to(Path(package).resolve()), gatys.__file__
     with tempfile.TemporaryDirectory() as folder:
         print(json.dumps(dict(runs(gatys, torch, Path(folder)))))
