@@ -25,14 +25,11 @@ _BLOCKS = 192
 """The most blocks at a time; half as many for maps of few channels."""
 _MOST_CHANNELS = 512
 
-_FEWEST_BLOCKS: Mapping[str, Mapping[int, int]] = MappingProxyType(
-    {"AVX2": MappingProxyType({64: 192, 128: 96, 256: 48})}
-)
+_FEWEST_BLOCKS: Mapping[str, Mapping[int, int]] = MappingProxyType({"AVX2": MappingProxyType({128: 96, 256: 48})})
 """The fewest blocks of a picture's map for which this takes less time than a direct convolution, by what PyTorch says of
 the processor and by the fewer of the channels in and out; measured by `benchmarks/winograd.py`. It is a table, not a
-measurement at first use, so that two runs choose alike. With AVX-512 on AMD, where products of matrices are as slow as
-with AVX2 and convolutions are not, nothing gains."""
-_FEWEST_FILTERS = 64 * 128
+measurement at first use, so that two runs choose alike. AVX-512 is not in it: on AMD, where products of matrices are no
+faster than with AVX2 and convolutions are, little gains. Of 64 channels a fifth is gained by one thread, nothing by more."""
 
 _POINTS = 3 / 4, 3 / 2
 """a and b of the points 0, a, -a, b, -b and infinity that the transforms belong to. The paper's are 1 and 2; these halve
@@ -42,7 +39,7 @@ deep neural networks" (2020), say how points and error belong together."""
 
 def gains(x: Tensor, weight: Tensor, padding: Sequence[int]) -> bool:
     """Tell whether `convolve` is to be taken; the choice is the same on each run and for each number of pictures."""
-    if not counts(x.device, x.dtype) or weight.shape[0] * weight.shape[1] < _FEWEST_FILTERS:
+    if not counts(x.device, x.dtype):
         return False
     rows, columns = (_blocks_along(length, zeros) for length, zeros in zip(x.shape[2:], padding, strict=True))
     table = _FEWEST_BLOCKS[torch.backends.cpu.get_cpu_capability()]
@@ -186,16 +183,16 @@ def _blocks(
     across = _part(scratch[1], height, _WINDOW, line)
     torch.bmm(into[:, :_EDGE].expand(height, -1, -1), flat[:, :, :line], out=across)
     across.baddbmm_(into[:, _EDGE:].expand(height, -1, -1), flat[:, :2, channels:])
-    both = _part(scratch[0], _WINDOW, _WINDOW, rows, line)
-    for row in range(rows):
-        lines = across[_EDGE * row : _EDGE * row + _WINDOW]
-        for column in range(_WINDOW):
-            torch.mm(into, lines[:, column], out=both[:, column, row])
-    products = _part(scratch[1], _TRANSFORMED, rows * columns, outputs)
-    torch.bmm(both.view(_TRANSFORMED, rows * columns, channels), filters, out=products)
-    down = _part(scratch[0], _EDGE, _WINDOW, rows * columns * outputs)
+    lines = across.as_strided((rows, _WINDOW, _WINDOW * line), (_EDGE * _WINDOW * line, _WINDOW * line, 1))
+    both = _part(scratch[0], rows, _WINDOW, _WINDOW * line)
+    torch.bmm(into.expand(rows, -1, -1), lines, out=both)
+    ordered = _part(scratch[1], _TRANSFORMED, rows, line)
+    ordered.copy_(both.view(rows, _TRANSFORMED, line).transpose(0, 1))
+    products = _part(scratch[0], _TRANSFORMED, rows * columns, outputs)
+    torch.bmm(ordered.view(_TRANSFORMED, rows * columns, channels), filters, out=products)
+    down = _part(scratch[1], _EDGE, _WINDOW, rows * columns * outputs)
     torch.mm(out, products.view(_WINDOW, -1), out=down.view(_EDGE, -1))
-    found = _part(scratch[1], _EDGE, _EDGE, rows * columns * outputs)
+    found = _part(scratch[0], _EDGE, _EDGE, rows * columns * outputs)
     torch.bmm(out.expand(_EDGE, -1, -1), down, out=found)
     found = found.view(_EDGE, _EDGE, rows, columns, outputs)
     return found if bias is None else found.add_(bias)
