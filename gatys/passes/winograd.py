@@ -29,7 +29,8 @@ _FEWEST_BLOCKS: Mapping[str, Mapping[int, int]] = MappingProxyType({"AVX2": Mapp
 """The fewest blocks of a picture's map for which this takes less time than a direct convolution, by what PyTorch says of
 the processor and by the fewer of the channels in and out; measured by `benchmarks/winograd.py`. It is a table, not a
 measurement at first use, so that two runs choose alike. AVX-512 is not in it: on AMD, where products of matrices are no
-faster than with AVX2 and convolutions are, little gains. Of 64 channels a fifth is gained by one thread, nothing by more."""
+faster than with AVX2 and convolutions are, little gains. Of 64 channels, which take 0.7 to 1.0 of the time, none is
+taken."""
 
 _POINTS = 3 / 4, 3 / 2
 """a and b of the points 0, a, -a, b, -b and infinity that the transforms belong to. The paper's are 1 and 2; these halve
