@@ -180,7 +180,7 @@ class _Film:
         self._options, self._session, self._kept, self._net = options, session, kept, net
         self._given, self._clip, self._done = given, clip, done
         self._frame: tuple[ClipFrame, Tensor] | None = None
-        self._steps, self._interrupted, self._notes = 0, False, list[str]()
+        self._interrupted, self._notes = False, list[str]()
         trace = options.trace
         self._trace = None if trace is None else Trace(trace, options, net, given, record_files(options))
 
@@ -193,7 +193,7 @@ class _Film:
             if not self.writer.count:
                 raise KeyboardInterrupt
             size = self._given.size
-            record = "" if self._options.strip else film_record(self._options, self._net.tag, self._steps, size)
+            record = "" if self._options.strip else film_record(self._options, self._net.tag, self._done.steps, size)
             self.writer.finish(whole=not self._interrupted, comment=record)
         except BaseException as error:
             self.writer.abandon()
@@ -218,7 +218,7 @@ class _Film:
             of = "" if self._clip.count is None else f" of about {self._clip.count}"
             frames = f"interrupted after {self.writer.count}{of} frames"
         height, width = self._given.size
-        tell(f"{out}: {width} x {height}, {frames}, {self._steps} steps, {seconds:.1f} s")
+        tell(f"{out}: {width} x {height}, {frames}, {self._done.steps} steps, {seconds:.1f} s")
 
     def _paint(self) -> bool:
         """Paint the frames that are left, and write all; tell whether Ctrl-C came."""
@@ -305,5 +305,4 @@ class _Film:
             image = keep_luminance(image.clamp(0, 1), pixels)
         image = exact(image)
         self.writer.add(image, frame)
-        self._steps += len(made.history)
-        self._done.keep(image, made.image, made.state)
+        self._done.keep(image, made.image, len(made.history), made.state)

@@ -33,6 +33,8 @@ class KeptFilm:
         self._folder, self._key, self._failed = folder, key, False
         self.count = 0
         """The number of frames that are done."""
+        self.steps = 0
+        """The number of steps that they took."""
         self.result: Tensor | None = None
         """The last one's result, (1, 3, H, W)."""
         if folder is not None and self._state.exists():
@@ -51,7 +53,7 @@ class KeptFilm:
         name, to_do = repr(str(self._folder)), "empty the folder to begin anew"
         try:
             tensors, said = read_tensors(self._state)
-            count, key = int(said["count"]), said["key"]
+            count, steps, key = int(said["count"]), int(said["steps"]), said["key"]
             result = tensors["result"]
             sound = said["format"] == FORMAT and count > 0 and result.ndim == 4 and result.dtype == torch.float32
         except (Damaged, KeyError, ValueError, OSError) as problem:
@@ -65,7 +67,7 @@ class KeptFilm:
         missing = next((path for path in map(self._picture, range(count)) if not path.exists()), None)
         if missing is not None:
             raise CheckpointError(f"--checkpoint: the film in {name} has lost {missing.name!r}; {to_do}")
-        self.count, self.result = count, result
+        self.count, self.steps, self.result = count, steps, result
 
     def pictures(self) -> Iterator[Tensor]:
         """Read the frames that are done.
@@ -79,18 +81,19 @@ class KeptFilm:
             except ImageError as problem:
                 raise CheckpointError(f"--checkpoint: {problem}; empty the folder to begin anew") from problem
 
-    def keep(self, image: Tensor, result: Tensor, state: Path | None) -> None:
+    def keep(self, image: Tensor, result: Tensor, steps: int, state: Path | None) -> None:
         """Keep a frame that is done; where the disk refuses, this is said once, and no further one is kept.
 
         Args:
             image: as it is written into the film.
             result: as the next frame takes it.
+            steps: the number of steps that it took.
             state: the file with the frame's own state, which is then deleted.
         """
-        self.count += 1
+        self.count, self.steps = self.count + 1, self.steps + steps
         if self._folder is None or self._failed:
             return
-        said = {"format": FORMAT, "key": self._key, "count": str(self.count)}
+        said = {"format": FORMAT, "key": self._key, "count": str(self.count), "steps": str(self.steps)}
         try:
             write_image(self._picture(self.count - 1), image, depth=16)
             write_tensors(self._state, {"result": result.detach().to("cpu", torch.float32).contiguous()}, said)

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
 from heapq import merge
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import torch
@@ -109,7 +110,7 @@ class VideoWriter:
         self._sound, self._muxer = sound and bool(clip.sound), _MUXERS[out.suffix.lower()]
         self._tick = clip.tick if clip.tick.denominator <= _MOST_TICKS else Fraction(1, 90000)
         self._last, self._end = -1, Fraction(0)
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
         self._container: Any = None
         self._stream: Any = None
 
@@ -130,6 +131,7 @@ class VideoWriter:
             self._last = max(self._last + 1, round(frame.time / self._tick))
             picture.pts, picture.time_base = self._last, self._tick
             self._container.mux(self._stream.encode(picture))
+            self._whole.mark()
             self._end = max(self._end, frame.time + frame.length)
             self.count += 1
 
@@ -176,8 +178,9 @@ class VideoWriter:
         if self._codec == "h264" and (height % 2 or width % 2):
             raise ImageError(f"{str(self._out)!r}: h264 needs even edges, got {width} x {height}; resize, or give ffv1")
         av = pyav("a film")
-        self._file = self.so_far.open("wb")
-        self._container = av.open(_Whole(self._file), "w", format=self._muxer, container_options=dict(_PIECES))
+        self._file = self.so_far.open("wb", buffering=0)
+        self._whole = _Whole(self._file)
+        self._container = av.open(self._whole, "w", format=self._muxer, container_options=dict(_PIECES))
         rate = self._clip.rate.limit_denominator(1001)
         lossy = {"crf": str(self._crf), "preset": "medium", "tune": "zerolatency"}  # which keeps no frame back
         options = lossy if self._codec == "h264" else {"level": "3", "slicecrc": "1", "slices": "4"}
@@ -279,22 +282,27 @@ class VideoWriter:
 
 
 class _Whole:
-    """A file for PyAV that is cut back to what was written whole where the disk is full, and then refuses all."""
+    """A file for PyAV that, where the disk is full, is cut back to what was whole, and takes nothing more."""
 
-    def __init__(self, file: BinaryIO):
-        self._file, self._full = file, False
+    def __init__(self, file: FileIO):
+        self._file, self._full, self._end = file, False, 0
+
+    def mark(self) -> None:
+        """Note that what is written so far is whole."""
+        if not self._full:
+            self._end = self._file.tell()
 
     def write(self, data: Any) -> int:
         if self._full:
             return len(data)  # the error was raised once
-        at = self._file.tell()
+        left = memoryview(data)
         try:
-            self._file.write(data)
-            self._file.flush()
+            while left:  # a disk that is nearly full takes a part
+                left = left[self._file.write(left) :]
         except OSError:
             self._full = True
             with suppress(OSError):
-                self._file.truncate(at)
+                self._file.truncate(self._end)
             raise
         return len(data)
 

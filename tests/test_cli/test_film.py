@@ -326,7 +326,7 @@ def test_a_film_goes_on_to_the_same_film(monkeypatch, capsys, out):
     elif out == "out.gif":
         assert Path(out).read_bytes() == Path("whole_out.gif").read_bytes()
     else:
-        assert packets(out, "video") == packets("whole_out.mp4", "video")
+        assert Path(out).read_bytes() == Path("whole_out.mp4").read_bytes()  # with what it says of its steps
 
 
 def test_sigterm_with_a_checkpoint(monkeypatch, capsys):
@@ -365,7 +365,7 @@ def test_states_that_are_refused(monkeypatch, capsys):
     state.write_bytes(state.read_bytes()[:-9])
     assert run(*argv) == 2
     assert "--checkpoint: the film in 'states' is damaged" in capsys.readouterr().err
-    write_tensors(state, {"result": torch.zeros(3)}, {"format": "x", "count": "1", "key": ""})
+    write_tensors(state, {"result": torch.zeros(3)}, {"format": "x", "count": "1", "steps": "4", "key": ""})
     assert run(*argv) == 2
     assert "makes no sense" in capsys.readouterr().err
     assert not Path("out.so-far.mp4").exists()

@@ -2,9 +2,11 @@
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 from fractions import Fraction
 from pathlib import Path
@@ -256,7 +258,7 @@ def test_a_full_disk_leaves_what_plays(monkeypatch, codec, suffix):
     opened, full = Path.open, r"cannot be written \(No space left on device\); free space; the first"
     writer = VideoWriter(Path(f"a{suffix}"), open_clip(source()), codec=codec, crf=0)
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "open", lambda path, *how: SmallDisk(opened(path, *how), 50_000))
+        patch.setattr(Path, "open", lambda path, *how, **more: SmallDisk(opened(path, *how, **more), 50_000))
         with pytest.raises(ImageError, match=full) as error:
             for index in range(40):
                 writer.add(picture(index, size=(48, 64)), moment(index))
@@ -266,6 +268,21 @@ def test_a_full_disk_leaves_what_plays(monkeypatch, codec, suffix):
     assert 1 <= len(frames) <= writer.count
     assert len(frames) >= writer.count - 2
     assert not Path(f"a{suffix}").exists()
+
+
+@pytest.mark.skipif("GATYS_SMALL_DISK" not in os.environ, reason="GATYS_SMALL_DISK names no folder on a disk of 1 MB")
+def test_a_small_disk_leaves_what_plays():
+    folder = Path(tempfile.mkdtemp(dir=os.environ["GATYS_SMALL_DISK"]))
+    writer = VideoWriter(folder / "a.mp4", open_clip(source()), crf=0)
+    try:
+        with pytest.raises(ImageError, match=r"cannot be written \(No space left on device\); free space; the first"):
+            for index in range(400):
+                writer.add(picture(index, size=(96, 96)), moment(index))
+        writer.abandon()
+        assert 1 < writer.count - 2 <= len(shown(writer.so_far)) <= writer.count
+        assert sorted(os.listdir(folder)) == ["a.so-far.mp4"]
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_a_disk_without_room_for_the_result_leaves_the_film_so_far(monkeypatch):
