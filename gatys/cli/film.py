@@ -30,6 +30,7 @@ from ..video.clips import open_clip
 from ..video.film_files import ANIMATIONS, CODECS, CONTAINERS, CRF, RATE
 from ..video.flow import flow_function
 from ..video.frames import LATER_STEPS, FilmFrame, iterate_frames
+from ..video.larger_flow import LargerFlow
 from ..video.video_writing import check_video
 from .console import Bar, interruptible, tell
 from .film_checks import check_film, is_file, is_folder
@@ -180,6 +181,7 @@ class _Film:
         self._options, self._session, self._kept, self._net = options, session, kept, net
         self._given, self._clip, self._done = given, clip, done
         self._frame: tuple[ClipFrame, Tensor] | None = None
+        self._flow: LargerFlow | None = None
         self._interrupted, self._notes = False, list[str]()
         trace = options.trace
         self._trace = None if trace is None else Trace(trace, options, net, given, record_files(options))
@@ -225,7 +227,8 @@ class _Film:
         options = self._options
         style = self._style()
         settings = settings_of(options) | {"init": self._given.start, "anchor_every": options.anchor_every}
-        settings |= {"later_steps": options.later_steps, "flow": self._flow()}
+        self._flow = self._find_flow()
+        settings |= {"later_steps": options.later_steps, "flow": self._flow}
         later = options.later_steps or max(1, round(LATER_STEPS * options.total_steps))
         terminable = options.checkpoint is not None
         with (
@@ -264,12 +267,19 @@ class _Film:
             log.info("saved the style as %s", options.save_style)
         return style
 
-    def _flow(self) -> Any:
+    def _find_flow(self) -> LargerFlow | None:
         """Give the function of the flow, before long work; None for none."""
         if self._options.flow == "none":
             return None
         with Bar("flow", self._options.quiet, unit="B", unit_scale=True, delay=0.1) as bar:
-            return flow_function(self._options.flow or "auto", progress=bar.reach)
+            return LargerFlow(flow_function(self._options.flow or "auto", progress=bar.reach))
+
+    def _painted(self, frame: ClipFrame) -> Tensor:
+        """Give the picture of a frame in the size that is painted; the flow learns of it."""
+        pixels = resize(frame.pixels, self._given.size)
+        if self._flow is not None:
+            self._flow.know(pixels, frame.pixels)
+        return pixels
 
     def _written(self, frames: Iterator[ClipFrame]) -> tuple[Tensor, Tensor] | None:
         """Write the frames that are done already; give the last one with its result, or None."""
@@ -282,11 +292,11 @@ class _Film:
         if frame is None or self._done.result is None:
             return None
         log.info("going on at frame %d", self._done.count)
-        return resize(frame.pixels, self._given.size), self._done.result
+        return self._painted(frame), self._done.result
 
     def _targets(self, frames: Iterator[ClipFrame]) -> Iterator[ContentTarget]:
         for frame in frames:
-            pixels = resize(frame.pixels, self._given.size)
+            pixels = self._painted(frame)
             self._frame = frame, pixels
             given = replace(self._given, content=Picture(pixels, None))
             target = self._kept.content(self._net, given, self._options, WHOLE)

@@ -420,6 +420,32 @@ def test_a_full_disk_leaves_a_film_that_plays(monkeypatch, capsys):
     assert not Path("out.mp4").exists()
 
 
+def test_the_flow_is_that_of_larger_frames(monkeypatch):
+    asked = []
+
+    def right(first, second):
+        """Everything moves by two pixels to the left from one frame to the next, in the film's own size."""
+        asked.append((first, second))
+        backward = len(asked) % 2 == 1  # the flow of a frame into the last one is asked for first
+        return torch.tensor([2.0 if backward else -2.0, 0.0]).view(1, 2, 1, 1).expand(1, 2, *first.shape[-2:])
+
+    monkeypatch.setattr(films_cli, "flow_function", lambda *_, **__: right)
+    given = {}
+    iterate = films_cli.iterate_frames
+    monkeypatch.setattr(films_cli, "iterate_frames", lambda *a, **how: given.update(how) or iterate(*a, **how))
+    words = [word for word in QUICK if word not in ("--flow", "none")]
+    argv = ["film.mp4", "style.png", "-o", "out.mp4", "--end", "0.12", *words, "--size", "32", "--flow", "dis"]
+    assert cli.main(argv) == 0
+    frames = frames_of("film.mp4")
+    expected = [(frames[1], frames[0]), (frames[0], frames[1]), (frames[2], frames[1]), (frames[1], frames[2])]
+    assert len(asked) == 4
+    for pair, theirs in zip(asked, expected, strict=True):
+        assert all(torch.allclose(one, other, atol=1e-6) for one, other in zip(pair, theirs, strict=True))
+    small = torch.nn.functional.interpolate(frames[2], (24, 32), mode="area")
+    flow = given["flow"](small, small)
+    assert flow.shape == (1, 2, 24, 32) and flow[0, :, 5, 5].tolist() == [1.0, 0.0]
+
+
 # what makes no sense
 
 
