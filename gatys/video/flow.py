@@ -135,7 +135,11 @@ def _installed(package: str) -> bool:
 
 
 class Dis:
-    """OpenCV's dense inverse search, at its preset "medium", on luma of 8 bits."""
+    """OpenCV's dense inverse search, at its preset "medium", on luma of 8 bits.
+
+    It goes down to full size, where the preset stops at half: of `benchmarks/flicker.py`'s zoom and turning disc the flow is
+    then wrong by a third to a half as much.
+    """
 
     def __init__(self) -> None:
         try:
@@ -147,6 +151,7 @@ class Dis:
             ) from error
         library: Any = cv2  # its types do not know all of it
         self._dis = library.DISOpticalFlow_create(library.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._dis.setFinestScale(0)
 
     def __call__(self, first: Tensor, second: Tensor) -> Tensor:
         """Give the flow on `first` into `second`."""
