@@ -8,13 +8,16 @@ corner the number of positions. It adds up over tiles, regions and processes lik
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
 
 from .gram import gram_sum, gram_sum_gradient
-from .statistics import Statistic
+from .statistics import Statistic, derive
 
 _SMALL = 1e-5
 """The floor of variances and of eigenvalues, as a share of their mean: there a root's derivative has no bound."""
@@ -119,16 +122,36 @@ class Wasserstein(ExtendedGram):
     name = "wasserstein"
     waits = True
 
+    def __init__(self) -> None:
+        self._roots: MutableMapping[Tensor, Tensor] = WeakIdKeyDictionary()
+
     def penalty(self, sums: Tensor, target: Tensor) -> Tensor:
         """Give the squared distance over C, (N,)."""
+        return self._distance(sums, target, _root(target))
+
+    def derivative(self, sums: Tensor, mass: Tensor | float, target: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+        """Give what every statistic does, with the root of the target's covariance kept for the next time."""
+        if target not in self._roots:
+            self._roots[target] = _root(target)
+        return derive(partial(self._distance, root=self._roots[target]), sums, mass, target, scale)
+
+    @staticmethod
+    def _distance(sums: Tensor, target: Tensor, root: Tensor) -> Tensor:
         mean, spread, _ = split_moments(sums.double())
         wanted, wanted_spread, _ = split_moments(target.double())
-        found = _square(mean - wanted) + _Bures.apply(spread, wanted_spread)
+        found = _square(mean - wanted) + _Bures.apply(spread, wanted_spread, root)
         return (found / mean.shape[1]).to(sums.dtype)
 
     def magnitude(self, target: Tensor) -> Tensor:
         """Give the mean square of the style's features, (1,)."""
         return split_moments(target)[2].diagonal(dim1=1, dim2=2).mean(dim=1)
+
+
+def _root(target: Tensor) -> Tensor:
+    """Give the square root of a target's covariance, (1, C, C), float64."""
+    with torch.no_grad():
+        values, vectors = torch.linalg.eigh(split_moments(target.double())[1])
+        return (vectors * values.clamp(min=0).sqrt()[:, None, :]) @ vectors.mT
 
 
 class _Bures(torch.autograd.Function):
@@ -138,9 +161,7 @@ class _Bures(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, spread: Tensor, wanted: Tensor) -> Tensor:
-        values, vectors = torch.linalg.eigh(wanted)
-        root = (vectors * values.clamp(min=0).sqrt()[:, None, :]) @ vectors.mT
+    def forward(ctx: Any, spread: Tensor, wanted: Tensor, root: Tensor) -> Tensor:
         values, vectors = torch.linalg.eigh(root @ spread @ root)
         values = values.clamp(min=0)
         # lifted, roots of eigenvalues near 0 have a bounded derivative, and the distance of equals is still 0 or more
@@ -152,7 +173,7 @@ class _Bures(torch.autograd.Function):
         return traces - 2 * (roots - lift.sqrt()).sum(dim=1)
 
     @staticmethod
-    def backward(ctx: Any, given: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, given: Tensor) -> tuple[Tensor, None, None]:
         (pulled,) = ctx.saved_tensors
         one = torch.eye(pulled.shape[-1], dtype=pulled.dtype, device=pulled.device)
-        return given[:, None, None] * (one - pulled), None
+        return given[:, None, None] * (one - pulled), None, None

@@ -8,6 +8,7 @@ speed. Another one is a subclass of `Statistic` with two methods; its derivative
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -78,11 +79,7 @@ class Statistic(ABC):
             target: (1, ...).
             scale: (1,).
         """
-        with torch.inference_mode(False), torch.enable_grad():
-            own = sums.detach().clone().requires_grad_()
-            values = scale.clone() * self.penalty(own / _plain(mass), target.clone())
-            (derivative,) = torch.autograd.grad(values.sum(), own)
-        return values.detach(), derivative
+        return derive(self.penalty, sums, mass, target, scale)
 
     def pull(
         self, features: Tensor, derivative: Tensor, weight: Tensor | None = None, onto: Tensor | None = None
@@ -154,6 +151,17 @@ class Gram(Statistic):
 
 
 GRAM = Gram()
+
+
+def derive(
+    penalty: Callable[[Tensor, Tensor], Tensor], sums: Tensor, mass: Tensor | float, target: Tensor, scale: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Give what `Statistic.derivative` does, by autograd through a penalty."""
+    with torch.inference_mode(False), torch.enable_grad():
+        own = sums.detach().clone().requires_grad_()
+        values = scale.clone() * penalty(own / _plain(mass), target.clone())
+        (derivative,) = torch.autograd.grad(values.sum(), own)
+    return values.detach(), derivative
 
 
 def check_whole_picture(statistic: Statistic, tile: object, processes: int) -> None:
