@@ -16,7 +16,7 @@ from .match_colors import MatchColors
 from .optical_flow import OpticalFlow
 from .optimize import GatysOptimize
 from .optimize_frames import GatysOptimizeFrames
-from .pack_folder import check_pack_folder
+from .pack_folder import check_pack_folder, serve_examples
 from .plot_history import PlotHistory
 from .save_style import SaveStyle
 from .style_region import StyleRegion
@@ -43,7 +43,9 @@ class GatysExtension(ComfyExtension):
 
 
 async def comfy_entrypoint() -> ComfyExtension:
-    check_pack_folder(Path(__file__).parents[1].name)
+    pack = Path(__file__).parents[1]
+    check_pack_folder(pack.name)
+    serve_examples(pack / "examples")
     for key in host.MODEL_SUFFIXES:
         host.register_model_folder(key)
     return GatysExtension()

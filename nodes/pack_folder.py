@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
+from pathlib import Path
 
 log = logging.getLogger(__name__)
 
@@ -25,3 +27,11 @@ def check_pack_folder(name: str) -> None:
         name,
         lost,
     )
+
+
+def serve_examples(folder: Path) -> None:
+    """Let the page fetch the pictures that templates ask for, where a server runs (web/gatys_examples.js)."""
+    server = getattr(sys.modules.get("server"), "PromptServer", None)  # not there without the host's own main program
+    instance = getattr(server, "instance", None)
+    if instance is not None and folder.is_dir():
+        instance.routes.static("/gatys/examples", folder)
