@@ -16,12 +16,12 @@ from collections import defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PITCH, WIDTH, BETWEEN = 490, 400, 40
+PITCH, WIDTH, BETWEEN = 440, 340, 20
 """Pixels from column to column, of a node, and between two groups."""
-TITLE, GAP, MARGIN = 30, 40, 30
+TITLE, GAP, MARGIN = 30, 40, 20
 """Height of a node's title, distance from one node to the next below, and from a node to the edge of its group."""
 WIDGETS = ("INT", "FLOAT", "BOOLEAN", "STRING", "COMBO")
-PICTURE, RESULT = (WIDTH, 400), (560, 520)
+PICTURE, RESULT = (WIDTH, 350), (430, 430)
 SIZES = {
     "LoadImage": PICTURE,
     "LoadVideo": PICTURE,
@@ -121,7 +121,7 @@ class Layout:
             for column in columns[stage]:
                 self.stack(column, x, top + MARGIN + TITLE, self.before)
                 width = max(self.size(self.nodes[number])[0] for number in column)
-                x, right = x + width + PITCH - WIDTH, x + max(width, PITCH - BETWEEN) + MARGIN
+                x, right = x + width + PITCH - WIDTH, x + max(width, PITCH - 10) + MARGIN
             boxes.append((stage, left, right - left))
             left = right + BETWEEN
         if sum(map(len, columns["painting"])) > 1:  # each target beside what it is for
@@ -149,9 +149,9 @@ class Layout:
         for number in column:
             those = [self.nodes[one] for one in beside[number] if self.nodes[one]["type"] != FILTERS]
             known = [node["pos"][1] - TITLE for node in those if node["id"] in self.done]
-            wanted[number] = top if self.nodes[number]["type"] == FILTERS else min(known, default=top)
+            wanted[number] = min(known, default=top)
         y = top
-        for number in sorted(column, key=lambda one: (wanted[one], self.nodes[one]["type"] != FILTERS, one)):
+        for number in sorted(column, key=lambda one: (self.nodes[one]["type"] == FILTERS, wanted[one], one)):
             node = self.nodes[number]
             width, low, high = self.size(node)
             y = max(y, wanted[number])

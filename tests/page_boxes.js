@@ -5,17 +5,21 @@
 const fs = require("fs")
 const path = require("path")
 const { open, program } = require("./page.js")
+const SCALE = 0.75 // where less is shown, pages leave widgets out
 const [url, chromium, mode, pictures, ...files] = process.argv.slice(2)
 
+/** Where the groups are, [left, top, right, bottom]. */
+const bounds = () => {
+  const boxes = window.app.graph._groups.map((group) => [...group.pos, ...group.size])
+  const ends = (axis) => boxes.map((box) => box[axis] + box[axis + 2])
+  return [Math.min(...boxes.map(([x]) => x)), 0, Math.max(...ends(0)), Math.max(...ends(1))]
+}
+
 /** All of the graph into sight, for what is out of sight may not be drawn. */
-const fit = () => {
-  const { graph, canvas } = window.app
-  const boxes = graph._groups.map((group) => [...group.pos, ...group.size])
-  const left = Math.min(...boxes.map(([x]) => x))
-  const right = Math.max(...boxes.map(([x, , width]) => x + width))
-  const bottom = Math.max(...boxes.map(([, y, , height]) => y + height))
-  canvas.ds.scale = Math.min((innerWidth - 120) / (right - left), (innerHeight - 120) / (bottom + 40))
-  canvas.ds.offset = [80 / canvas.ds.scale - left, 80 / canvas.ds.scale]
+const fit = ([scale, left]) => {
+  const { canvas } = window.app
+  canvas.ds.scale = scale
+  canvas.ds.offset = [80 / scale - left, 80 / scale]
   canvas.setDirty(true, true)
 }
 
@@ -45,7 +49,9 @@ program(async () => {
     delete workflow.extra.linearMode // an app shows no graph
     await page.evaluate((saved) => window.app.loadGraphData(saved), workflow)
     await page.waitForTimeout(400)
-    await page.evaluate(fit)
+    const [left, , right, bottom] = await page.evaluate(bounds)
+    await page.setViewportSize({ width: Math.ceil((right - left) * SCALE) + 160, height: Math.ceil(bottom * SCALE) + 160 })
+    await page.evaluate(fit, [SCALE, left])
     await page.waitForTimeout(900) // pictures are loaded, and nodes grow around them
     const name = path.basename(file, ".json")
     report[name] = await page.evaluate(boxes)
