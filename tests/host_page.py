@@ -48,10 +48,10 @@ def frontend_name(root: str) -> str:
     return root if root == "own" else Path(root).parts[-3]
 
 
-def start(base: Path, frontend: str, *arguments: str) -> host_server.Server:
-    """A host with this frontend, and with all pictures that the workflows ask for."""
+def start(base: Path, frontend: str, pictures: bool = True) -> host_server.Server:
+    """A host with this frontend, and with all pictures that the workflows ask for, unless they are to be missing."""
     root = [] if frontend == "own" else ["--front-end-root", frontend]
-    server = host_server.Server(INSTALLATION, base, "--cpu", *root, *arguments, pack=FOLDER)
+    server = host_server.Server(INSTALLATION, base, "--cpu", *root, pack=FOLDER)
     try:
         for pattern in ("*.jpg", "*.webp", "*.mp4"):
             for picture in sorted((ROOT / "examples").glob(pattern)):
