@@ -53,7 +53,7 @@ def start(base: Path, frontend: str, pictures: bool = True) -> host_server.Serve
     root = [] if frontend == "own" else ["--front-end-root", frontend]
     server = host_server.Server(INSTALLATION, base, "--cpu", *root, pack=FOLDER)
     try:
-        for pattern in ("*.jpg", "*.webp", "*.mp4"):
+        for pattern in ("*.jpg", "*.webp", "*.mp4") if pictures else ():
             for picture in sorted((ROOT / "examples").glob(pattern)):
                 server.upload(picture.name, picture.read_bytes())
     except BaseException:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from host_page import FRONTENDS, MARKS, WORKFLOWS, ask, frontend_name, start, unknown
+from host_page import FRONTENDS, MARKS, ROOT, WORKFLOWS, ask, frontend_name, start, unknown
 from PIL import Image
 
 pytestmark = MARKS
@@ -171,3 +171,24 @@ def test_the_app_shows_five_choices_and_a_button(server):
     at = [lines.index(label) for label in ("photo", "painting", "strength", "quality", "keep colours")]
     assert at == sorted(at) and "Run" in lines[at[-1] :]
     assert len([node for node in seen["prompt"].values() if node["class_type"] == "GatysOptimize"]) == 1
+
+
+# pictures that are missing
+
+
+@pytest.mark.parametrize("frontend", FRONTENDS, ids=frontend_name)
+def test_pictures_that_a_template_asks_for_are_put_there(frontend, tmp_path):
+    examples, name = ROOT / "examples", "Portrait with a mask"
+    server = start(tmp_path / "base", frontend, pictures=False)
+    try:
+        own = (examples / "dusk.jpg").read_bytes()
+        server.upload("style.jpg", own)  # a picture of the user's that is called the same
+        seen = ask("page.js", server, "-", WORKFLOWS[name])["workflows"][name]
+        inputs = server.base / "input"
+        assert (inputs / "portrait.webp").read_bytes() == (examples / "portrait.webp").read_bytes()
+        assert (inputs / "style.jpg").read_bytes() == own
+        assert not (inputs / "panorama.jpg").exists()  # another template's
+        assert not seen["missing"]
+        assert "portrait.webp" in json.dumps(server.get("/object_info/LoadImage"))
+    finally:
+        server.stop()
