@@ -1,9 +1,9 @@
-// Our templates ask for pictures of the folder `examples`: one that is not among the inputs yet is put there when a
+// Our templates ask for pictures and films of the folder `examples`: one that is not among the inputs yet is put there when a
 // workflow with nodes of ours and that picture is opened. Nothing that is there is overwritten.
 import { api } from "../../scripts/api.js"
 import { app } from "../../scripts/app.js"
 
-const EXAMPLES = ["content.jpg", "style.jpg", "style2.jpg", "dusk.jpg", "panorama.jpg", "portrait.webp"]
+const EXAMPLES = ["content.jpg", "style.jpg", "style2.jpg", "dusk.jpg", "panorama.jpg", "portrait.webp", "clip.mp4", "clip_matte.mp4"]
 
 /** The nodes of a saved workflow, those of its subgraphs too. */
 const all = (workflow) => [workflow, ...(workflow?.definitions?.subgraphs ?? [])].flatMap((graph) => graph?.nodes ?? [])
@@ -23,7 +23,7 @@ app.registerExtension({
   async beforeConfigureGraph(workflow) {
     const nodes = all(workflow)
     if (!nodes.some((node) => node.type.startsWith("Gatys"))) return
-    const named = nodes.filter((node) => node.type === "LoadImage").map((node) => node.widgets_values?.[0])
+    const named = nodes.filter((node) => ["LoadImage", "LoadVideo"].includes(node.type)).map((node) => node.widgets_values?.[0])
     let added = false
     for (const name of EXAMPLES.filter((name) => named.includes(name))) {
       if (!(await isInput(name))) added = (await put(name)) || added
