@@ -104,4 +104,5 @@ def test_the_page_asks_only_its_own_server():
     for path in (ROOT / "web").glob("**/*.js"):
         text = path.read_text("utf-8")
         assert not re.search(r"\b(eval|Function|XMLHttpRequest|WebSocket|importScripts)\s*\(|innerHTML|https?://", text)
-        assert set(re.findall(r"\bfetch\(([^)]*)", text)) <= {"new URL(name, import.meta.url"}
+        own = {"new URL(name, import.meta.url", "api.fileURL(`/gatys/examples/${name}`"}
+        assert set(re.findall(r"\bfetch\(([^)]*)", text)) <= own
