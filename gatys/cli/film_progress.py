@@ -72,12 +72,12 @@ class FilmBar(Bar):
     def __init__(self, quiet: bool, count: int | None, done: int, later: int):
         options: dict[str, Any] = {"bar_format": FRAMES_BAR, "total": count, "initial": done}
         super().__init__("frames", quiet, **options)
-        self._time = FilmTime(later, monotonic())
+        self._film_time = FilmTime(later, monotonic())
 
     def step(self, progress: Progress, index: int) -> None:
         """Say that a step of a frame is done."""
         due, count = self._due(), None if self.total is None else max(int(self.total), index + 1)
-        left = self._time.after(progress, self._last, index, count)
+        left = self._film_time.after(progress, self._last, index, count)
         about = "" if left is None else f"about {clock(left)} left, "
         at = f"step {progress.step} of {progress.steps}"
         self.set_postfix_str(f"{about}{at}, {losses_of(progress.losses)}", refresh=False)

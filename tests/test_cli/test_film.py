@@ -1,5 +1,6 @@
 """Films at the command line: what comes in and goes out, Ctrl-C, checkpoints, full disks, and what makes no sense for a film."""
 
+import io
 import json
 import os
 import re
@@ -20,7 +21,7 @@ import gatys
 from gatys.cli import command as cli
 from gatys.cli import film as films_cli
 from gatys.cli import kept_film
-from gatys.cli.film_progress import FilmTime
+from gatys.cli.film_progress import FilmBar, FilmTime
 from gatys.cli.option_checks import is_film
 from gatys.cli.option_values import seconds_of
 from gatys.cli.options import build_parser
@@ -530,6 +531,27 @@ def test_time_left_of_a_film():
     left = clock.after(progress(1, 2, schedule=(2,)), 85.0, 2, 4)
     assert left is not None and left > 15
     assert clock.after(progress(2, 2, schedule=(2,)), 100.0, 2, None) is None
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(("count", "shown_of"), [(3, "frames:  33%|"), (None, "| 1/? [")])
+def test_the_bar_of_a_film(monkeypatch, count, shown_of):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    losses = gatys.Record(1, 0, 1.0, 0.5, 0.5, 0.0)
+    with FilmBar(False, count, 0, 2) as bar:
+        bar.mininterval = 0
+        for index, steps in ((0, 4), (1, 2)):
+            for step in range(1, steps + 1):
+                bar.step(gatys.Progress(step, steps, 0, losses, (steps,), lambda: None), index)
+        bar.refresh()
+    said = terminal.getvalue()
+    assert shown_of in said and "step 2 of 2, total 1, content 0.5" in said
+    assert ("left" in said) == (count is not None)
 
 
 def test_lines_about_a_film(monkeypatch, capsys):

@@ -14,6 +14,7 @@ from gatys import load_vgg, optimize
 from gatys.cli import command as cli
 from gatys.cli import on_the_way
 from gatys.cli.options import build_parser
+from gatys.descent import time_lapse
 from gatys.errors import ImageError
 from gatys.pictures.images import read_image
 
@@ -169,7 +170,7 @@ def test_a_film_begins_with_the_start_and_ends_with_the_result(at_step):
 
 
 def test_a_film_has_about_fifty_frames_and_is_not_larger_than_can_be_watched(monkeypatch):
-    monkeypatch.setattr(on_the_way, "LARGEST", 32)
+    monkeypatch.setattr(time_lapse, "LARGEST", 32)
     assert cli.main([*QUICK, "--steps", "60,60", "--optimizer", "adam", "--time-lapse", "film.gif"]) == 0
     assert count("film.gif") == 61 and Image.open("film.gif").size == (32, 25)
 
