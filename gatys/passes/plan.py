@@ -18,6 +18,7 @@ from ..settings import TileSize
 from .memory import PICTURES, evaluation_bytes, free_memory, kept_bytes, picture_bytes, release, setup_bytes
 from .precision import dtype_name
 from .tiles import cut, tiles
+from .winograd import share
 
 Done = TypeVar("Done")
 
@@ -84,9 +85,11 @@ class Plan:
 
     @property
     def operations(self) -> float:
-        """Give the floating-point operations of one evaluation, the convolutions' only."""
+        """Give the floating-point operations of one evaluation, as `operations` counts them."""
         passes = 2 if self.tile is None or self.keep else 3
-        return self.batch * self.surplus * passes * operations(self.size, self.layers)
+        window, pixels = self.tile or self.size, self.size[0] * self.size[1]
+        a_pixel = operations(window, self.layers, self.device, self.dtype) / (window[0] * window[1])
+        return self.batch * self.surplus * passes * pixels * a_pixel
 
     def smaller(self) -> Plan:
         """Give the plan to go on with after memory ran out: first keep nothing, then halve the tile.
@@ -280,10 +283,23 @@ def _ways(
                 yield (height, width), False, int(one_pass * largest), 3.0 * pixels
 
 
-def operations(size: tuple[int, int], layers: Iterable[Layer]) -> float:
-    """Give the floating-point operations of one pass forward over a picture, the convolutions' only."""
-    a_pixel = sum(18 * each.in_channels * each.channels / each.stride**2 for each in layers_down_to(layers))
-    return size[0] * size[1] * a_pixel
+def operations(
+    size: tuple[int, int],
+    layers: Iterable[Layer],
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype | None = None,
+) -> float:
+    """Give the floating-point operations of one pass forward over a picture: the convolutions' only, as direct ones.
+
+    Where `winograd` takes less time, in `dtype`, default float32, they count as fewer.
+    """
+    kind = torch.device(device), dtype or torch.float32
+    total = 0.0
+    for each in layers_down_to(layers):
+        units = size[0] // each.stride, size[1] // each.stride
+        full = 18 * each.in_channels * each.channels * size[0] * size[1] / each.stride**2
+        total += full * share(units, min(each.in_channels, each.channels), *kind)
+    return total
 
 
 def outlook(plans: Sequence[Plan], steps: Sequence[int], seconds: Sequence[float]) -> str:

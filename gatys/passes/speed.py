@@ -49,10 +49,11 @@ def measure(trunk: VGG, layers: Iterable[Layer], plan: Plan) -> Speed:
     small, large = EDGES.get(trunk.mean.device.type, OTHER_EDGES)
     large = max(least, min(large, *(plan.tile or plan.size)))
     small = max(least, min(small, large // 2))
-    seconds, cost = _pass_seconds(trunk, layers, large), 2 * operations((large, large), layers)
+    device, dtype = trunk.mean.device, trunk.convolution(layers[0].name).weight.dtype
+    seconds, cost = _pass_seconds(trunk, layers, large), 2 * operations((large, large), layers, device, dtype)
     if small == large:
         return Speed(0.0, cost / seconds)
-    less = 2 * operations((small, small), layers)
+    less = 2 * operations((small, small), layers, device, dtype)
     beyond = max(seconds - _pass_seconds(trunk, layers, small), 0.1 * seconds)  # other work may blur the clock
     rate = (cost - less) / beyond
     return Speed(max(0.0, seconds - cost / rate), rate)

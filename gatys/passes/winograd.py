@@ -31,6 +31,8 @@ the processor and by the fewer of the channels in and out; measured by `benchmar
 measurement at first use, so that two runs choose alike. AVX-512 is not in it: on AMD, where products of matrices are no
 faster than with AVX2 and convolutions are, little gains. Of 64 channels, which take 0.7 to 1.0 of the time, none is
 taken."""
+_SHARE = 0.5
+"""The time of those that are taken, of a direct convolution's, for what a step is expected to take."""
 
 _POINTS = 3 / 4, 3 / 2
 """a and b of the points 0, a, -a, b, -b and infinity that the transforms belong to. The paper's are 1 and 2; these halve
@@ -40,11 +42,22 @@ deep neural networks" (2020), say how points and error belong together."""
 
 def gains(x: Tensor, weight: Tensor, padding: Sequence[int]) -> bool:
     """Tell whether `convolve` is to be taken; the choice is the same on each run and for each number of pictures."""
-    if not counts(x.device, x.dtype):
-        return False
-    rows, columns = (_blocks_along(length, zeros) for length, zeros in zip(x.shape[2:], padding, strict=True))
+    height, width = (length + 2 * zeros - 2 for length, zeros in zip(x.shape[2:], padding, strict=True))
+    return counts(x.device, x.dtype) and _enough((height, width), min(weight.shape[:2]))
+
+
+def share(size: tuple[int, int], channels: int, device: torch.device, dtype: torch.dtype) -> float:
+    """Give about the time that is taken for a map of a (height, width), as a share of a direct convolution's.
+
+    `channels` is the fewer of those in and out.
+    """
+    return _SHARE if counts(device, dtype) and _enough(size, channels) else 1.0
+
+
+def _enough(size: tuple[int, int], channels: int) -> bool:
+    blocks = _blocks_along(size[0]) * _blocks_along(size[1])
     table = _FEWEST_BLOCKS[torch.backends.cpu.get_cpu_capability()]
-    return any(min(weight.shape[:2]) >= channels and rows * columns >= fewest for channels, fewest in table.items())
+    return any(channels >= least and blocks >= fewest for least, fewest in table.items())
 
 
 def counts(device: torch.device, dtype: torch.dtype) -> bool:
@@ -85,7 +98,7 @@ def convolve(
     size = height + 2 * padding[0] - 2, width + 2 * padding[1] - 2
     outputs = filters.shape[2]
     y = torch.empty(n, outputs, *size, dtype=x.dtype, memory_format=torch.channels_last)
-    rows, columns = (_blocks_along(length, zeros) for length, zeros in zip((height, width), padding, strict=True))
+    rows, columns = (_blocks_along(length) for length in size)
     high, wide = _at_a_time(rows, columns, max(channels, outputs))
     # small maps have more windows' columns than transformed ones
     most = max(_TRANSFORMED * high * wide * max(channels, outputs), 4 * (4 * high + 2) * (wide + 1) * channels)
@@ -118,8 +131,8 @@ def _set_aside(name: str, count: int, dtype: torch.dtype) -> Tensor:
     return found
 
 
-def _blocks_along(length: int, zeros: int) -> int:
-    return -(-(length + 2 * zeros - 2) // _EDGE)
+def _blocks_along(length: int) -> int:
+    return -(-length // _EDGE)
 
 
 def _at_a_time(rows: int, columns: int, channels: int) -> tuple[int, int]:

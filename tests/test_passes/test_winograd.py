@@ -10,6 +10,7 @@ from pictures import noise, picture
 import gatys
 from gatys.passes import adjoints, winograd
 from gatys.passes.memory import setup_bytes
+from gatys.passes.plan import operations
 from gatys.passes.tiles import tiles
 from gatys.passes.trunk import backward, forward
 from gatys.settings import PADDINGS
@@ -200,3 +201,14 @@ def test_filters_that_change_are_seen():
     assert before == other.evaluate(image)[0]["total"] != after
     net.conv2_1.weight.data.div_(2)
     assert ours.evaluate(image)[0]["total"] == before
+
+
+def test_a_step_is_expected_to_take_less_where_they_are_taken(monkeypatch):
+    layers = gatys.load_vgg("untrained").chosen(["conv5_1"])
+    counted = {}
+    for capability in ("AVX2", "AVX512"):
+        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda capability=capability: capability)
+        counted[capability] = [operations((edge, edge), layers) for edge in (16, 512)]
+        assert operations((512, 512), layers, dtype=torch.bfloat16) == operations((512, 512), layers, "cuda")
+    assert counted["AVX2"][0] == counted["AVX512"][0]
+    assert 0.5 < counted["AVX2"][1] / counted["AVX512"][1] < 0.65
