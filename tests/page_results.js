@@ -7,14 +7,15 @@ const path = require("path")
 const { open, program } = require("./page.js")
 const [url, chromium, mode, pictures, file] = process.argv.slice(2)
 
-/** The pictures that the page shows on nodes of this type: fields of their own, or those of the canvas. */
-const shown = ([type, mode]) =>
+/** The pictures that nodes of this type show of a result: fields of their own, or those of the canvas. */
+const shown = (type) =>
   Object.fromEntries(
     window.app.graph._nodes
       .filter((node) => node.type === type)
       .map((node) => {
         const fields = document.querySelectorAll(`[data-node-id="${node.id}"] img`)
-        return [node.id, [...(mode === "vue" ? fields : node.imgs ?? [])].map((image) => image.src)]
+        const images = window.app.nodeOutputs?.[node.id] ? [...(fields.length ? fields : node.imgs ?? [])] : []
+        return [node.id, images.map((image) => image.src)]
       })
   )
 
@@ -26,10 +27,10 @@ async function main() {
     const filled = (found) => Object.values(found).every((urls) => urls.some((one) => one.includes("/view?")))
     for (let tries = 0; tries < (until ? 60 : 8); tries++) {
       await page.waitForTimeout(500)
-      const found = await page.evaluate(shown, ["GatysOptimize", mode])
+      const found = await page.evaluate(shown, "GatysOptimize")
       if (until && filled(found)) return found
     }
-    return page.evaluate(shown, ["GatysOptimize", mode])
+    return page.evaluate(shown, "GatysOptimize")
   }
   const workflow = JSON.parse(fs.readFileSync(file))
   await page.evaluate((saved) => window.app.loadGraphData(saved), workflow)

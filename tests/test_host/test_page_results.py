@@ -23,6 +23,8 @@ def served(request, tmp_path_factory):
 
 @pytest.mark.parametrize("mode", ["classic", "vue"])
 def test_result_stands_on_its_node_after_the_page_was_loaded_anew(served, tmp_path, mode):
+    if mode == "vue" and not host_page.INSTALLATION.newer:
+        pytest.skip("Nodes 2.0 was an early experiment in the page of this host (1.27): no picture was found there")
     workflow = json.loads(host_page.WORKFLOWS["style_transfer"].read_text(encoding="utf-8"))
     for node in workflow["nodes"]:
         values = node.get("widgets_values")
