@@ -22,7 +22,7 @@ import torch
 from host_page import CHROMIUM, FRONTENDS, MARKS, ROOT, WORKFLOWS, frontend_name, start, unknown
 from PIL import Image
 
-STEPS, SHRINK = 2, 4
+STEPS, SHRINK = 3, 4
 MUTED, BYPASSED = 2, 4
 """How the page saves that a node was switched off: taken out with its wires, or its inputs wired on to its outputs."""
 RUNS, REFUSED = "runs", "refused"
@@ -104,7 +104,7 @@ def ours(errors):
 
 
 def small(prompt):
-    """The same graph at a quarter of its size and with two steps."""
+    """The same graph at a quarter of its size and with three steps, one for each level of the largest."""
     prompt = json.loads(json.dumps(prompt))
     wired_to_steps = {
         node["inputs"]["steps"][0] for node in prompt.values() if isinstance(node["inputs"].get("steps"), list)
