@@ -15,7 +15,7 @@ from torch import Tensor
 from ..descent import course
 from ..descent.arguments import settings_of
 from ..descent.records import Progress
-from ..errors import InputError
+from ..errors import ImageError, InputError
 from ..network.devices import find_device
 from ..network.vgg import VGG
 from ..passes.layout import WHOLE, Size
@@ -33,7 +33,7 @@ from ..video.frames import LATER_STEPS, FilmFrame, iterate_frames
 from ..video.larger_flow import LargerFlow
 from ..video.video_writing import check_video
 from .console import Bar, interruptible, tell
-from .film_checks import check_film, is_file, is_folder
+from .film_checks import check_film, check_pictures, is_file, is_folder
 from .film_progress import FilmBar
 from .inputs import Inputs, load_inputs
 from .interrupts import CTRL_C, INTERRUPTED
@@ -93,10 +93,12 @@ def _find_clip(options: Options) -> tuple[Clip, bool]:
     """Open the film, and tell whether its frames are pictures of different names."""
     cut: dict[str, Any] = {"start": options.start or 0.0, "end": options.end, "every": options.every or 1}
     if not is_folder(options):
+        check_pictures(options, (), named=False)
         return open_clip(options.content, **cut), False
     pictures = find_pictures(options.content, in_order=True) or []
-    clip = open_clip(options.content, **cut, frames=pictures, rate=options.fps or RATE)
-    return clip, len({path.stem for path in pictures}) == len(pictures)
+    named = len({path.stem for path in pictures}) == len(pictures)
+    check_pictures(options, pictures, named=named)
+    return open_clip(options.content, **cut, frames=pictures, rate=options.fps or RATE), named
 
 
 def _suffix(options: Options) -> str:
@@ -215,7 +217,7 @@ class _Film:
             log.info(how_to_go_on(self._options) or "without a --checkpoint, the same command begins anew")
         else:
             self._done.clear()
-        frames = f"{self.writer.count} frames"
+        frames = f"{self.writer.count} frame{'s' * (self.writer.count != 1)}"
         if self._interrupted:
             of = "" if self._clip.count is None else f" of about {self._clip.count}"
             frames = f"interrupted after {self.writer.count}{of} frames"
@@ -247,7 +249,7 @@ class _Film:
                 if interruption.asked:
                     raise StopIteration
 
-            frames = iter(self._clip)
+            frames = self._frames()
             settings |= {"previous": self._written(frames), "first_index": self._done.count, "callback": follow}
             for made in iterate_frames(self._net, self._targets(frames), style=style, **settings):
                 if made.stopped and len(made.history) < planned:
@@ -293,6 +295,15 @@ class _Film:
             return None
         log.info("going on at frame %d", self._done.count)
         return self._painted(frame), self._done.result
+
+    def _frames(self) -> Iterator[ClipFrame]:
+        """Read the frames; an error says what there is of the film."""
+        try:
+            yield from self._clip
+        except ImageError as problem:
+            if self.writer.count:
+                raise ImageError(f"{problem}; {self.writer.left}") from problem
+            raise
 
     def _targets(self, frames: Iterator[ClipFrame]) -> Iterator[ContentTarget]:
         for frame in frames:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from ..errors import InputError
 from ..video.film_files import ANIMATIONS, CONTAINERS, VIDEOS, is_animated
-from .option_checks import FILM_OPTIONS, check_options, check_own
+from .option_checks import FILM_OPTIONS, check_options, check_own, path_so_far
 from .options import LIST
 from .parsed import Options
 
@@ -18,6 +20,8 @@ _NO_FILM: dict[str, Any] = dict.fromkeys(
 )
 _ONE_PICTURE = ("save_every", "time_lapse", "time_lapse_every")
 """The options about the way to one picture."""
+_NUMBERED, _KEPT = re.compile(r"\d{6,}\.png"), re.compile(r"film-\d{6,}\.png")
+"""The names of frames in a folder of results, and in that of a checkpoint."""
 
 
 def is_folder(options: Options) -> bool:
@@ -58,6 +62,29 @@ def check_film(options: Options, *, shared: bool = False) -> None:
     folder = options.checkpoint
     if folder is not None and not os.path.isdir(folder):
         raise InputError(f"--checkpoint: expected a folder for a film, got {str(folder)!r}; make one, and give that")
+    if folder is not None and any(_same(folder, other) for other in (options.content, options.out)):
+        raise InputError(f"--checkpoint: {str(folder)!r} is also CONTENT or --out; give an empty folder of its own")
+
+
+def check_pictures(options: Options, pictures: Sequence[Path], *, named: bool) -> None:
+    """Raise InputError where what is written for frames would replace a picture that is read.
+
+    Args:
+        options: the command line.
+        pictures: the frames of a folder or list; empty for a film that is a file.
+        named: whether a folder of results calls them as these pictures.
+    """
+    names = {f"{path.stem}.png" for path in pictures} if named else None
+    for path in (*pictures, *map(Path, (*options.style, *options.style_mask, str(options.init)))):
+        if options.checkpoint is not None and _same(path.parent, options.checkpoint) and _KEPT.fullmatch(path.name):
+            raise InputError(f"--checkpoint: {str(path)!r} is an input, which would be lost; give an empty folder")
+        result = _NUMBERED.fullmatch(path.name) if names is None else path.name in names
+        if result and options.out is not None and not is_file(Path(options.out)) and _same(path.parent, options.out):
+            raise InputError(f"--out: {str(path)!r} is also an input, which would be lost; give another folder")
+
+
+def _same(one: str | os.PathLike, other: str | os.PathLike | None) -> bool:
+    return other is not None and os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
 
 
 def _check_content(options: Options) -> None:
@@ -86,6 +113,11 @@ def _check_out(options: Options, out: Path) -> None:
     for path in (options.content, *options.style, *options.style_mask):
         if os.path.exists(out) and os.path.exists(path) and os.path.samefile(out, path):
             raise InputError(f"--out: {name} is also an input, which would be lost; give another path")
+    if is_file(out) and suffix in CONTAINERS and _same(path_so_far(out), options.content):
+        raise InputError(
+            f"--out: {options.content!r}, where the film so far is written, is also an input, which would be lost; give "
+            "another path"
+        )
     there = next(place for place in (out.parent if is_file(out) else out, *out.absolute().parents) if place.exists())
     if is_file(out) and not out.parent.is_dir():
         raise InputError(f"--out: there is no folder {str(out.parent)!r} to write {out.name!r} to; create it first")

@@ -102,7 +102,7 @@ _HELP = {
     "size": "longer edge of the result in pixels, to which CONTENT is enlarged or reduced; 0 keeps its own",
     "style_scale": "longer edge of each STYLE as a factor of the result's; below 1 makes finer strokes, above coarser",
     "load_style": "style file that --save-style or the Save Style node wrote, a further style after all STYLEs, with the "
-    "size, layers, levels and colours that it was saved with; once for each file (default: none)",
+    "size, layers, statistic, levels and colours that it was saved with; once for each file (default: none)",
     "blend": "share of a style in a mixture, any finite number, of which the ratios count; below 0 leads away from a "
     "style; once for each STYLE, then for each --load-style, in their order (default: equal shares)",
     "style_mask": "picture file whose luminance is where in the result a style goes, white in full, black not at all, "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -75,7 +76,23 @@ def _of_pictures(name: str, paths: Sequence[Path], rate: Fraction, cut: Cut) -> 
             yield ClipFrame(_opaque(read_image(path)), index * length, length, repr(str(path)), path)
 
     size = size_of(read_image(taken[0]).pixels)
+    _check_sizes(taken)
     return Clip(name, size, 1 / length, len(taken), (), cut, 1 / rate, read)
+
+
+def _check_sizes(paths: Sequence[Path]) -> None:
+    """Raise ImageError where edges differ, before long work, as far as headers that are read fast tell them."""
+    first: tuple[int, int] | None = None
+    for path in paths:
+        size = None
+        with suppress(Exception), Image.open(path, formats=("PNG", "JPEG")) as image:  # who reads the file says why
+            size = image.size
+        first = first or size
+        if size and first and sorted(size) != sorted(first):  # either may be turned
+            raise ImageError(
+                f"{str(path)!r} is {size[0]} x {size[1]} pixels, but those before are {first[0]} x {first[1]}; end the film "
+                "before it, or bring all to one size"
+            )
 
 
 def _of_animation(name: str, cut: Cut) -> Clip:

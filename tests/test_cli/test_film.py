@@ -490,6 +490,41 @@ def test_one_sentence_each(capsys, argv, sentence):
     assert in_folder() == before
 
 
+def test_no_input_is_lost(capsys):
+    os.mkdir("painted")
+    os.mkdir("states")
+    for path in ("painted/f0.png", "painted/000001.png", "states/film-000000.png"):
+        Path(path).write_bytes(Path("frames/f0.png").read_bytes())
+    Path("out.so-far.mp4").write_bytes(Path("film.mp4").read_bytes())
+    Path("painted.txt").write_text("painted/f0.png\n")
+    Path("states.txt").write_text("states/film-000000.png\n")
+    files = [path for path in Path().rglob("*") if path.is_file()]
+    before = [path.read_bytes() for path in files]
+    for argv, sentence in (
+        (["out.so-far.mp4", "style.png", "-o", "out.mp4"], "--out: 'out.so-far.mp4', where the film so far is written"),
+        (["painted.txt", "style.png", "-o", "painted", "--film"], "--out: 'painted/f0.png' is also an input"),
+        (["film.mp4", "painted/000001.png", "-o", "painted"], "--out: 'painted/000001.png' is also an input"),
+        (["states", "style.png", "-o", "o.mp4", "--checkpoint", "states"], "--checkpoint: 'states' is also CONTENT"),
+        (["film.mp4", "style.png", "-o", "states", "--checkpoint", "states"], "--checkpoint: 'states' is also CONTENT"),
+        (["states.txt", "style.png", "-o", "o.mp4", "--checkpoint", "states"], "'states/film-000000.png' is an input"),
+    ):
+        assert run(*argv) == 2
+        assert sentence in capsys.readouterr().err
+    assert [path.read_bytes() for path in files] == before
+    assert [path for path in Path().rglob("*") if path.is_file()] == files
+
+
+def test_a_frame_that_cannot_be_read_tells_what_there_is(capsys):
+    for suffix, size in (("a", (64, 48)), ("b", (64, 50))):
+        Image.new("RGB", size, "teal").save(f"{suffix}.bmp")
+    Path("list.txt").write_text("a.bmp\nb.bmp\n")
+    assert run("list.txt", "style.png", "-o", "out.mp4") == 2
+    assert "bring all to one size; the first frame is in 'out.so-far.mp4', without sound" in capsys.readouterr().err
+    assert len(frames_of("out.so-far.mp4")) == 1
+    assert run("list.txt", "style.png", "-o", "one.mp4", "--end", "0.01") == 0
+    assert "one.mp4: 64 x 48, 1 frame, 4 steps" in capsys.readouterr().out
+
+
 def test_sound_that_cannot_be_copied(capsys):
     os.replace("film.mp4", "old.mp4")
     planes = [[np.full((48, 64), 90)] * 3] * 2

@@ -297,14 +297,29 @@ def test_a_film_that_is_damaged_ends_there(tmp_path, caplog):
 
 
 def test_frames_of_another_size(tmp_path):
-    for name, size in (("a.png", (40, 30)), ("b.png", (40, 30)), ("c.png", (41, 30))):
-        Image.new("RGB", size).save(tmp_path / name)
-    clip = open_clip("frames", frames=[tmp_path / f"{name}.png" for name in "abc"])
+    for name, size in (("a", (40, 30)), ("b", (40, 30)), ("c", (41, 30))):
+        for suffix in ("png", "bmp"):
+            Image.new("RGB", size).save(tmp_path / f"{name}.{suffix}")
+    clip = open_clip("frames", frames=[tmp_path / f"{name}.bmp" for name in "abc"])
     frames = iter(clip)
     assert len([next(frames), next(frames)]) == 2
-    with pytest.raises(ImageError, match=r"c.png' is 41 x 30 pixels, but those before are 40 x 30") as error:
+    with pytest.raises(ImageError, match=r"c.bmp' is 41 x 30 pixels, but those before are 40 x 30") as error:
         next(frames)
     told(error)
+    pngs = [tmp_path / f"{name}.png" for name in "abc"]
+    with pytest.raises(ImageError, match=r"c.png' is 41 x 30 pixels, but those before are 40 x 30") as error:
+        open_clip("frames", frames=pngs)  # which is told before the work
+    told(error)
+    assert open_clip("frames", frames=pngs, end=2 / 24).count == 2
+
+
+def test_turned_frames_have_one_size(tmp_path):
+    turned = Image.Exif()
+    turned[274] = 6
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.jpg")
+    Image.new("RGB", (30, 40)).save(tmp_path / "b.jpg", exif=turned)
+    clip = open_clip("frames", frames=[tmp_path / "a.jpg", tmp_path / "b.jpg"])
+    assert [tuple(frame.pixels.shape[-2:]) for frame in clip] == [(30, 40)] * 2
 
 
 def test_cuts_that_make_no_sense(tmp_path):
