@@ -10,6 +10,7 @@ from typing import Any
 from ..descent.schedule import parse_steps
 from ..network.layers import parse_layers
 from ..settings import check_strength, check_tolerance
+from ..video.film_files import RATES
 from .parsed import Every
 
 
@@ -61,6 +62,7 @@ def number(limits: str = "", fits: Callable[[float], bool] = math.isfinite) -> C
 
 
 ABOVE_0 = number(" above 0", lambda value: value > 0)
+FRAMES_A_SECOND = number(f" from {RATES[0]} to {RATES[1]}", lambda value: RATES[0] <= value <= RATES[1])
 AT_LEAST_0 = number(" of at least 0", lambda value: value >= 0)
 
 

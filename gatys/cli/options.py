@@ -37,6 +37,7 @@ from .help import USAGE, add_help
 from .option_values import (
     ABOVE_0,
     AT_LEAST_0,
+    FRAMES_A_SECOND,
     every_of,
     layers,
     number,
@@ -274,7 +275,7 @@ def _add_film(parser: argparse.ArgumentParser) -> None:
     add("start", type=seconds_of, metavar="TIME")
     add("end", type=seconds_of, metavar="TIME")
     add("every", type=whole(1), metavar="COUNT")
-    add("fps", type=ABOVE_0, metavar="FRAMES")
+    add("fps", type=FRAMES_A_SECOND, metavar="FRAMES")
     add("flow", choices=(*FLOWS, "none"))
     add("later_steps", type=whole(1), metavar="COUNT")
     add("temporal_weight", type=AT_LEAST_0, metavar="FACTOR")

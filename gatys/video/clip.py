@@ -6,12 +6,16 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from numbers import Real
 from pathlib import Path
 
 from torch import Tensor
 
 from ..errors import ImageError, InputError
 from ..pictures.checks import size_of
+
+_LONGEST = 10**9
+"""The most seconds at which a film may begin; FFmpeg counts them in microseconds of 64 bits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,10 +58,12 @@ class Cut:
     def __post_init__(self) -> None:
         if isinstance(self.every, bool) or not isinstance(self.every, int) or self.every < 1:
             raise InputError(f"every: expected a whole number of at least 1, got {self.every!r}")
-        if not 0 <= self.start < float("inf"):
-            raise InputError(f"start: expected seconds of at least 0, got {self.start!r}")
-        if self.end is not None and not self.start < self.end:
-            raise InputError(f"end: expected a time after the start, {self.start:g} s, got {self.end:g} s")
+        if not isinstance(self.start, Real) or not 0 <= self.start <= _LONGEST:
+            raise InputError(f"start: expected seconds from 0 to {_LONGEST}, got {self.start!r}")
+        if self.end is not None and (not isinstance(self.end, Real) or not self.start < self.end < math.inf):
+            raise InputError(
+                f"end: expected a time after the start, {self.start:g} s, got {self.end!r}; None is its end"
+            )
 
     @property
     def first(self) -> Fraction:

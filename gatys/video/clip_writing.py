@@ -18,6 +18,9 @@ from .clip import Clip, ClipFrame
 from .film_files import ANIMATIONS, CONTAINERS
 from .video_writing import VideoWriter
 
+_LONGEST_IN_GIF = 655
+"""The seconds that its 16 bits of hundredths hold."""
+
 
 class ClipWriter(Protocol):
     """What takes the frames of a film as they are made."""
@@ -59,6 +62,11 @@ class AnimationWriter:
             raise ImageError(f"{str(out)!r} cannot be written ({problem.strerror}); give another path") from problem
 
     def add(self, pixels: Tensor, frame: ClipFrame) -> None:
+        if self._out.suffix.lower() == ".gif" and frame.length > _LONGEST_IN_GIF:
+            raise ImageError(
+                f"{str(self._out)!r}: {frame.name} is shown for {float(frame.length):g} s, but a GIF shows a frame for "
+                f"{_LONGEST_IN_GIF} s at most; give a .webp or a .mp4"
+            )
         levels = (pixels[0].detach().clamp(0, 1) * 255).round().permute(1, 2, 0).to("cpu", torch.uint8).numpy()
         try:
             self._file.write(levels.tobytes())

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
+from numbers import Real
 from pathlib import Path
 
 from PIL import Image
@@ -17,7 +18,7 @@ from ..pictures.checks import size_of
 from ..pictures.decoding import damage_told
 from ..pictures.images import Picture, pillow_picture, read_image
 from .clip import Clip, ClipFrame, Cut
-from .film_files import RATE, VIDEOS, is_animated
+from .film_files import RATE, RATES, VIDEOS, is_animated
 from .video_reading import open_video
 
 _DELAY = 100
@@ -43,7 +44,7 @@ def open_clip(
         path: the file; or what to call the pictures of `frames`.
         start, end, every: what is read of it; see `Cut`.
         frames: the paths of pictures, which are the frames.
-        rate: the frames a second of pictures.
+        rate: the frames a second of pictures, from 0.001 to 1000; None is 24.
 
     Raises:
         ImageError: for a file without video, or whose codec is not there, and for what cannot be read.
@@ -56,7 +57,10 @@ def open_clip(
     """
     cut, name = Cut(start, end, every), str(path)
     if frames is not None:
-        return _of_pictures(name, [Path(each) for each in frames], Fraction(rate or RATE).limit_denominator(1001), cut)
+        rate = RATE if rate is None else rate
+        if not isinstance(rate, Real) or not RATES[0] <= rate <= RATES[1]:
+            raise InputError(f"rate: expected frames a second from {RATES[0]} to {RATES[1]}, got {rate!r}")
+        return _of_pictures(name, [Path(each) for each in frames], Fraction(rate).limit_denominator(1001), cut)
     if rate is not None:
         raise InputError(f"rate: expected pictures, which tell none, got the film {name!r}; leave it out")
     if Path(name).suffix.lower() in VIDEOS:

@@ -19,6 +19,8 @@ CRF = 16
 """The default of the constant rate factor of H.264: the artefacts are hardly to be seen there, paint has much detail."""
 RATE = 24
 """The default of the frames a second of a film whose frames lie in a folder."""
+RATES = (0.001, 1000)
+"""The fewest and the most of them."""
 
 
 def is_animated(path: str | os.PathLike) -> bool:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -326,6 +327,19 @@ def test_other_full_disks(monkeypatch):
 
 
 # refusals
+
+
+def test_a_gif_cannot_show_a_frame_for_long():
+    frame = replace(next(iter(open_clip(source()))), length=Fraction(656))
+    with pytest.raises(ImageError, match=r"'a.gif': the frame at 0.000 s of .* is shown for 656 s, but a GIF shows"):
+        AnimationWriter(Path("a.gif")).add(frame.pixels, frame)
+    for name, length in (("b.gif", 655), ("b.webp", 656)):
+        writer = AnimationWriter(Path(name))
+        writer.add(frame.pixels, replace(frame, length=Fraction(length)))
+        writer.finish()
+        with Image.open(name) as image:
+            image.load()
+            assert image.format == name[2:].upper()
 
 
 def test_sound_that_the_container_cannot_hold():

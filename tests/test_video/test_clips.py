@@ -323,15 +323,22 @@ def test_turned_frames_have_one_size(tmp_path):
 
 
 def test_cuts_that_make_no_sense(tmp_path):
-    for wrong in ({"every": 0}, {"every": True}, {"start": -1.0}, {"start": float("nan")}, {"start": 2.0, "end": 2.0}):
-        with pytest.raises(InputError):
-            Cut(**wrong)
+    nan, inf = float("nan"), float("inf")
+    wrongs = [("every", wrong) for wrong in (0, True, "2")] + [
+        ("start", wrong) for wrong in (-1.0, nan, inf, 1e300, "1", None)
+    ]
+    for name, wrong in wrongs + [("end", wrong) for wrong in (0.0, nan, inf, "2")]:
+        with pytest.raises(InputError, match=f"^{name}: expected"):
+            Cut(**{name: wrong})
     path = film(tmp_path / "a.mkv", [flat(16, 128, 128)] * 5)
     with pytest.raises(ImageError, match="no frame between start and end"):
         open_clip(path, start=3)
     Image.new("RGB", (40, 30)).save(tmp_path / "a.png")
     with pytest.raises(ImageError, match="within its 1 frames"):
         open_clip("frames", frames=[tmp_path / "a.png"], start=3)
+    for wrong in (0, -1, nan, inf, 1e-4, 1e9, "24"):
+        with pytest.raises(InputError, match="rate: expected frames a second from 0.001 to 1000, got"):
+            open_clip("frames", frames=[tmp_path / "a.png"], rate=wrong)
     with pytest.raises(InputError, match="rate: expected pictures"):
         open_clip(path, rate=3)
     images = [Image.new("RGB", (40, 30), (index, 0, 0)) for index in (1, 99)]
