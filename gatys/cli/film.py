@@ -301,9 +301,8 @@ class _Film:
         try:
             yield from self._clip
         except ImageError as problem:
-            if self.writer.count:
-                raise ImageError(f"{problem}; {self.writer.left}") from problem
-            raise
+            left = f"; {self.writer.left}" if self.writer.count else ""
+            raise ImageError(f"{problem}{left}") from problem
 
     def _targets(self, frames: Iterator[ClipFrame]) -> Iterator[ContentTarget]:
         for frame in frames:

@@ -1,6 +1,7 @@
 """Films that are read: colour by hand from known numbers, times, turns, cuts, and what is wrong with a file in one sentence."""
 
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ from PIL import Image
 from gatys.errors import ImageError, InputError, MissingPackage
 from gatys.pictures.encodings import encoded_as_srgb, of_codes
 from gatys.pictures.images import read_image
+from gatys.video import video_reading
 from gatys.video.clip import Cut
 from gatys.video.clips import open_clip
 from gatys.video.film_files import is_animated
@@ -294,6 +296,37 @@ def test_a_film_that_is_damaged_ends_there(tmp_path, caplog):
     (tmp_path / "b.mkv").write_bytes(data)
     found = len(list(open_clip(tmp_path / "b.mkv")))
     assert 0 < found < 12
+
+
+def test_a_film_that_has_lost_its_frames_since_it_was_opened(tmp_path):
+    clip = open_clip(film(tmp_path / "a.mkv", [flat(16, 128, 128)] * 3))
+    with pytest.raises(ImageError, match="a.mkv' has no frame between start and end; give times"):
+        list(replace(clip, read=lambda: iter(())))
+
+
+def test_a_film_of_which_no_frame_can_be_decoded(tmp_path):
+    def broken(stream):
+        raise ValueError("no keyframe")
+        yield
+
+    with pytest.raises(ImageError, match=r"'a.mkv' cannot be decoded \(no keyframe\); copy or download it again"):
+        next(video_reading._decoded("a.mkv", SimpleNamespace(decode=broken), None))
+
+
+def test_a_matrix_that_is_not_read(tmp_path):
+    path = film(tmp_path / "a.mkv", [flat(16, 128, 128)] * 3)
+    frame = next(iter(av.open(str(path)).decode(video=0)))
+    strange = SimpleNamespace(format=frame.format, colorspace=8, height=frame.height, width=frame.width)
+    with pytest.raises(ValueError, match=r"the matrix 8 of ITU-T H.273"):
+        video_reading._colour(strange)
+
+
+def test_primaries_that_are_not_read(monkeypatch):
+    monkeypatch.setattr(video_reading, "_colour", lambda frame: torch.zeros(3, 4, 4))
+    stream = SimpleNamespace(sample_aspect_ratio=None, codec_context=None)
+    making = video_reading._Picture("a.mkv", stream, tells=True)
+    with pytest.raises(ImageError, match=r"'a.mkv' says its colours by the \w+ 99 of ITU-T H.273, not read here"):
+        making.of(SimpleNamespace(color_primaries=99, color_trc=13))
 
 
 def test_frames_of_another_size(tmp_path):
