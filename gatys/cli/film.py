@@ -66,12 +66,12 @@ def paint_film(options: Options, session: Session, kept: NetworkAndStyle) -> int
     clip, named = _find_clip(options)
     out = Path(options.out) if options.out is not None else free_path(default_name(options, _suffix(options)))
     codec = options.codec or CODECS[0]
-    sound = not options.no_sound
-    if out.suffix.lower() in CONTAINERS and is_file(out):
+    sound, video = not options.no_sound, is_file(out) and out.suffix.lower() in CONTAINERS
+    if video:
         check_video(out, codec, clip, sound=sound)
-    log.info(_told(clip, sound=sound and out.suffix.lower() in CONTAINERS))
+    log.info(_told(clip, sound=sound and video))
     first = next(iter(clip)).pixels
-    even = is_file(out) and out.suffix.lower() in CONTAINERS and codec == "h264"
+    even = video and codec == "h264"
     given = load_inputs(replace(options, strip=True), device, _FirstFrame(options.content, first, even))
     assert given.content is not None  # noqa: S101 (what a film has)
     given = replace(given, size=size_of(given.content.pixels))

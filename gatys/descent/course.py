@@ -13,8 +13,8 @@ from ..network.vgg import VGG
 from ..objective.evaluation import Bounded
 from ..objective.objective import Objective, resolve_padding
 from ..passes.plan import HALF_ABOVE, Plan, make_plan, outlook
-from ..passes.precision import choose, lowered
-from ..passes.speed import measure
+from ..passes.precision import choose
+from ..passes.speed import measured
 from ..pictures.colors import average_channels
 from ..settings import STRENGTH, noise_share
 from ..targets.levels import level_size
@@ -121,7 +121,7 @@ class Course:
         if not log.isEnabledFor(logging.INFO):
             return ()
         plans = [self.plan(level, evaluate.objective, self.dtype) for level in range(len(self.sizes))]
-        speed = measure(lowered(self.net, self.dtype), evaluate.objective.used, plans[0])
+        speed = measured(self.net, self.dtype, evaluate.objective.used, plans[0])
         seconds = tuple(speed.seconds(plan) for plan in plans)
         log.info("plan: %s", outlook(plans, self.schedule, seconds))
         return seconds

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..network.layers import Layer, minimum_size
 from ..network.vgg import VGG
 from .plan import Plan, operations
+from .precision import lowered
 from .tiles import Tile, tiles
 from .trunk import backward, forward
 
@@ -37,6 +38,31 @@ class Speed:
         return self.fixed * rows * columns + plan.operations / self.rate
 
 
+_known: dict[tuple[object, ...], Speed] = {}
+"""What has been measured in this process, by all that it depends on."""
+
+
+def measured(net: VGG, dtype: torch.dtype, layers: Iterable[Layer], plan: Plan) -> Speed:
+    """Give what `measure` does with convolutions in `dtype`, measured once a process: pictures of a folder and frames of a
+    film come by the hundred.
+    """
+    layers = list(layers)
+    names = tuple(layer.name for layer in layers)
+    edges = _edges(net.mean.device, layers, plan)
+    key = net.tag.architecture, net.mean.device, net.mean.dtype, dtype, names, edges, torch.get_num_threads()
+    if key not in _known:
+        _known[key] = measure(lowered(net, dtype), layers, plan)
+    return _known[key]
+
+
+def _edges(device: torch.device, layers: Iterable[Layer], plan: Plan) -> tuple[int, int]:
+    """Give the edges of the two pictures that are timed; they are one where a plan's is as small as can be."""
+    least = minimum_size(layers)
+    small, large = EDGES.get(device.type, OTHER_EDGES)
+    large = max(least, min(large, *(plan.tile or plan.size)))
+    return max(least, min(small, large // 2)), large
+
+
 def measure(trunk: VGG, layers: Iterable[Layer], plan: Plan) -> Speed:
     """Measure the speed at which a network is passed over, forward and back, in some tenths of a second.
 
@@ -45,11 +71,9 @@ def measure(trunk: VGG, layers: Iterable[Layer], plan: Plan) -> Speed:
         layers: all that the objective uses.
         plan: that of the largest picture; nothing larger is passed over than what it does at a time.
     """
-    layers, least = list(layers), minimum_size(layers)
-    small, large = EDGES.get(trunk.mean.device.type, OTHER_EDGES)
-    large = max(least, min(large, *(plan.tile or plan.size)))
-    small = max(least, min(small, large // 2))
-    device, dtype = trunk.mean.device, trunk.convolution(layers[0].name).weight.dtype
+    layers, device = list(layers), trunk.mean.device
+    small, large = _edges(device, layers, plan)
+    dtype = trunk.convolution(layers[0].name).weight.dtype
     seconds, cost = _pass_seconds(trunk, layers, large), 2 * operations((large, large), layers, device, dtype)
     if small == large:
         return Speed(0.0, cost / seconds)

@@ -237,7 +237,7 @@ def timed(tmp_path, monkeypatch, clock):
             progress(done * 1_000_000, 80_000_000)
         return net
 
-    monkeypatch.setattr(course, "measure", lambda *_: Speed(0.0, 1e9))
+    monkeypatch.setattr(course, "measured", lambda *_: Speed(0.0, 1e9))
     monkeypatch.setattr(cli, "optimize", slow)
     monkeypatch.setattr(cli, "load_vgg", download)
 

@@ -1,6 +1,7 @@
 """The speed of the machine, by a clock of the tests: what a step is expected to take."""
 
 import logging
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -35,6 +36,7 @@ def passed(monkeypatch):
 
     monkeypatch.setattr(speed, "forward", forward)
     monkeypatch.setattr(speed, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    monkeypatch.setattr(speed, "_known", {})
     return edges
 
 
@@ -75,9 +77,23 @@ def test_steps_are_expected_where_the_plan_is_read_and_nothing_is_measured_elsew
         )
     assert all(finer > coarser > 0 for finer, coarser in told) and len(told) == 2
     passed.clear()
+    speed._known.clear()
     with caplog.at_level(logging.WARNING, logger="gatys"):
         unheard = gatys.optimize(
             net, style=style, size=(64, 64), steps=2, seed=1, callback=lambda p: told.append(p.expected)
         )
     assert told[2:] == [(), ()] and passed == []
     assert torch.equal(heard.image, unheard.image)
+
+
+def test_a_process_measures_once_for_pictures_that_are_alike(net, passed):
+    measure_for = partial(speed.measured, net, torch.float32, USED)
+    first = measure_for(make_plan((300, 200), USED))
+    assert first.rate == pytest.approx(RATE) and passed
+    passed.clear()
+    assert measure_for(make_plan((200, 400), USED)) is first and passed == []
+    for other in (make_plan((40, 90), USED), make_plan((300, 200), USED, tile=96)):
+        assert measure_for(other) is not first and passed
+        passed.clear()
+    speed.measured(net, torch.bfloat16, USED, make_plan((300, 200), USED))
+    assert passed
