@@ -1,6 +1,7 @@
 """The fixtures that tests share."""
 
 import hashlib
+import importlib.util
 import os
 import subprocess
 import sys
@@ -45,6 +46,30 @@ def plain_processor():
         for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
             patch.setattr(torch.cpu, name, lambda: False, raising=False)
         yield
+
+
+@pytest.fixture(scope="session")
+def script():
+    """Import a script of the project that is in no package, by its path from the project's folder."""
+
+    def load(path):
+        spec = importlib.util.spec_from_file_location(Path(path).stem, ROOT / path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """One thread for modules whose pictures are tiny: on a shared machine threads wait for each other."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def standing_in(folder, **how):

@@ -22,6 +22,10 @@ NEWER = {"ImageCompare", "CustomCombo", "ComfyMathExpression", "ComfySwitchNode"
 """The host's own nodes that some workflows use and 0.3.64 does not have."""
 
 
+STEPS, SHRINK = 3, 4
+"""The steps of a run that is to be short, and what its pictures' edges are divided by."""
+
+
 def lacking() -> str | None:
     """What is not here for these tests, None if nothing is."""
     if INSTALLATION is None:
@@ -80,3 +84,29 @@ def ask(script: str, server: host_server.Server, *arguments: str | Path, timeout
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def small(prompt):
+    """The same graph at a quarter of its size and with three steps, one for each level of the largest."""
+    prompt = json.loads(json.dumps(prompt))
+    wired_to_steps = {
+        node["inputs"]["steps"][0] for node in prompt.values() if isinstance(node["inputs"].get("steps"), list)
+    }
+    for name, node in prompt.items():
+        values = node["inputs"]
+        for key in {"steps", "later_steps"} & values.keys():
+            if not isinstance(values[key], list):
+                values[key] = STEPS
+        if node["class_type"] == "PrimitiveInt":
+            values["value"] = STEPS if name in wired_to_steps else values["value"] // SHRINK
+        if node["class_type"] == "ComfyMathExpression":
+            values["expression"] = str(STEPS) if name in wired_to_steps else f"({values['expression']}) // {SHRINK}"
+        if not node["class_type"].startswith("Gatys"):
+            for key in {"largest_size", "width", "height", "left", "x"} & values.keys():
+                if not isinstance(values[key], list):
+                    values[key] //= SHRINK
+        if "levels" in values:
+            values["levels"] = min(values["levels"], 2)  # as many as fit into this size
+        if values.get("tile"):
+            values["tile"] = 128  # several of them at this size too
+    return prompt

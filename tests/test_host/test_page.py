@@ -19,10 +19,9 @@ import numpy as np
 import pytest
 import search_words
 import torch
-from host_page import CHROMIUM, FRONTENDS, MARKS, ROOT, WORKFLOWS, frontend_name, start, unknown
+from host_page import CHROMIUM, FRONTENDS, MARKS, ROOT, WORKFLOWS, frontend_name, small, start, unknown
 from PIL import Image
 
-STEPS, SHRINK = 3, 4
 MUTED, BYPASSED = 2, 4
 """How the page saves that a node was switched off: taken out with its wires, or its inputs wired on to its outputs."""
 RUNS, REFUSED = "runs", "refused"
@@ -101,32 +100,6 @@ def page(request, tmp_path_factory):
 
 def ours(errors):
     return [error for error in errors if "gatys" in error.lower()]
-
-
-def small(prompt):
-    """The same graph at a quarter of its size and with three steps, one for each level of the largest."""
-    prompt = json.loads(json.dumps(prompt))
-    wired_to_steps = {
-        node["inputs"]["steps"][0] for node in prompt.values() if isinstance(node["inputs"].get("steps"), list)
-    }
-    for name, node in prompt.items():
-        values = node["inputs"]
-        for key in {"steps", "later_steps"} & values.keys():
-            if not isinstance(values[key], list):
-                values[key] = STEPS
-        if node["class_type"] == "PrimitiveInt":
-            values["value"] = STEPS if name in wired_to_steps else values["value"] // SHRINK
-        if node["class_type"] == "ComfyMathExpression":
-            values["expression"] = str(STEPS) if name in wired_to_steps else f"({values['expression']}) // {SHRINK}"
-        if not node["class_type"].startswith("Gatys"):
-            for key in {"largest_size", "width", "height", "left", "x"} & values.keys():
-                if not isinstance(values[key], list):
-                    values[key] //= SHRINK
-        if "levels" in values:
-            values["levels"] = min(values["levels"], 2)  # as many as fit into this size
-        if values.get("tile"):
-            values["tile"] = 128  # several of them at this size too
-    return prompt
 
 
 def test_page_starts_without_an_error_of_ours(page):

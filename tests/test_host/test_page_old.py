@@ -42,14 +42,8 @@ def workflow(name):
 
 
 def small(prompt):
-    """The same graph at a quarter of its size and with two steps."""
-    prompt = json.loads(json.dumps(prompt))
-    for node in prompt.values():
-        values = node["inputs"]
-        for key in {"largest_size", "width", "height"} & values.keys():
-            values[key] //= 4
-        if node["class_type"] == "GatysOptimize":
-            values["steps"] = 2
+    """The same graph, small, with its result saved."""
+    prompt = host_page.small(prompt)
     (images,) = (node["inputs"]["images"] for node in prompt.values() if node["class_type"] == "SaveImage")
     return {**prompt, "save": {"class_type": "SaveImage", "inputs": {"images": images, "filename_prefix": "old"}}}
 

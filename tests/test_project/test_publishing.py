@@ -1,6 +1,5 @@
 """What is published: the archive of the nodes, what the registry and PyPI are told, pictures for their pages, forms."""
 
-import importlib.util
 import re
 import shutil
 import subprocess
@@ -20,11 +19,8 @@ checkout = pytest.mark.skipif("[project.urls]" in PROJECT, reason="a distributio
 
 
 @pytest.fixture(scope="module")
-def addresses():
-    spec = importlib.util.spec_from_file_location("addresses", ROOT / ".github" / "addresses.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def addresses(script):
+    return script(".github/addresses.py")
 
 
 @pytest.fixture(scope="module")

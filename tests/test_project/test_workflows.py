@@ -1,6 +1,5 @@
 """The example workflows as files: what they save fits the nodes as they are now, and they say what to look at."""
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -77,10 +76,8 @@ def test_workflow_is_explained_and_listed(name):
     assert f"*{name.removesuffix('.app')}*" in (ROOT / "docs" / "workflows.md").read_text(encoding="utf-8")
 
 
-def test_templates_are_laid_out():
-    spec = importlib.util.spec_from_file_location("layout", ROOT / "examples" / "layout.py")
-    layout = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(layout)
+def test_templates_are_laid_out(script):
+    layout = script("examples/layout.py")
     for file in (*ROOT.glob("example_workflows/*.json"), *ROOT.glob("subgraphs/*.json")):
         text = file.read_text(encoding="utf-8")
         assert layout.laid_out(text, SCHEMAS) == text, f"{file.name}: python examples/layout.py lays it out anew"

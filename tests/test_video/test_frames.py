@@ -12,6 +12,7 @@ import gatys
 from gatys.video.frames import optimize_frames
 from gatys.video.past import agreement
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 SIZE = (36, 32)
 STEPS = {"steps": 6, "later_steps": 3}
 INDEPENDENT = {"steps": 6, "warm_start": False, "temporal_weight": 0.0}
@@ -22,14 +23,6 @@ def noisy(count, sigma=2 / 255):
     """One view with the noise of a camera."""
     noise = torch.randn(count, 3, *SIZE, generator=torch.Generator().manual_seed(5))
     return (pictures(1).expand(count, -1, -1, -1) * 0.8 + 0.1 + sigma * noise).clamp(0, 1)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

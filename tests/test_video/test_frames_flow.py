@@ -8,6 +8,7 @@ from pictures import picture
 
 import gatys
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 SIZE = (36, 40)
 PAN = 4
 STEPS = {"steps": 6, "later_steps": 3}
@@ -23,14 +24,6 @@ def known(count=3):
     back = torch.zeros(count - 1, 2, *SIZE)
     back[:, 0] = PAN
     return gatys.FilmFlow(back, -back)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
