@@ -178,7 +178,7 @@ def test_the_app_shows_five_choices_and_a_button(server):
 
 @pytest.mark.parametrize("frontend", FRONTENDS, ids=frontend_name)
 def test_pictures_that_a_template_asks_for_are_put_there(frontend, tmp_path):
-    examples, name = ROOT / "examples", "Portrait with a mask"
+    examples, name = ROOT / "examples", "portrait_with_a_mask"
     server = start(tmp_path / "base", frontend, pictures=False)
     try:
         own = (examples / "dusk.jpg").read_bytes()
