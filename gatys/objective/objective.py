@@ -8,9 +8,8 @@ It is a sum of terms (`term.Term`), each with a weight; further ones may be give
 term is the paper's E_l (Gatys et al., CVPR 2016, equation 4); the content term is its equation 1 as a mean instead of
 half a sum, so that the balance does not change with the resolution.
 
-Everything is a function of sums over positions, which add up over tiles: pass 1 adds the sums of the style's statistic,
-the penalty's derivative in them is small, one for each layer, and pass 2 pulls it back tile by tile. The gradient is
-exact, whatever the tiles. Where memory allows, pass 1 keeps what pass 2 needs; else pass 2 runs the network again.
+Everything is a function of sums over positions, which add up over tiles, so that the gradient is exact, whatever the
+tiles; `two_passes` goes over them.
 """
 
 from __future__ import annotations
@@ -25,11 +24,9 @@ from ..errors import InputError
 from ..network.layers import Layer
 from ..network.vgg import VGG
 from ..passes.layout import WHOLE, Layout
-from ..passes.precision import choose, derivative_scale, lowered
-from ..passes.tiles import Tile, check_padding
-from ..passes.trunk import Tape, backward, forward
+from ..passes.precision import choose, lowered
+from ..passes.tiles import check_padding
 from ..settings import CONTENT_WEIGHT, STYLE_WEIGHT, TEMPORAL_WEIGHT, TV_WEIGHT, Padding, Precision, TvForm
-from ..targets.gram import accumulation_dtype
 from ..targets.levels import level_size
 from ..targets.regions import AnyStyle, every_style
 from ..targets.statistics import check_whole_picture
@@ -40,6 +37,7 @@ from .smoothness import Smoothness, check_tv_form
 from .style_term import StyleTerm
 from .temporal import TemporalTarget, TemporalTerm
 from .term import Term, View, weigh
+from .two_passes import TwoPasses
 
 
 class Objective:
@@ -201,9 +199,10 @@ class Objective:
         looks = any(term.layers for term in self._terms)
         parts = place.parts(size, tile, self.used, self.padding) if looks else []
         keep = keep or len(parts) == 1
-        tapes, sums = place.team.together(lambda: self._first_pass(field, parts, keep=keep))
-        penalties, derivatives, scale = self._penalties(place.team.add_all(sums))
-        values |= place.team.together(lambda: self._second_pass(field, parts, tapes, derivatives, scale, gradient))
+        passes = TwoPasses(self._trunk, self.dtype, self._terms, self.layers)
+        tapes, sums = place.team.together(lambda: passes.first(field, parts, keep=keep))
+        penalties, derivatives, scale = passes.penalties(place.team.add_all(sums))
+        values |= place.team.together(lambda: passes.second(field, parts, tapes, derivatives, scale, gradient))
         gradient = self._pixels(view, place.collect(gradient, *around), values, neighbours=False)
         return add_up(self._terms, self.weights, penalties | place.team.add_all(values), gradient), gradient
 
@@ -240,96 +239,6 @@ class Objective:
                 if found.smooth is not None:
                     values[index, SMOOTH] = found.smooth
         return gradient
-
-    def _first_pass(self, image: Tensor, parts: list[Tile], *, keep: bool) -> tuple[list[Tape], Values]:
-        """Give each tile's tape, if it is to be kept, and for each term that gathers, by its index, the sums of its
-        layers.
-        """
-        gathering = {index: term for index, term in enumerate(self._terms) if term.gathers}
-        layers = [name for name in self.layers if any(name in term.layers for term in gathering.values())]
-        sums: dict[int, dict[str, Tensor]] = {index: {} for index in gathering}
-        tapes = []
-        if not layers and len(parts) > 1:
-            return [], {}
-
-        def see(name: str, core: Tensor, part: Tile) -> None:
-            for index, term in gathering.items():
-                if name in term.layers:
-                    term.add(sums[index], name, core, part)
-
-        for part in parts:
-            tape = forward(
-                self._trunk, image, part, self.layers if keep else layers, see, tape=keep, banded=self.additive
-            )
-            if tape is not None:
-                tapes.append(tape)
-                if len(parts) > 1:
-                    tape.pack()
-        for index, term in gathering.items():
-            term.fill(sums[index], image.shape[0])
-        return tapes, {(index, name): value for index, total in sums.items() for name, value in total.items()}
-
-    def _penalties(self, sums: Values) -> tuple[Values, list[dict[str, Tensor]], float | Tensor]:
-        """Give each layer's part of the loss, each term's weighted derivative in its sums, and their scale in float16."""
-        values: Values = {}
-        derivatives = []
-        own = [{name: value for (of, name), value in sums.items() if of == index} for index in range(len(self._terms))]
-        for index, (term, total) in enumerate(zip(self._terms, own, strict=True)):
-            found, pulls = term.penalty(total)
-            values |= {(index, name): value for name, value in found.items()}
-            derivatives.append({name: term.weight * pull for name, pull in pulls.items()})
-        if self.dtype != torch.float16:
-            return values, derivatives, 1.0
-        sizes = [
-            size
-            for term, total, pulls in zip(self._terms, own, derivatives, strict=True)
-            for size in term.typical_pulls(total, pulls, term.weight)
-        ]
-        scale = derivative_scale(sizes)
-        return values, [{name: pull * scale for name, pull in each.items()} for each in derivatives], scale
-
-    def _second_pass(
-        self,
-        image: Tensor,
-        parts: list[Tile],
-        tapes: list[Tape],
-        derivatives: list[dict[str, Tensor]],
-        scale: float | Tensor,
-        gradient: Tensor,
-    ) -> Values:
-        """Add the gradient of all tiles, which are used up; give what each layer adds to the terms without sums."""
-        zero = torch.zeros(image.shape[0], device=image.device, dtype=accumulation_dtype(image.dtype))
-        values: Values = {
-            (index, name): zero for index, term in enumerate(self._terms) if not term.gathers for name in term.layers
-        }
-        while parts:
-            part = parts.pop()
-            tape = tapes.pop() if tapes else forward(self._trunk, image, part, self.layers, tape=True)
-            self._pull_back(tape, derivatives, scale, gradient, values)
-            del tape
-        return values
-
-    def _pull_back(
-        self,
-        tape: Tape,
-        derivatives: list[dict[str, Tensor]],
-        scale: float | Tensor,
-        gradient: Tensor,
-        values: Values,
-    ) -> None:
-        """Add one tile's gradient, and add its part of the terms that do not gather to `values`."""
-
-        def cotangent(name: str, core: Tensor, onto: Tensor | None, part: Tile) -> Tensor:
-            for index, (term, own) in enumerate(zip(self._terms, derivatives, strict=True)):
-                if name in term.layers:
-                    value, onto = term.pull_onto(name, core, part, own, term.weight * scale, onto)
-                    if value is not None:
-                        values[index, name] = values[index, name] + value
-            assert onto is not None  # noqa: S101 (each layer is one of a term's)
-            return onto
-
-        pulled = backward(self._trunk, tape, cotangent)
-        tape.part.give(gradient, pulled if isinstance(scale, float) else pulled / scale)
 
 
 def resolve_padding(content: ContentTarget | None, padding: Padding | None) -> Padding:
