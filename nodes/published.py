@@ -9,7 +9,7 @@ from ..gatys.network.found_files import PAPER_FILE
 from ..gatys.network.layers import STYLE_LAYERS
 from ..gatys.published.preset import STRETCH, Preset
 from ..gatys.published.presets import presets, weights_from
-from ..gatys.settings import STATISTICS, STRENGTH
+from ..gatys.settings import STRENGTH
 
 WIDGETS = {
     "GatysLoadVGG19": ("weights", "pooling", "preprocessing", "responses"),
@@ -56,7 +56,6 @@ def _values(settings: dict[str, Any]) -> dict[str, Any]:
         "layers": _text(settings["content_layers"]),
         **{name: style.get(name, 0.0) for name in STYLE_LAYERS},
         "more_layers": _text(more),
-        "statistic": STATISTICS[0],
         "strength": STRENGTH,  # the weights are the source's own
         "weights": "paper" if settings["weights"] == PAPER_FILE else settings["weights"],  # as Load VGG19 calls it
     }

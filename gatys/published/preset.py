@@ -1,8 +1,8 @@
 """A published setting as a record, and what it means in the terms of `Objective`.
 
-Each source writes its loss in its own way. With G the Gram matrix over M positions of N channels, every one is
+Each source writes its loss in its own way. With M positions of N channels, every one is
 
-    content_weight * mean((F - P)^2)  +  sum_l k_l * sum((G_l / M_l - A_l / M'_l)^2)  +  tv_weight * tv
+    content_weight * mean((F - P)^2)  +  sum_l k_l * penalty of the statistics of layer l  +  tv_weight * tv
 
 with its own coefficients, some of which depend on the size of the picture. The tables below say which.
 """
@@ -25,7 +25,7 @@ from ..objective.objective import Objective
 from ..pictures.checks import size_of
 from ..pictures.conversion import AnyPicture, to_tensor
 from ..pictures.resampling import resize
-from ..settings import OWN, SETTINGS, Pooling, Preprocessing, Responses
+from ..settings import OWN, SETTINGS, Pooling, Preprocessing, Responses, StatisticName
 from ..targets.extraction import extract_content, extract_style
 
 CONTENT_LOSSES: Mapping[str, Callable[[int, int], float]] = MappingProxyType(
@@ -36,18 +36,19 @@ CONTENT_LOSSES: Mapping[str, Callable[[int, int], float]] = MappingProxyType(
 )
 """The content terms of sources: from N and M, the factor on mean((F - P)^2) of a layer."""
 
-STYLE_LOSSES: Mapping[str, Callable[[int, int], float]] = MappingProxyType(
+STYLE_LOSSES: Mapping[str, tuple[StatisticName, Callable[[int, int], float]]] = MappingProxyType(
     {
-        "sum (G-A)^2 / (4 N^2 M^2)": lambda n, m: 1 / (4 * n**2),
-        "mean (G/M - A/M)^2": lambda n, m: 1 / n**2,
-        "mean (G/NM - A/NM)^2": lambda n, m: 1 / n**4,
-        "sum (G/NM - A/NM)^2": lambda n, m: 1 / n**2,
-        "mean (G-A)^2 / (N M)": lambda n, m: m / n**3,
+        "sum (G-A)^2 / (4 N^2 M^2)": ("gram", lambda n, m: 1.0),
+        "mean (G/M - A/M)^2": ("gram", lambda n, m: 4.0),
+        "mean (G/NM - A/NM)^2": ("gram", lambda n, m: 4 / n**2),
+        "sum (G/NM - A/NM)^2": ("gram", lambda n, m: 4.0),
+        "mean (G-A)^2 / (N M)": ("gram", lambda n, m: 4 * m / n),
     }
 )
-"""The style terms of sources: from N and M, the factor on sum((G/M - A/M')^2) of a layer.
+"""The style terms of sources: the statistic, and from N and M the factor on its penalty for a layer.
 
-Those with a bare G need a style picture as large as the content; the others divide each Gram matrix by its own M.
+The penalty of Gram matrices is sum((G/M - A/M')^2) / (4 N^2). Sources with a bare G need a style picture as large as the
+content; the others divide each Gram matrix by its own M.
 """
 
 TV_LOSSES: Mapping[str, tuple[str, float, int]] = MappingProxyType(
@@ -143,10 +144,10 @@ class Preset:
             of_layer[name] = self.content_weight * weight * factor(LAYERS[name].channels, units[name])
         first = next(iter(of_layer))
         content_weight = of_layer[first] / self.content_layers[first]
-        style = {}  # of each layer what multiplies sum((G/M - A/M')^2) / (4 N^2)
+        statistic, factor = STYLE_LOSSES[self.style_loss]
+        style = {}  # of each layer what multiplies the statistic's penalty
         for name, weight in self.style_layers.items():
-            n = LAYERS[name].channels
-            style[name] = self.style_weight * weight * STYLE_LOSSES[self.style_loss](n, units[name]) * 4 * n**2
+            style[name] = self.style_weight * weight * factor(LAYERS[name].channels, units[name])
         least = min(style, key=lambda name: style[name])
         equal = all(isclose(value, style[least]) for value in style.values())
         style_weight = style[least] / (self.style_layers[least] if equal else 1)
@@ -159,6 +160,7 @@ class Preset:
             "responses": self.responses,
             "content_layers": {name: value / content_weight for name, value in of_layer.items()},
             "style_layers": {name: value / style_weight for name, value in style.items()},
+            "statistic": statistic,
             "levels": 1,
             "normalize": False,
             "padding": "zero",
@@ -231,7 +233,7 @@ class Preset:
             style_image = resize(style_image, size)
         how = {name: settings[name] for name in ("normalize", "padding")}
         content = extract_content(net, content_image, settings["content_layers"], **how)
-        style = extract_style(net, style_image, settings["style_layers"], **how)
+        style = extract_style(net, style_image, settings["style_layers"], statistic=settings["statistic"], **how)
         return {"net": net, "content": content, "style": style}, settings
 
 

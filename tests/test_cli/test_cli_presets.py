@@ -80,6 +80,7 @@ def test_the_start_and_the_descent_are_the_source_s(pictures, name):
     preset = gatys.presets[name]
     for field in ("steps", "init", "optimizer", "history_size"):
         assert field in options.filled and getattr(options, field) == getattr(preset, field)
+    assert "statistic" in options.filled and options.statistic == preset.settings((64, 64))["statistic"]
 
 
 @pytest.mark.parametrize("option", [["--content-weight", "0.01"], ["--levels", "auto"], ["--normalize"]], ids=str)

@@ -218,6 +218,11 @@ def test_every_value_has_its_source():
             preset.style_layers["conv1_1"] = 1.0
 
 
+def test_every_preset_says_its_statistic_whatever_the_default_is():
+    for name, preset in gatys.presets.items():
+        assert preset.settings((32, 48))["statistic"] == "gram", name
+
+
 def test_an_unknown_preset_is_refused_with_those_there_are():
     with pytest.raises(ValueError) as refusal:
         gatys.presets["gatys"]
