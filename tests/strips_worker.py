@@ -19,7 +19,7 @@ import gatys
 from gatys.distributed.strips import Strips
 from gatys.distributed.team import Processes, join, leave
 from gatys.network.layers import LAYERS
-from gatys.objective import objective as objective_module
+from gatys.objective import two_passes
 from gatys.objective.temporal import TemporalTarget
 from gatys.passes.layout import WHOLE
 
@@ -146,7 +146,7 @@ def gone_on_with(net, place):
 
 def memory_runs_out_on_the_last_process(net, place):
     both, calls = content_and_style(net, place, size=(69, 72)), []
-    forward = objective_module.forward
+    forward = two_passes.forward
 
     def fails_once(*args, **how):
         calls.append(1)
@@ -154,11 +154,11 @@ def memory_runs_out_on_the_last_process(net, place):
             raise RuntimeError("out of memory")
         return forward(*args, **how)
 
-    objective_module.forward = fails_once
+    two_passes.forward = fails_once
     try:
         found = descended(net, place, *both)
     finally:
-        objective_module.forward = forward
+        two_passes.forward = forward
     assert place.whole or "memory ran out; went on from the same picture in" in found["notes"][0]
     return found
 
