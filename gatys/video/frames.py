@@ -9,6 +9,7 @@ is in `past`.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,20 +25,20 @@ from ..descent.start import name_or_picture, starting_picture
 from ..errors import InputError, InputTypeError
 from ..network.vgg import VGG
 from ..objective.temporal import TemporalTarget
-from ..objective.term import Term
 from ..passes.layout import WHOLE
 from ..pictures.checks import shape_of, size_of
-from ..pictures.conversion import AnyPicture, as_picture
+from ..pictures.conversion import as_picture
 from ..pictures.resampling import resize
-from ..settings import Settings
-from ..targets.regions import RegionalStyle
-from ..targets.targets import ContentTarget, StyleTarget, fit_levels
-from .film_flow import AnyFlow
+from ..targets.targets import ContentTarget, fit_levels
+from .film_arguments import FilmArguments, Results
 from .motion import warp
-from .past import Frame, Masks, Past, Pasts, Warped
+from .past import Frame, Past, Pasts
+from .several_passes import Turn, WholeFilm, count_of, pairs_of
 
 LATER_STEPS = 0.25
 """The default of `later_steps`, as a share of `steps`."""
+BLEND = 0.5
+"""The share of what a further pass has just made, where that is to be trusted, in the start of the frame beside it."""
 ENOUGH = 0.5
 """The share of a frame's area that its past must cover, or it is made anew."""
 
@@ -63,6 +64,8 @@ class FilmFrame:
     """Whether the callback ended the film in this frame: it is the last one, and unfinished."""
     state: Path | None = None
     """The file with its last state, where it was asked for; see `Result.state`."""
+    pass_index: int = 0
+    """The number of the pass that it was made in, from 0."""
 
     def __repr__(self) -> str:
         return f"FilmFrame({self.index}, {shape_of(self.image)}, {len(self.history)} steps, {len(self.notes)} notes)"
@@ -93,65 +96,6 @@ class FramesResult:
         return f"FramesResult({shape_of(self.images)}, {sum(map(len, self.histories))} steps, {len(self.notes)} notes)"
 
 
-@dataclass(frozen=True, kw_only=True)
-class FilmArguments(Settings):
-    """The arguments of `optimize_frames` beside the network and the frames.
-
-    Of the settings, `init` is where a frame without a past starts: a picture (1, 3, H, W) is for the first frame, such as
-    the last result of the film's previous part; later frames without a past then start from their content. `steps` are
-    those of a frame without a past. `checkpoint` is a folder, from which a film that was cut short takes its finished
-    frames and goes on with the one that was not.
-    """
-
-    style: StyleTarget | RegionalStyle | None = None
-    """The style to paint in; the same for all frames."""
-    later_steps: int | None = None
-    """The evaluations of a frame that starts from its past; by default a quarter of `steps`."""
-    warm_start: bool = True
-    """Whether a frame starts from its past; False starts each as the first one, held together by the temporal term
-    alone."""
-    warped: Warped | None = None
-    """The last frame's result moved along with the scene. A function of the frame's index (from 1) and that result,
-    (1, 3, H, W) in [0, 1]; or pictures made beforehand, one for each frame, or for each but the first. They may be of any
-    size, and None where there is none: then the last result is taken as it is, and trusted where the frames themselves
-    agree (`agreement`). That is right where the camera stands still."""
-    occlusion: Masks | None = None
-    """The places where the past is wrong, since the scene was hidden before or has changed: 1 there, 0 elsewhere, (H,
-    W) or (1, 1, H, W), of any size. It is a function of the frame's index, or masks like the pictures of `warped`, or a
-    single one for all frames. It takes the place of `agreement`."""
-    flow: AnyFlow | None = None
-    """How the scene moves, for a camera that moves: the last result is moved along with it and takes the place of
-    `warped`, and `occlusion_mask` says where it is not to be trusted. A method of `optical_flow`, such as "auto"; a
-    function, as there; or a `FilmFlow` of the film, or its `back` alone. New ground, which was hidden before, starts
-    as `init` says of a frame without a past: by "auto", from the content in the style's colours. From noise, it starts
-    as it is; else with the strokes of the place that the flow points at (what painting has changed there is added),
-    since in a few steps a small area gets hardly any: the rest of the picture matches the style already."""
-    previous: tuple[AnyPicture, AnyPicture] | None = None
-    """The frame before the first one and its result, where a film goes on that was cut short; None where it begins."""
-    first_index: int = 0
-    """The number of the first frame, where a film goes on: anchors, functions, the callback and notes count by it."""
-    anchor_every: int = 0
-    """The distance of frames at which the past is forgotten, against drift (artistic-videos, issue 59), at the price of
-    a visible change there; 0 is never."""
-    terms: Sequence[Term] = ()
-    """Further terms of the loss."""
-    settings: Settings | None = None
-    """Settings as one value; arguments given beside them take their place."""
-    callback: Callable[[Progress, int], None] | None = None
-    """A function that is called with a `Progress` and the frame's index after each evaluation. StopIteration ends the
-    film early; what is there so far is returned. Any other exception is passed on."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if isinstance(self.anchor_every, bool) or not isinstance(self.anchor_every, int) or self.anchor_every < 0:
-            raise InputError(f"anchor_every: expected a whole number of at least 0, got {self.anchor_every!r}")
-        if isinstance(self.first_index, bool) or not isinstance(self.first_index, int) or self.first_index < 0:
-            raise InputError(f"first_index: expected a whole number of at least 0, got {self.first_index!r}")
-        folder = self.checkpoint
-        if folder is not None and not Path(folder).is_dir():
-            raise InputError(f"checkpoint: expected a folder, with a file for each frame, got {str(folder)!r}; make it")
-
-
 @takes_two(FilmArguments, also={"contents": "content"})  # as it was called in 0.1
 def optimize_frames(net: VGG, content: ContentTarget | Iterable[ContentTarget], told: FilmArguments) -> FramesResult:
     """Descend to one picture for each frame of a film, in order.
@@ -165,6 +109,9 @@ def optimize_frames(net: VGG, content: ContentTarget | Iterable[ContentTarget], 
 
     Memory is that of one frame beside the results: `content` may be a generator that extracts as it goes.
     `iterate_frames` hands each result on as it is made.
+
+    Against what changes over many frames, `long_term` holds a frame to several earlier ones, and `passes` go over the film
+    back and forth. After a stop in a further pass, frames that it has not come to are those of the pass before.
 
     Args:
         net: the network that the targets were extracted with, on the device and in the dtype to work in.
@@ -183,13 +130,24 @@ def optimize_frames(net: VGG, content: ContentTarget | Iterable[ContentTarget], 
         >>> film = gatys.optimize_frames(net, frames, style=style, steps=120, flow="auto")
         >>> gatys.save_image(film.images[0], "0000.png")
     """
-    film = list(_film(net, content, told))
+    images, histories = dict[int, Tensor](), dict[int, tuple[Record, ...]]()
+    notes, states, stopped = list[str](), list[Path](), False
+    for frame in _film(net, content, told):
+        past = histories.get(frame.index, ())
+        images[frame.index], stopped = frame.image, frame.stopped
+        histories[frame.index] = past + tuple(replace(each, step=len(past) + each.step) for each in frame.history)
+        where = f"pass {frame.pass_index + 1}, frame {frame.index}" if told.passes > 1 else f"frame {frame.index}"
+        notes += [f"{where}, {note}" for note in frame.notes]
+        states += [] if frame.state is None else [frame.state]
+    if told.results is not None:
+        for index in range(min(told.done, count_of(content))):
+            images.setdefault(index, told.results[index])
     return FramesResult(
-        images=torch.cat([frame.image for frame in film]),
-        histories=tuple(frame.history for frame in film),
-        notes=tuple(f"frame {frame.index}, {note}" for frame in film for note in frame.notes),
-        stopped=film[-1].stopped,
-        states=tuple(frame.state for frame in film if frame.state is not None),
+        images=torch.cat([images[index] for index in sorted(images)]),
+        histories=tuple(histories[index] for index in sorted(histories)),
+        notes=tuple(notes),
+        stopped=stopped,
+        states=tuple(states),
     )
 
 
@@ -208,7 +166,8 @@ def iterate_frames(
         told: likewise.
 
     Returns:
-        An iterator over the frames. One in which the callback raised StopIteration is the last.
+        An iterator over the frames, with several passes over each pass's. One in which the callback raised StopIteration
+        is the last.
 
     Raises:
         InputError: as `optimize_frames`, when a frame's turn comes.
@@ -222,37 +181,88 @@ def iterate_frames(
 
 
 def _film(net: VGG, content: ContentTarget | Iterable[ContentTarget], told: FilmArguments) -> Iterator[FilmFrame]:
-    later = _later_steps(told.steps, told.later_steps)
-    last = _previous(told)
+    whole = WholeFilm(content, told) if told.passes > 1 else None
+    before = deque(_previous(told), max(told.long_term))
+    count = content.image.shape[0] if isinstance(content, ContentTarget) else None
     pasts = Pasts(
         told.warped,
         told.occlusion,
         told.flow,
-        count=content.image.shape[0] if isinstance(content, ContentTarget) else None,
+        count=count if whole is None else whole.count,
         first=told.first_index,
-        later=last is not None,
+        later=bool(before),
         device=net.mean.device,
+        distances=tuple(told.long_term),
     )
-    index = None
-    for index, frame in enumerate(_each(content), told.first_index):
+    found = False
+    if whole is None:
+        turns = (Turn(index, index, 0, each) for index, each in enumerate(_each(content), told.first_index))
+        for frame in _pass(net, told, pasts, turns, before):
+            found = True
+            yield frame
+    else:
+        begun = whole.count and told.done // whole.count
+        for pass_index in range(begun, told.passes if whole.count else 0):
+            done = told.done - pass_index * whole.count if pass_index == begun else 0
+            before = deque(whole.before(pass_index, done, max(told.long_term)), max(told.long_term))
+            for frame in _pass(net, told, pasts, whole.turns(pass_index, done), before, whole.results):
+                found = True
+                yield frame
+                if frame.stopped:
+                    return
+    if not found:
+        raise InputError("content: expected at least one frame, got none; give a ContentTarget for each frame")
+
+
+def _pass(
+    net: VGG,
+    told: FilmArguments,
+    pasts: Pasts,
+    turns: Iterable[Turn],
+    before: deque[Frame],
+    results: Results | None = None,
+) -> Iterator[FilmFrame]:
+    """Make frames one after the other.
+
+    Args:
+        net: the network.
+        told: the arguments of the film.
+        pasts: what frames inherit.
+        turns: the frames.
+        before: the last frames that are made already, which is kept up to date.
+        results: where results are kept.
+    """
+    later = _later_steps(told.steps, told.later_steps)
+    for turn in turns:
+        index, frame, last = turn.index, turn.content, before[-1] if before else None
         if last is not None and frame.image.shape != last.content.shape:
             raise InputError(
                 f"content: frame {index} is {frame.size[1]} x {frame.size[0]} pixels, but those before are "
                 f"{last.content.shape[-1]} x {last.content.shape[-2]}; resize them to one size"
             )
-        anchor = last is not None and told.anchor_every > 0 and index % told.anchor_every == 0
-        past = None if anchor else pasts.of(index, frame, last)
-        report = _Report(told.callback, index)
-        given = (
-            settings_of(told) | {"terms": told.terms, "callback": report} | _start(net, told, frame, past, last, later)
-        )
+        first_pass = turn.own is None
+        anchor = first_pass and last is not None and told.anchor_every > 0 and index % told.anchor_every == 0
+        past = None if anchor else pasts.of(index, frame, before, turn.way)
+        if turn.own is None:
+            how = _start(net, told, frame, past, last, later)
+        else:
+            start = turn.own if past is None else past.blended(turn.own, BLEND)
+            how = {"init": start, "steps": _at_full_size(later, fit_levels(frame, told.style, frame.size))}
+        if past is not None and told.temporal_weight > 0:
+            how["temporal"] = TemporalTarget(past.held, past.trust)
+        report = _Report(told.callback, turn.number)
+        given = settings_of(told) | {"terms": told.terms, "callback": report} | how
         result = optimize(net, content=frame, style=told.style, **given)
-        last = Frame(frame.image, result.image.to(frame.image.device))
-        yield FilmFrame(index, last.result, result.history, result.notes, report.stopped, result.state)
+        image = result.image.to(frame.image.device)
+        if results is not None and not report.stopped:
+            results[index] = image
+            image = results[index]
+        if anchor:
+            before.clear()
+        before.append(Frame(frame.image, image))
+        yield FilmFrame(index, image, result.history, result.notes, report.stopped, result.state, turn.pass_index)
         if report.stopped:
             return
-    if index is None:
-        raise InputError("content: expected at least one frame, got none; give a ContentTarget for each frame")
 
 
 class _Report:
@@ -271,15 +281,17 @@ class _Report:
             raise
 
 
-def _previous(told: FilmArguments) -> Frame | None:
-    """Give the frame before the first, whose result is brought to its size."""
-    if told.previous is None:
-        return None
-    if not isinstance(told.previous, Sequence) or isinstance(told.previous, str) or len(told.previous) != 2:
+def _previous(told: FilmArguments) -> list[Frame]:
+    """Give the frames before the first, whose results are brought to their size."""
+    return [] if told.previous is None else [_previous_frame(pair) for pair in pairs_of(told.previous)]
+
+
+def _previous_frame(pair: Any) -> Frame:
+    if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
         raise InputError(
-            f"previous: expected two pictures, a frame and its result, got {type(told.previous).__name__}; give both"
+            f"previous: expected two pictures, a frame and its result, got {type(pair).__name__}; give both"
         )
-    both = [as_picture(picture, "previous").detach().to(torch.float32).clamp(0, 1) for picture in told.previous]
+    both = [as_picture(picture, "previous").detach().to(torch.float32).clamp(0, 1) for picture in pair]
     if any(len(picture) != 1 for picture in both):
         raise InputError(f"previous: expected one frame and one result, got {len(both[0])} and {len(both[1])}")
     return Frame(both[0], resize(both[1], size_of(both[0])))
@@ -288,7 +300,7 @@ def _previous(told: FilmArguments) -> Frame | None:
 def _start(
     net: VGG, told: FilmArguments, content: ContentTarget, past: Past | None, last: Frame | None, later: int
 ) -> dict[str, Any]:
-    """Say where a frame starts, with how many steps, and what it is held to."""
+    """Say where a frame of the first pass starts, and with how many steps."""
     init = name_or_picture(told.init)
     own = init if last is None or isinstance(init, str) else "content"
     how: dict[str, Any] = {"init": own, "steps": told.steps}
@@ -300,17 +312,16 @@ def _start(
     def ground() -> Tensor:
         if last is None or past is None:
             return content.image
-        if past.back is None:  # the camera stands still
+        if past.near.back is None:  # the camera stands still
             return (content.image + last.result - last.content).clamp(0, 1)
         if own == "noise" or own == "mean":
             return begun(content.image)
-        return (begun(content.image) + past.image - warp(begun(last.content), past.back)).clamp(0, 1)
+        near = past.near.image - warp(begun(last.content), past.near.back)
+        return (begun(content.image) + near).clamp(0, 1)
 
     if past is not None and told.warm_start and past.share >= ENOUGH and (last is not None or own == "auto"):
         levels = fit_levels(content, told.style, content.size)
         how = {"init": past.start(ground), "steps": _at_full_size(later, levels)}
-    if past is not None and told.temporal_weight > 0:
-        how["temporal"] = TemporalTarget(past.image, past.trust)
     return how
 
 

@@ -15,6 +15,7 @@ from ..pictures.conversion import KINDS, AnyPicture, as_picture, to_tensor
 from ..pictures.resampling import resize
 from ..targets.masks import check_mask
 from ..targets.targets import ContentTarget
+from .distances import NEXT
 from .film_flow import AnyFlow, FlowBetween, Pair, flow_between
 from .motion import motion_boundaries, occlusion_mask, outside, warp
 
@@ -34,8 +35,8 @@ class Frame:
 
 
 @dataclass(frozen=True, eq=False)
-class Past:
-    """The picture that a frame inherits, and the trust in it."""
+class Sight:
+    """A picture that a frame may inherit, and the trust in each of its pixels."""
 
     image: Tensor
     """The picture, (1, 3, H, W)."""
@@ -47,6 +48,22 @@ class Past:
     back: Tensor | None = None
     """The flow that the picture was moved along, (1, 2, H, W); None without one."""
 
+
+@dataclass(frozen=True, eq=False)
+class Past:
+    """What a frame inherits."""
+
+    near: Sight
+    """That of the frame before."""
+    held: Tensor
+    """The picture that it is held to, (1, 3, H, W)."""
+    trust: Tensor | None
+    """How far it is held to each pixel of that, (1, 1, H, W); None is 1 everywhere."""
+    begun: Tensor
+    """The picture that it starts from."""
+    seen: Tensor | None
+    """How far it starts from each pixel of that, likewise."""
+
     @property
     def share(self) -> float:
         """Give the share of the frame's area that can be trusted."""
@@ -55,8 +72,42 @@ class Past:
     def start(self, ground: Callable[[], Tensor]) -> Tensor:
         """Give the past where it was to be seen, and elsewhere new ground."""
         if self.seen is None or bool((self.seen == 1).all()):
-            return self.image
-        return torch.lerp(ground().to(self.image), self.image, self.seen)
+            return self.begun
+        return torch.lerp(ground().to(self.begun), self.begun, self.seen)
+
+    def blended(self, own: Tensor, share: float) -> Tensor:
+        """Give a picture with so much of the past in it where that is to be trusted."""
+        weight = torch.full_like(own[:, :1], share) if self.trust is None else share * self.trust.to(own)
+        return torch.lerp(own, self.held.to(own), weight)
+
+
+def past_of(sights: Sequence[Sight]) -> Past:
+    """Give what a frame inherits of earlier ones, each of which counts only as far as no nearer one is trusted.
+
+    (Ruder, Dosovitskiy and Brox, *Artistic style transfer for videos*, 2016, section 4.3, equations 8 and 9.) With the trust
+    c_j in the picture w_j that comes from j frames before, the weights are max(c_j - sum_k c_k, 0), k < j, and their terms
+    add up. Since sum_j g_j (x - w_j)^2 = g (x - w)^2 + const with g = sum_j g_j and w = sum_j g_j w_j / g, that is one term
+    again.
+
+    Args:
+        sights: what comes from each of them, the nearest first.
+    """
+    held, trust = _together([(each.image, each.trust) for each in sights])
+    begun, seen = _together([(each.image, each.seen) for each in sights])
+    return Past(sights[0], held, trust, begun, seen)
+
+
+def _together(parts: Sequence[tuple[Tensor, Tensor | None]]) -> tuple[Tensor, Tensor | None]:
+    """Give the picture of several, and the trust in it; where there is none, it is the first one."""
+    nearest, trust = parts[0]
+    if trust is None or len(parts) == 1:
+        return nearest, trust
+    total, weight, covered = torch.zeros_like(nearest), torch.zeros_like(trust), torch.zeros_like(trust)
+    for image, own in parts:
+        own = torch.ones_like(trust) if own is None else own
+        counts = (own - covered).clamp(min=0)
+        total, weight, covered = total + counts * image, weight + counts, covered + own
+    return torch.where(weight > 0, total / weight.clamp(min=torch.finfo(weight.dtype).tiny), nearest), weight
 
 
 class Pasts:
@@ -68,6 +119,7 @@ class Pasts:
         first: the index of the first of them.
         later: whether the first of them has a frame before it, too.
         device: where flows are computed.
+        distances: how many frames before are looked at; see `check_distances`.
     """
 
     def __init__(
@@ -80,28 +132,57 @@ class Pasts:
         first: int,
         later: bool,
         device: torch.device,
+        distances: tuple[int, ...] = NEXT,
     ):
         if flow is not None and warped is not None:
             raise InputError("flow: expected none beside pictures that are warped already; leave out flow or warped")
+        if warped is not None and distances != NEXT:
+            raise InputError(
+                "long_term: expected none beside pictures that are warped already, which come from the frame before; leave out "
+                "long_term or warped"
+            )
         pictures = to_tensor(warped, "warped") if isinstance(warped, KINDS) else warped
         self._warp = _by_index(pictures, count, first, "warped")
         self._hide = _by_index(occlusion, count, first, "occlusion")
-        self._flow: FlowBetween | None = flow_between(flow, count, device, later=later)
-        self._first = first
+        self._flow: FlowBetween | None = flow_between(flow, count, device, later=later, distances=distances)
+        self._first, self._distances = first, distances
 
-    def of(self, index: int, content: ContentTarget, last: Frame | None) -> Past | None:
-        """Give what a frame inherits; None where it has no past, as after a cut."""
+    def of(self, index: int, content: ContentTarget, before: Sequence[Frame], way: int = 1) -> Past | None:
+        """Give what a frame inherits; None where it has no past, as after a cut.
+
+        Args:
+            index: the number of the frame.
+            content: its target.
+            before: the frames that were made before it, the last one at the end.
+            way: 1 for a film that is made from its beginning; -1 where the frame before is the next one in the film.
+        """
+        if not before:
+            image = self._warp(index, None) if self._flow is None else None
+            return None if image is None else self._moved(index, content, image, self._hidden(index, content))
+        hidden = self._hidden(index, content)
+        if hidden is not None and hidden.numel() and (hidden >= 1).all():
+            return None  # a cut
+        image = self._warp(index, before[-1].result) if self._flow is None else None
+        if image is not None:
+            return self._moved(index, content, image, hidden)
+        sights = [
+            self._sight(
+                index, index - way * distance, content.image, before[-distance], hidden if distance == 1 else None
+            )
+            for distance in self._distances
+            if distance <= len(before)
+        ]
+        past = past_of(sights)
+        return past if past.trust is None or past.trust.any() else None
+
+    def _hidden(self, index: int, content: ContentTarget) -> Tensor | None:
         mask = self._hide(index)
-        hidden = None if mask is None else torch.as_tensor(mask).to(content.image)
-        if self._flow is not None:
-            return None if last is None else self._along_flow(self._flow, index, content, last, hidden)
-        image = self._warp(index, None if last is None else last.result)
-        if image is None and last is None:
-            return None
-        trust = None if hidden is None else 1 - hidden
-        if image is None and last is not None:
-            image = last.result
-            trust = agreement(content.image, last.content) if trust is None else trust
+        return None if mask is None else torch.as_tensor(mask).to(content.image)
+
+    def _moved(self, index: int, content: ContentTarget, image: Any, hidden: Tensor | None) -> Past | None:
+        """Give what a frame inherits by a picture that is moved along already."""
+        if hidden is not None and hidden.numel() and (hidden >= 1).all():
+            return None  # a cut
         image = image[None] if isinstance(image, Tensor) and image.ndim == 3 else image
         image = as_picture(image, f"warped, frame {index}")
         if image.shape[0] != 1:
@@ -109,26 +190,18 @@ class Pasts:
                 f"warped, frame {index}: expected one picture, got {image.shape[0]}; give one for each frame"
             )
         image = resize(image.detach().to(content.image).clamp(0, 1), content.size)
-        if trust is None:
-            return Past(image, None, None)
-        if trust.numel() and (trust <= 0).all():
-            return None  # a cut
-        trust = check_mask(trust, image, f"occlusion, frame {index}")
-        return Past(image, trust, trust)
+        trust = None if hidden is None else check_mask(1 - hidden, image, f"occlusion, frame {index}")
+        return past_of([Sight(image, trust, trust)])
 
-    def _along_flow(
-        self, between: FlowBetween, index: int, content: ContentTarget, last: Frame, hidden: Tensor | None
-    ) -> Past | None:
-        frame = content.image
-        pair = between(index - self._first, frame, last.content)
-        trust, seen = _trust(pair, frame, last.content)
-        if hidden is not None:
-            if hidden.numel() and (hidden >= 1).all():
-                return None
-            trust = seen = check_mask(1 - hidden, frame, f"occlusion, frame {index}")
-        if not trust.any():
-            return None
-        return Past(warp(last.result, pair.back).to(frame), trust, seen, pair.back)
+    def _sight(self, index: int, other: int, frame: Tensor, before: Frame, hidden: Tensor | None) -> Sight:
+        """Give what a frame inherits of another one."""
+        own = None if hidden is None else check_mask(1 - hidden, frame, f"occlusion, frame {index}")
+        if self._flow is None:
+            trust = agreement(frame, before.content) if own is None else own
+            return Sight(before.result.to(frame), trust, trust)
+        pair = self._flow(index - self._first, other - self._first, frame, before.content)
+        trust, seen = _trust(pair, frame, before.content) if own is None else (own, own)
+        return Sight(warp(before.result, pair.back).to(frame), trust, seen, pair.back)
 
 
 def _trust(pair: Pair, frame: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
