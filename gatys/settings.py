@@ -191,6 +191,10 @@ class Settings:
     It holds as much as L-BFGS remembers."""
     checkpoint_every: float = 60.0
     """The least time between two states in seconds; a run that ends early writes one all the same."""
+    average: float = 0.0
+    """The result of each level: 0 gives the best picture seen; anything above, to below 1, an average over the pictures of
+    the descent, each of which weighs this much less than the next. 0.99 averages the last hundred or so, which evens out what
+    Adam moves to and fro."""
 
     def __repr__(self) -> str:
         given = {field.name: getattr(self, field.name) for field in fields(Settings)}
@@ -218,6 +222,7 @@ class Settings:
             check_weight(name, getattr(self, name))
         check_strength(self.strength)
         check_tolerance(self.tolerance)
+        check_tolerance(self.average, "average")
         check_choice("tv_form", self.tv_form, TV_FORMS)
         check_choice("precision", self.precision, PRECISIONS)
         if self.padding is not None:
@@ -274,10 +279,10 @@ def check_strength(value: float) -> None:
         raise InputError(f"strength: expected a number from 0 to 1, got {value!r}")
 
 
-def check_tolerance(value: float) -> None:
-    """Raise InputError unless a tolerance is a number from 0 to below 1."""
+def check_tolerance(value: float, what: str = "tolerance") -> None:
+    """Raise InputError unless a tolerance, or what else is named, is a number from 0 to below 1."""
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value < 1:
-        raise InputError(f"tolerance: expected a number from 0 to below 1, got {value!r}")
+        raise InputError(f"{what}: expected a number from 0 to below 1, got {value!r}")
 
 
 def content_factor(strength: float) -> float:

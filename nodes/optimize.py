@@ -18,6 +18,7 @@ from . import host
 from .sockets import Content, ContentSocket, HistorySocket, StyleSocket, Vgg19Socket, schema
 from .widgets import (
     PaddingOrAuto,
+    average_input,
     checkpoint_input,
     descent_inputs,
     keep_on_cancel_input,
@@ -105,6 +106,7 @@ class GatysOptimize(io.ComfyNode):
                 strength_input(),
                 tolerance_input(),
                 time_lapse_input(),
+                average_input(),
             ],
             outputs=[
                 io.Image.Output(
@@ -146,6 +148,7 @@ class GatysOptimize(io.ComfyNode):
         strength: float = DEFAULTS["strength"],
         tolerance: float = DEFAULTS["tolerance"],
         time_lapse: int = 0,
+        average: float = DEFAULTS["average"],
         content: Content | None = None,
         style: AnyStyle | None = None,
         init_image: Tensor | None = None,
@@ -154,10 +157,7 @@ class GatysOptimize(io.ComfyNode):
         schedule = parse_steps(steps_per_level, "steps_per_level") if steps_per_level.strip() else steps
         steps = schedule if isinstance(schedule, int) else sum(schedule)
         report = host.ProgressReport(steps * len(frames), keep_on_cancel=keep_on_cancel)
-        sizes = [given.size for given in (*frames[:1], style) if given is not None]
-        whole = size_of(start) if content is None and start is not None else next(iter(sizes), None)
-        layers = [layer for given in (*frames[:1], style) if given is not None for layer in given.used]
-        need = wanted_bytes(whole, layers, optimizer) if layers and whole else 0
+        whole, need = _extent(frames, style, start if content is None else None, optimizer)
         folder = host.checkpoint_folder() if checkpoint_every else None
         lapse = TimeLapse(whole, time_lapse) if time_lapse and whole else None
         images, histories, states = [], [], []
@@ -182,6 +182,7 @@ class GatysOptimize(io.ComfyNode):
                     style_weight=style_weight,
                     strength=strength,
                     tolerance=tolerance,
+                    average=average,
                     tv_weight=tv_weight,
                     tv_form=tv_form,
                     seed=seed + index,
@@ -205,6 +206,16 @@ class GatysOptimize(io.ComfyNode):
         image = host.join_alpha(torch.cat(images), None if alpha is None else alpha[: len(images)])
         way = image[..., :3] if lapse is None else host.join_alpha(lapse.frames(), None)
         return io.NodeOutput(image, histories, way, ui=host.shown(image))
+
+
+def _extent(
+    frames: list[ContentTarget | None], style: AnyStyle | None, start: Tensor | None, optimizer: Optimizer
+) -> tuple[tuple[int, int] | None, int]:
+    """Give the (height, width) of the result, and the bytes that its evaluations want; None and 0 without targets."""
+    targets = [given for given in (*frames[:1], style) if given is not None]
+    whole = next((given.size for given in targets), None) if start is None else size_of(start)
+    layers = [layer for given in targets for layer in given.used]
+    return whole, wanted_bytes(whole, layers, optimizer) if layers and whole else 0
 
 
 def _pictures(

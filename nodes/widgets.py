@@ -224,6 +224,21 @@ def tolerance_input() -> io.Float.Input:
     )
 
 
+def average_input() -> io.Float.Input:
+    return advanced(
+        io.Float.Input(
+            "average",
+            default=DEFAULTS["average"],
+            optional=True,  # saved prompts lack it
+            min=0.0,
+            max=0.9999,
+            step=0.01,
+            tooltip="What a level gives. 0: its best picture. Above: an average of its pictures, each of which weighs this much "
+            "less than the next; 0.99 averages about a hundred, which evens out what adam moves to and fro.",
+        )
+    )
+
+
 def growing_input(name: str, each: Any, first: str, tooltip: str) -> list[Any]:
     """Give a group of sockets of one kind, of which the page shows one more than are wired; none on hosts without.
 

@@ -156,6 +156,8 @@ _HELP = {
     "steps": "number of evaluations of loss and gradient, over all levels; or of each level, full size first: 20,40,80",
     "tolerance": "share of the loss by which it still falls in ten evaluations, or a level ends, so that --steps are the most; "
     "0 takes them all",
+    "average": "what a level gives: 0 its best picture; above, to below 1, an average of its pictures, each of which weighs this "
+    "much less than the next, such as 0.99, which evens adam out",
     "levels": "number of sizes to descend at, the smallest first, each twice the one before; auto begins at about 128 "
     "pixels of the short edge, 1 is the paper's",
     "optimizer": "lbfgs (the paper's, lowest loss for the steps) or adam (less memory)",
@@ -311,6 +313,7 @@ def _add_descent(parser: argparse.ArgumentParser) -> None:
     add("init")
     add("steps", type=steps_of, metavar="COUNT[,COUNT,...]")
     add("tolerance", type=tolerance, metavar="SHARE")
+    add("average", type=tolerance, metavar="DECAY")
     add("levels", type=whole(1, auto="auto"), default="auto", metavar="COUNT")
     add("optimizer", choices=OPTIMIZERS)
     add("learning_rate", type=ABOVE_0, metavar="RATE")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from .averaged import Averaged
 from .state import State
 from .watched import Watched
 
@@ -19,7 +20,7 @@ class Batch:
         make: gives the descent of a picture, (1, 3, H, W).
     """
 
-    def __init__(self, images: Tensor, make: Callable[[Tensor], Watched]):
+    def __init__(self, images: Tensor, make: Callable[[Tensor], Watched | Averaged]):
         self._each = [make(image) for image in images.split(1)]
 
     @property

@@ -14,6 +14,7 @@ from ..passes.memory import release
 from ..passes.plan import Plan
 from ..settings import Settings
 from .adam import Adam
+from .averaged import Averaged
 from .batch import Batch
 from .lbfgs import LBFGS
 from .protocol import Descent
@@ -70,6 +71,8 @@ def choose_descent(
         window=WINDOW * (1 if settings.optimizer == "lbfgs" else LONGER),
         two_losses=rounded,
     )
+    if settings.average:
+        return Batch(picture, lambda image: Averaged(image, each(image), settings.average))
     return Batch(picture, each)
 
 

@@ -185,5 +185,6 @@ def options_of(course: Course) -> dict[str, object]:
     # what was not there in earlier versions is named only where it differs from what they did
     found |= {"strength": told.strength} if told.strength != STRENGTH else {}
     found |= {"tolerance": told.tolerance} if told.tolerance else {}
+    found |= {"average": told.average} if told.average else {}
     found |= {"grey": course.grey} if any(course.grey) else {}
     return found | ({"terms": list(told.terms)} if told.terms else {})

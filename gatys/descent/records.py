@@ -71,7 +71,8 @@ class Progress:
 
     @property
     def image(self) -> Tensor:
-        """Give a copy of the best picture so far, (N, 3, h, w) at this level's size, in [0, 1]; made when asked for."""
+        """Give a copy of the best picture so far, or with `average` of the average, (N, 3, h, w) at this level's size, in
+        [0, 1]; made when asked for."""
         return self._image().detach().clone()
 
 
@@ -87,7 +88,8 @@ class Result:
     """
 
     image: Tensor
-    """The best pictures seen at level 0, (N, 3, H, W), sRGB in [0, 1], on the network's device."""
+    """The best pictures seen at level 0, or with `average` the averages, (N, 3, H, W), sRGB in [0, 1], on the network's
+    device."""
     history: tuple[Record, ...]
     """One record for each evaluation, over all levels."""
     notes: tuple[str, ...]

@@ -121,6 +121,8 @@ class Preset:
     """The edge of the result that is `size` pixels long, one of `EDGES`."""
     style_edge: str
     """The edge that the style picture has in common with the result, one of `EDGES` or `STRETCH`."""
+    average: float = 0.0
+    """The decay of the average over pictures that the source gives in the place of its last picture; 0 for none."""
 
     def settings(self, size: tuple[int, int]) -> dict[str, Any]:
         """Give arguments of this package that make the source's own loss of a picture of `size` (height, width).
@@ -173,6 +175,7 @@ class Preset:
             "learning_rate": self.learning_rate / scale if self.optimizer == "adam" else self.learning_rate,
             "steps": self.steps,
             "tolerance": 0.0,  # sources take all their steps
+            "average": self.average,
             "history_size": self.history_size,
         }
 

@@ -200,6 +200,7 @@ GIVEN = {  # option -> what is typed after it, or instead of it, what the argume
     "tv_weight": ("1e-3", 0.001),
     "strength": ("0.75", 0.75),
     "tolerance": ("0.2", 0.2),
+    "average": ("0.9", 0.9),
     "tv_form": ("absolute", "absolute"),
     "init": ("noise", "noise"),
     "seed": ("11", 11),

@@ -66,6 +66,7 @@ def same(one, other):
 RUNS = {
     "lbfgs": {},
     "adam": {"optimizer": "adam"},
+    "average": {"optimizer": "adam", "average": 0.8},
     "noise": {"init": "noise", "steps": [8, 4]},
     "tiles": {"tile": 20, "steps": 8},
     "picture": {"init": pictures(1, 3, 50, 50, seed=3), "tv_weight": 0.01, "tv_form": "absolute"},
