@@ -130,7 +130,7 @@ def stopped_by_the_last_process(net, place):
 
 def gone_on_with(net, place):
     """A run that is left after 2 steps by two processes, after 5 by three, and finished by four."""
-    both, how = content_and_style(net, place, levels=2), {"init": "noise", "steps": 8}
+    both, how = content_and_style(net, place, levels=2), {"init": "noise", "steps": 8, "average": 0.7}
     if place.whole:
         return descended(net, place, *both, **how)
     stop = {2: 2, 3: 5}.get(place.team.count)
