@@ -40,9 +40,21 @@ Preprocessing = Literal["own", "imagenet", "caffe", "caffe-256", "imagenet-255"]
 PREPROCESSINGS: tuple[Preprocessing, ...] = tuple(name for name in get_args(Preprocessing) if name != OWN)
 """What the network is given in place of its filters' own preprocessing; see `preprocessing.PREPROCESSINGS`."""
 
-Padding = Literal["zero", "replicate", "circular"]
+Padding = Literal["zero", "replicate", "circular", "panorama"]
 PADDINGS: tuple[Padding, ...] = get_args(Padding)
-"""What each convolution sees beyond the picture's border: 0 as in the paper, the border repeated, or the other side."""
+"""What each convolution sees beyond the picture's border: 0 as in the paper; the border repeated; the other side; or, for
+panoramas of 360 degrees, the other side on the left and the right, and the border repeated above and below."""
+
+
+def rings(padding: Padding | None) -> tuple[bool, bool]:
+    """Tell whether the upper edge of a picture meets the lower one, and the left one the right."""
+    return padding == "circular", padding in ("circular", "panorama")
+
+
+def border_of_paintings(padding: Padding | None) -> Padding:
+    """Give the padding that paintings are read with for a picture with another: their own edges do not meet."""
+    return "replicate" if any(rings(padding)) else padding or "zero"
+
 
 TvForm = Literal["squared", "absolute", "corner"]
 TV_FORMS: tuple[TvForm, ...] = get_args(TvForm)
@@ -175,7 +187,8 @@ class Settings:
     """The number of pairs that L-BFGS remembers, each two pictures of memory; fewer where memory is short."""
     padding: Padding | None = None
     """What the network sees beyond the picture's border, one of `PADDINGS`; the default is that of the content, or
-    "zero". "circular" makes textures without seams, to be laid side by side."""
+    "zero". "circular" makes textures without seams, to be laid side by side; "panorama" closes on the left and right
+    only."""
     memory: int | None = None
     """Bytes that may be used on the device beside filters and targets; the default is what is free there."""
     precision: Precision = "auto"

@@ -8,7 +8,14 @@ from gatys.network.layers import LAYERS
 CHANNELS = [3] + [layer.channels for layer in LAYERS.values()]
 
 
-def responses(net, x):
+def padded(x, padding):
+    """A map with what a convolution sees around it."""
+    if padding == "panorama":
+        return F.pad(F.pad(x, (1, 1, 0, 0), mode="circular"), (0, 0, 1, 1), mode="replicate")
+    return F.pad(x, (1, 1, 1, 1), mode={"zero": "constant"}.get(padding, padding))
+
+
+def responses(net, x, padding="zero"):
     """All responses after the ReLU, from the filters alone."""
     x = (x - net.mean[:, None, None]) / net.std[:, None, None]
     found = {}
@@ -18,7 +25,7 @@ def responses(net, x):
                 break
             x = F.avg_pool2d(x, 2) if net.pooling == "average" else F.max_pool2d(x, 2)
         convolution = getattr(net, name)
-        x = torch.relu(F.conv2d(x, convolution.weight, convolution.bias, padding=1))
+        x = torch.relu(F.conv2d(padded(x, padding), convolution.weight, convolution.bias))
         found[name] = x
     return found
 

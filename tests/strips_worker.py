@@ -118,6 +118,19 @@ def content_alone(net, place):
     return descended(net, place, content_and_style(net, place)[0], None, init="noise", learning_rate=3.0)
 
 
+def panorama(net, place):
+    """Two levels, resampled in a ring along the width, and a picture to stay near that is resampled so, too."""
+    both = content_and_style(net, place, size=(96, 32), levels=2, padding="panorama", mask=half(30, 20))
+    near = TemporalTarget(pictures(1, 3, 24, 20, seed=8), pictures(1, 1, 96, 32, seed=9))
+    return descended(net, place, *both, temporal=near, tv_weight=0.2, tv_form="corner", strength=0.7, tile=(32, 16))
+
+
+def two_rings_and_a_picture_to_stay_near(net, place):
+    both = content_and_style(net, place, size=(96, 32), levels=2, padding="circular")
+    near = TemporalTarget(pictures(1, 3, 24, 20, seed=8))
+    return descended(net, place, *both, temporal=near, init=rows_of(place, pictures(1, 3, 60, 40, seed=3)))
+
+
 def stopped_by_the_last_process(net, place):
     last = place.team.rank == place.team.count - 1
 
@@ -190,6 +203,8 @@ CASES = (
     gone_on_with,
     memory_runs_out_on_the_last_process,
     grey_but_for_the_last_row,
+    panorama,
+    two_rings_and_a_picture_to_stay_near,
 )
 
 

@@ -21,7 +21,7 @@ from ..pictures.colors import LUMA, match_colors_by
 from ..pictures.images import Picture, fit, read_image
 from ..pictures.metadata import Metadata, read_metadata
 from ..published.presets import presets
-from ..settings import INITS
+from ..settings import INITS, border_of_paintings
 from ..targets.blending import blend_styles
 from ..targets.extraction import extract_style
 from ..targets.levels import fewest_levels, levels_with_room, resolve_levels
@@ -128,8 +128,7 @@ def make_style(net: VGG, given: Inputs, options: Options, place: Layout = WHOLE)
         check_network(net, style, f"style {path!r}")
     how: dict[str, Any] = {"layers": options.style_layers, "levels": options.levels, "normalize": options.normalize}
     how["statistic"] = options.statistic
-    # a painting's own edges do not meet
-    how["padding"] = "replicate" if options.padding == "circular" else options.padding or "zero"
+    how["padding"] = border_of_paintings(options.padding)
     how |= {"tile": options.tile, "memory": options.memory, "place": place}
     if not (given.masks or options.blend or given.loaded):
         return extract_style(net, given.pictures, **how) if given.pictures else None

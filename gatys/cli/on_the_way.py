@@ -25,6 +25,7 @@ from ..pictures.checks import size_of
 from ..pictures.colors import keep_luminance
 from ..pictures.images import write_image
 from ..pictures.resampling import resize
+from ..settings import rings
 from .inputs import Inputs
 from .option_checks import path_so_far
 from .parsed import Options
@@ -118,9 +119,9 @@ class SoFar:
         due = progress.step % every.steps == 0 if every.steps else monotonic() - self._last >= every.seconds
         if not due or progress.step == progress.steps:  # the result follows
             return
-        ring = self._options.padding == "circular"
+        around = rings(self._options.padding)
         picture = progress.image
-        image = self._session.place.resize(picture, size_of(picture), self._given.size, ring=ring)
+        image = self._session.place.resize(picture, size_of(picture), self._given.size, rings=around)
         made = image, progress.step, self._net.tag, self._given, self._options
         try:
             save_picture(self.path, *made, _write, overwrite=True)

@@ -194,8 +194,9 @@ _HELP = {
     "codec": f"of a film: {CODECS[0]}, or {CODECS[1]} (loses nothing, .mkv) (default: {CODECS[0]})",
     "crf": f"quality of {CODECS[0]}, 0 (loses least) to 51 (default: {CRF})",
     "no_sound": "leave the sound out, which is else copied as it is (default: it is copied)",
-    "padding": "what the network sees beyond the border: zero (the paper), replicate (paint does not thin out there) or "
-    "circular (a texture to be laid side by side; STYLE is then read with replicate) (default: zero)",
+    "padding": "what the network sees beyond the border: zero (the paper), replicate (paint does not thin out there), "
+    "circular (a texture to be laid side by side) or panorama (360 degrees: left and right meet); STYLE is with the last two "
+    "read with replicate (default: zero)",
 }
 
 

@@ -16,7 +16,7 @@ from ..passes.plan import HALF_ABOVE, Plan, make_plan, outlook
 from ..passes.precision import choose
 from ..passes.speed import measured
 from ..pictures.colors import average_channels
-from ..settings import STRENGTH, noise_share
+from ..settings import STRENGTH, noise_share, rings
 from ..targets.levels import level_size
 from ..targets.regions import every_style
 from ..targets.statistics import check_whole_picture
@@ -60,9 +60,9 @@ class Course:
         return self.told.tv_form == "absolute" and self.told.tv_weight > 0
 
     @property
-    def ring(self) -> bool:
-        """Tell whether the picture's edges meet the opposite ones."""
-        return resolve_padding(self.told.content, self.told.padding) == "circular"
+    def rings(self) -> tuple[bool, bool]:
+        """Tell whether the upper edge of the picture meets the lower one, and the left one the right."""
+        return rings(resolve_padding(self.told.content, self.told.padding))
 
     @property
     def optimizer(self) -> str:
@@ -129,7 +129,7 @@ class Course:
     def picture(self, level: int, coarser: Tensor | None) -> Tensor:
         """Give the picture that a level starts at, from the result of the coarser one."""
         detail = not self.from_noise
-        return begin(self.start, coarser, self.sizes, level, self.told.place, detail=detail, ring=self.ring)
+        return begin(self.start, coarser, self.sizes, level, self.told.place, detail=detail, rings=self.rings)
 
     def keep_grey(self, pictures: Tensor) -> Tensor:
         """Give pictures, or the gradient in them, without colour where they are to stay grey."""
@@ -155,13 +155,13 @@ def plan_course(net: VGG, told: Arguments) -> Course:
         check_whole_picture(region.style.statistic, told.tile, place.team.count)
     full = full_size(content, style, init, told.size, place)
     levels = fit_levels(content, style, full)
-    start = starting_picture(net, content, style, init, full, told.seed, place)
+    around = rings(resolve_padding(content, told.padding))
+    start = starting_picture(net, content, style, init, full, told.seed, place, rings=around)
     from_noise = not isinstance(init, Tensor) and (init in ("noise", "mean") or content is None)
     schedule = split_steps(told.steps, levels, ratio=FROM_NOISE if from_noise else 1.0)
     sizes = [level_size(full, level) for level in range(levels)]
     if content is not None and not isinstance(init, Tensor) and init in FROM_CONTENT:
-        ring = resolve_padding(content, told.padding) == "circular"
-        start = loosen(start, noise_share(told.strength), full, told.seed, place, ring=ring)
+        start = loosen(start, noise_share(told.strength), full, told.seed, place, rings=around)
     given_start = init if isinstance(init, Tensor) else None
     grey = (False,) * len(start) if told.terms else stay_grey(content, style, given_start, len(start), place)
     if any(grey):

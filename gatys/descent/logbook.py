@@ -148,7 +148,7 @@ class Logbook:
             log.warning("%s%s", self.notes[0], more)
         path = None if self._file is None else self._file.path
         sizes = course.sizes[self.history[-1].level], course.sizes[0]
-        image = told.place.resize(picture, *sizes, ring=course.ring)
+        image = told.place.resize(picture, *sizes, rings=course.rings)
         return Result(image, tuple(self.history), tuple(self.notes), path)
 
     def _note(self, happened: Iterable[str]) -> None:

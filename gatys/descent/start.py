@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..errors import InputError, one_or_each
 from ..network.vgg import VGG
-from ..passes.layout import Layout
+from ..passes.layout import Layout, Rings
 from ..pictures.colors import are_grey
 from ..pictures.conversion import AnyPicture, to_tensor
 from ..settings import INITS
@@ -66,24 +66,26 @@ def begin(
     place: Layout,
     *,
     detail: bool,
-    ring: bool,
+    rings: Rings = (False, False),
 ) -> Tensor:
     """Give the picture that a level starts at: the picture of the coarser level, enlarged.
 
     With `detail`, what the coarser level changed is enlarged and added to the starting picture of this size, so that
-    details too small for the coarser level are still there to be painted. In a `ring` edges meet the opposite ones.
+    details too small for the coarser level are still there to be painted. With `rings` edges meet the opposite ones.
     """
-    here = place.resize(start, sizes[0], sizes[level], ring=ring)
+    here = place.resize(start, sizes[0], sizes[level], rings=rings)
     if coarser is None:
         return here
-    enlarged = place.resize(coarser, sizes[level + 1], sizes[level], ring=ring)
+    enlarged = place.resize(coarser, sizes[level + 1], sizes[level], rings=rings)
     if not detail:
         return enlarged
-    before = place.resize(start, sizes[0], sizes[level + 1], ring=ring)
-    return (here + enlarged - place.resize(before, sizes[level + 1], sizes[level], ring=ring)).clamp(0, 1)
+    before = place.resize(start, sizes[0], sizes[level + 1], rings=rings)
+    return (here + enlarged - place.resize(before, sizes[level + 1], sizes[level], rings=rings)).clamp(0, 1)
 
 
-def loosen(start: Tensor, share: float, full: tuple[int, int], seed: int, place: Layout, *, ring: bool) -> Tensor:
+def loosen(
+    start: Tensor, share: float, full: tuple[int, int], seed: int, place: Layout, *, rings: Rings = (False, False)
+) -> Tensor:
     """Mix a start with a share of noise, so that strokes need not follow the content.
 
     The noise is drawn `GRAINS` pixels long, or half as long as a smaller picture, and enlarged: finer noise would stay as
@@ -94,7 +96,7 @@ def loosen(start: Tensor, share: float, full: tuple[int, int], seed: int, place:
     factor = max(2.0, max(full) / GRAINS)
     grid = (max(1, round(full[0] / factor)), max(1, round(full[1] / factor)))
     coarse = noise(len(start), grid, seed, rows=place.rows(grid)).to(start)
-    return start.lerp(place.resize(coarse, grid, full, ring=ring), share)
+    return start.lerp(place.resize(coarse, grid, full, rings=rings), share)
 
 
 def name_or_picture(init: AnyPicture) -> str | Tensor:
@@ -134,6 +136,8 @@ def starting_picture(
     full: tuple[int, int],
     seed: int,
     place: Layout,
+    *,
+    rings: Rings = (False, False),
 ) -> Tensor:
     """Give the rows here of the starting picture, (N, 3, H, W) at full size, on the network's device."""
     count = 1 if content is None else content.image.shape[0]
@@ -143,7 +147,8 @@ def starting_picture(
             expected = one_or_each(count, "picture", "content picture")
             raise InputError(f"init: expected {expected}, got {init.shape[0]}; take one of them")
         count = max(count, init.shape[0])
-        image = place.resize(init.detach().clamp(0, 1), place.size(init), full).expand(count, -1, -1, -1)
+        given = init.detach().clamp(0, 1)
+        image = place.resize(given, place.size(init), full, rings=rings).expand(count, -1, -1, -1)
     elif init not in INITS:
         raise InputError(f"init: expected {', '.join(INITS)} or a picture, got {init!r}")
     elif init == "noise" or (init == "auto" and content is None):

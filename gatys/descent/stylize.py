@@ -25,6 +25,7 @@ from ..settings import (
     Root,
     Settings,
     StatisticName,
+    border_of_paintings,
     check_choice,
 )
 from ..targets.extraction import extract_content, extract_style
@@ -110,10 +111,8 @@ def stylize(photo: AnyPicture, painting: AnyPicture | Iterable[AnyPicture], told
     if net is None:
         net = load_vgg(told.weights, told.pooling).to(find_device(told.device))
     how: dict[str, Any] = {"levels": told.levels, "normalize": told.normalize, "tile": told.tile, "memory": told.memory}
-    padding = told.padding or "zero"
+    padding, border = told.padding or "zero", border_of_paintings(told.padding)
     content = extract_content(net, content_image, told.content_layers, padding=padding, dtype="auto", **how)
-    # a painting's own edges do not meet
-    border = "replicate" if padding == "circular" else padding
     style = extract_style(net, paintings, told.style_layers, statistic=told.statistic, padding=border, **how)
     result = optimize(net, content=content, style=style, callback=told.callback, **settings_of(told))
     if not told.keep_luminance:

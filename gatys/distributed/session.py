@@ -22,7 +22,7 @@ from ..network.layers import LAYERS
 from ..passes.layout import Size
 from ..passes.memory import free_memory
 from ..pictures.images import Picture
-from ..settings import __version__
+from ..settings import __version__, rings
 from .files import load_strip, save_strips
 from .strips import Strips
 from .team import Processes, is_lost, join, leave, own_device
@@ -59,7 +59,7 @@ class SharedSession(Session):
         self._strips = Strips(
             team,
             [LAYERS[name] for name in (*options.content_layers, *options.style_layers)],
-            ring=options.padding == "circular",
+            ring=rings(options.padding)[0],
         )
         self.place = self._strips
         memory = options.memory

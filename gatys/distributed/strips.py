@@ -22,10 +22,11 @@ from torch import Tensor
 from ..errors import InputError
 from ..network.layers import LAYERS, Layer
 from ..network.vgg import check_size
-from ..passes.layout import Layout, Size, Strip
+from ..passes.layout import Layout, Rings, Size, Strip
 from ..passes.tiles import Tile, halo, tiles
 from ..pictures.checks import check_picture
 from ..pictures.resampling import resize_columns, resize_rows, seen_rows
+from ..settings import rings
 from .team import Processes
 
 ALIGNMENT = max(layer.stride for layer in LAYERS.values())
@@ -44,7 +45,7 @@ class Strips(Layout):
         team: the processes.
         layers: the layers of all targets; strips that see rows of others on both sides own fewer, so that all have as
             much to do.
-        ring: whether the pictures are rings, which see beyond their border, too.
+        ring: whether the upper edge of the pictures meets the lower one, so that all strips see beyond both theirs.
     """
 
     whole = False
@@ -124,7 +125,7 @@ class Strips(Layout):
 
     def strip(self, image: Tensor, size: Size, padding: str) -> Strip:
         own = image.shape[-2]
-        last = self.rows(size)[1] == size[0] and padding != "circular"
+        last = self.rows(size)[1] == size[0] and not rings(padding)[0]
         return Strip(own, own if last else own + 1, image.shape[1] * size[0] * size[1])
 
     def collect(self, gradient: Tensor, size: Size, layers: Iterable[Layer], padding: str) -> Tensor:
@@ -133,27 +134,30 @@ class Strips(Layout):
         self._return(own, gradient[:, :, last - first :], self._runs_around(size, halo(layers), padding))
         return own
 
-    def resize(self, image: Tensor, size: Size, to: Size, *, ring: bool = False) -> Tensor:
+    def resize(self, image: Tensor, size: Size, to: Size, *, rings: Rings = (False, False)) -> Tensor:
         if size == to:
             return image
-        columns = resize_columns(image, to[1], ring=ring)
-        times, above = (3, to[0]) if ring else (1, 0)  # a ring is the middle one of three
+        columns = resize_columns(image, to[1], ring=rings[1])
+        times, above = (3, to[0]) if rings[0] else (1, 0)  # a ring is the middle one of three
         bounds = [above + bound for bound in self.bounds(to[0])]
         seen = [seen_rows(times * size[0], times * to[0], *bounds[k : k + 2]) for k in range(self.team.count)]
         band = self._fetch(columns, [self._runs(size[0], *rows) for rows in seen])
         first, last = (above + row for row in self.rows(to))
         return resize_rows(band, seen[self.team.rank][0], times * size[0], times * to[0], first, last).clamp_(0, 1)
 
-    def stretch(self, picture: Tensor, to: Size, margin: int = 0) -> Tensor:
+    def stretch(self, picture: Tensor, to: Size, margin: int = 0, *, rings: Rings = (False, False)) -> Tensor:
         first, last = self.rows(to)
         if first < last:
             first, last = max(0, first - margin), min(to[0], last + margin)
         if tuple(picture.shape[-2:]) == to:
             return picture[:, :, first:last]
         height = picture.shape[-2]
-        low, high = seen_rows(height, to[0], first, last)
-        band = resize_columns(picture[:, :, low:high], to[1])
-        return resize_rows(band, low, height, to[0], first, last).clamp_(0, 1)
+        times, above = (3, to[0]) if rings[0] else (1, 0)  # as in `resize`
+        first, last = above + first, above + last
+        low, high = seen_rows(times * height, times * to[0], first, last)
+        seen = torch.arange(low, high, device=picture.device) % height
+        band = resize_columns(picture[:, :, seen], to[1], ring=rings[1])
+        return resize_rows(band, low, times * height, times * to[0], first, last).clamp_(0, 1)
 
     def variance(self, values: Tensor) -> Tensor:
         add = self.team.add
@@ -198,7 +202,7 @@ class Strips(Layout):
         if first == last:
             return first, last
         low, high = first - halo[0], last + halo[1]
-        return (low, high) if padding == "circular" else (max(0, low), min(height, high))
+        return (low, high) if rings(padding)[0] else (max(0, low), min(height, high))
 
     def _runs(self, height: int, low: int, high: int) -> list[Run]:
         bounds, found = self.bounds(height), []

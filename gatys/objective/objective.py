@@ -26,7 +26,7 @@ from ..network.vgg import VGG
 from ..passes.layout import WHOLE, Layout
 from ..passes.precision import choose, lowered
 from ..passes.tiles import check_padding
-from ..settings import CONTENT_WEIGHT, STYLE_WEIGHT, TEMPORAL_WEIGHT, TV_WEIGHT, Padding, Precision, TvForm
+from ..settings import CONTENT_WEIGHT, STYLE_WEIGHT, TEMPORAL_WEIGHT, TV_WEIGHT, Padding, Precision, TvForm, rings
 from ..targets.levels import level_size
 from ..targets.regions import AnyStyle, every_style
 from ..targets.statistics import check_whole_picture
@@ -193,7 +193,7 @@ class Objective:
             term.prepare(size)
         around = (size, self.used, self.padding)
         field = place.around(image, *around)
-        view = View(image, size, field, place.strip(image, size, self.padding), self.padding == "circular")
+        view = View(image, size, field, place.strip(image, size, self.padding), rings(self.padding))
         values: Values = {}
         gradient = self._pixels(view, torch.zeros_like(field), values, neighbours=True)
         looks = any(term.layers for term in self._terms)

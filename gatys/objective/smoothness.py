@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..passes.layout import Strip
+from ..passes.layout import Rings, Strip
 from ..settings import TV_FORMS, TvForm
 from .term import PixelLoss, Term, View
 
@@ -18,7 +18,12 @@ def check_tv_form(form: str) -> None:
 
 
 def total_variation(
-    image: Tensor, form: TvForm = "squared", *, ring: bool = False, strip: Strip | None = None, rounding: float = 0.0
+    image: Tensor,
+    form: TvForm = "squared",
+    *,
+    rings: Rings = (False, False),
+    strip: Strip | None = None,
+    rounding: float = 0.0,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Measure the smoothness of pictures: squared differences of neighbours, summed and divided by the number of
     values.
@@ -32,7 +37,7 @@ def total_variation(
     Args:
         image: (N, 3, H, W).
         form: one of `TV_FORMS`.
-        ring: whether opposite edges are neighbours, too.
+        rings: whether the upper and the lower edge are neighbours, too, and whether the left and the right one.
         strip: where `image` is a part of the picture; the value is then that part's.
         rounding: e, in units of the [0, 1] range; it changes "absolute" only.
 
@@ -52,10 +57,10 @@ def total_variation(
     rounding = rounding if form == "absolute" else 0.0
     for axis in (-2, -1):
         height, width = (there, image.shape[-1]) if axis == -2 else (own, image.shape[-1])
-        if form == "corner" and not ring:
+        if form == "corner" and not rings[-3 - axis]:  # a pixel without a neighbour along the other axis does not count
             height, width = (there, width - 1) if axis == -2 else (there - 1, width)
         pixels, pulled = (t[..., :height, :width] for t in (image, gradient))
-        closed = ring and (axis == -1 or strip is None)
+        closed = rings[axis] and (axis == -1 or strip is None)
         step = pixels.diff(dim=axis, append=pixels.narrow(axis, 0, 1) if closed else None)
         size = step.abs() if form == "absolute" else step.square()
         value = value + size.sum(dim=(1, 2, 3)) / count
@@ -92,6 +97,6 @@ class Smoothness(Term):
     def pixels(self, view: View) -> PixelLoss:
         """Give the value of the rows here, and its gradient in them and those around."""
         value, smooth, gradient = total_variation(
-            view.around, self._form, ring=view.ring, strip=view.strip, rounding=self._rounding
+            view.around, self._form, rings=view.rings, strip=view.strip, rounding=self._rounding
         )
         return PixelLoss(value, gradient, smooth)

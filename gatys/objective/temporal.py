@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor
 
@@ -53,8 +54,10 @@ class TemporalTerm(Term):
         image, size = view.image, view.size
         if size not in self._at:
             mask = self._target.mask
-            small = None if mask is None else self._place.stretch(mask, size).to(image)
-            self._at = {size: (self._place.stretch(self._target.image, size).to(image), small)}
+            stretch = partial(self._place.stretch, to=size, rings=view.rings)
+            self._at = {
+                size: (stretch(self._target.image).to(image), None if mask is None else stretch(mask).to(image))
+            }
         near, mask = self._at[size]
         difference = image - near
         pull = difference if mask is None else difference * mask

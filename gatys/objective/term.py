@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..network.vgg import VGG
-from ..passes.layout import Layout, Strip
+from ..passes.layout import Layout, Rings, Strip
 from ..passes.tiles import Tile
 from ..settings import check_weight
 from ..targets.gram import accumulation_dtype
@@ -37,8 +37,8 @@ class View:
     """`image`, followed by the rows that its features see beyond it."""
     strip: Strip | None
     """Which rows of `around` count, where it is a part of the picture."""
-    ring: bool
-    """Whether opposite edges of the picture are neighbours."""
+    rings: Rings
+    """Whether the upper and the lower edge of the picture are neighbours, and whether the left and the right one."""
 
 
 @dataclass(frozen=True, eq=False)

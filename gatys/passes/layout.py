@@ -23,6 +23,8 @@ Done = TypeVar("Done")
 Name = TypeVar("Name", bound=Hashable)
 Size = tuple[int, int]
 """The (height, width) of a whole picture."""
+Rings = tuple[bool, bool]
+"""Whether the upper edge of a picture meets the lower one, and the left one the right."""
 
 
 class Strip(NamedTuple):
@@ -126,16 +128,19 @@ class Layout:
         """Give the gradient in the rows here, from the gradients in the pixels of `around` on every process."""
         return gradient
 
-    def resize(self, image: Tensor, size: Size, to: Size, *, ring: bool = False) -> Tensor:
+    def resize(self, image: Tensor, size: Size, to: Size, *, rings: Rings = (False, False)) -> Tensor:
         """Resize a picture of `size` to one of size `to` as `resampling.resize` does; rows here become rows here.
 
-        In a `ring` its edges meet the opposite ones.
+        With `rings` its edges meet the opposite ones, as `settings.rings` says.
         """
-        return resize_ring(image, to) if ring else resize(image, to)
+        return resize_ring(image, to, rings) if any(rings) else resize(image, to)
 
-    def stretch(self, picture: Tensor, to: Size, margin: int = 0) -> Tensor:
-        """Resize a picture that every process has whole, to the rows here and `margin` more on both sides."""
-        return resize(picture, to)
+    def stretch(self, picture: Tensor, to: Size, margin: int = 0, *, rings: Rings = (False, False)) -> Tensor:
+        """Resize a picture that every process has whole, to the rows here and `margin` more on both sides.
+
+        With `rings` it is as for `resize`.
+        """
+        return resize_ring(picture, to, rings) if any(rings) else resize(picture, to)
 
     def variance(self, values: Tensor) -> Tensor:
         """Give the variance over all positions, (N, C), of (N, C, h, w) features of which these rows are here."""

@@ -17,7 +17,7 @@ from ..network.layers import Layer, layers_down_to, minimum_size
 from ..settings import TileSize
 from .memory import PICTURES, evaluation_bytes, free_memory, kept_bytes, picture_bytes, release, setup_bytes
 from .precision import dtype_name
-from .tiles import cut, tiles
+from .tiles import along, cut, tiles
 from .winograd import share
 
 Done = TypeVar("Done")
@@ -72,8 +72,8 @@ class Plan:
     def grid(self) -> tuple[int, int]:
         """Give the rows and columns of tiles."""
         rows, columns = (
-            len(cut(length, edge, self.layers, self.padding))
-            for length, edge in zip(self.size, self.tile or (None, None), strict=True)
+            len(cut(length, edge, self.layers, beyond))
+            for length, edge, beyond in zip(self.size, self.tile or (None, None), along(self.padding), strict=True)
         )
         return rows, columns
 
@@ -259,7 +259,7 @@ def _ways(
     one_pass = evaluation_bytes((1024, 1024), layers, gradient=gradient, **how) / 2**20
     kept = kept_bytes((1024, 1024), layers, **how) / 2**20
     by_edge: list[list[tuple[int, int, int, int]]] = []
-    for length in size:
+    for length, beyond in zip(size, along(padding), strict=True):
         if tile == "auto":
             least = max(SMALLEST_TILE, minimum_size(layers))
             edges = {-(-length // count) for count in range(1, min(MOST_TILES, max(1, length // least)) + 1)}
@@ -267,7 +267,7 @@ def _ways(
             edges = {length if tile is None else tile if isinstance(tile, int) else tile[len(by_edge)]}
         options = []
         for edge in edges:
-            spans = cut(length, edge, layers, padding)
+            spans = cut(length, edge, layers, beyond)
             windows = [span.high - span.low for span in spans]
             options.append((edge, len(spans), max(windows), sum(windows)))
         by_edge.append(options)

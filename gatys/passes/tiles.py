@@ -85,6 +85,11 @@ class Tile:
         return self.rows.core(layer.stride), self.columns.core(layer.stride)
 
 
+def along(padding: str) -> tuple[str, str]:
+    """Give the padding along the height, and that along the width."""
+    return ("replicate", "circular") if padding == "panorama" else (padding, padding)
+
+
 def halo(layers: Iterable[Layer]) -> tuple[int, int]:
     """Give the pixels that features of a core see before and after it, the first rounded up to the deepest stride."""
     used = list(layers)
@@ -99,6 +104,7 @@ def cut(
 ) -> list[Span]:
     """Cut an edge of `length` pixels into cores of at most about `tile` pixels, as equal as strides allow.
 
+    `padding` is what `along` gives for that edge.
     `within` is the part [first, last) of the edge to cut, default all of it; both are multiples of the deepest stride,
     or the edge's ends.
     """
@@ -153,8 +159,9 @@ def tiles(
     check_tile(tile, layers)
     check_padding(padding)
     height, width = tile if isinstance(tile, tuple) else (tile, tile)
-    columns = cut(size[1], width, layers, padding)
-    return [Tile(r, c) for r in cut(size[0], height, layers, padding, rows) for c in columns]
+    above, beside = along(padding)
+    columns = cut(size[1], width, layers, beside)
+    return [Tile(r, c) for r in cut(size[0], height, layers, above, rows) for c in columns]
 
 
 def check_tile(tile: int | tuple[int, int] | None, layers: Iterable[Layer]) -> None:

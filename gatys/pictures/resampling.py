@@ -21,14 +21,19 @@ def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
     return small.clamp_(0, 1).to(image.device)
 
 
-def resize_ring(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resample as `resize` does a picture whose edges meet the opposite ones: as the middle of nine of its kind."""
+def resize_ring(image: Tensor, size: tuple[int, int], rings: tuple[bool, bool] = (True, True)) -> Tensor:
+    """Resample as `resize` does a picture whose edges meet the opposite ones: as the middle of nine of its kind.
+
+    Args:
+        rings: whether its upper edge meets the lower one, and whether the left one meets the right.
+    """
     height, width = size
     if size_of(image) == (height, width):
         return image
-    three = torch.cat([image.cpu()] * 3, dim=2)
-    rows = F.interpolate(three, (3 * height, image.shape[-1]), mode="bicubic", antialias=True, align_corners=False)
-    return resize_columns(rows[:, :, height : 2 * height], width, ring=True).clamp_(0, 1).to(image.device)
+    times, above = (3, height) if rings[0] else (1, 0)
+    copies, shape = torch.cat([image.cpu()] * times, dim=2), (times * height, image.shape[-1])
+    rows = F.interpolate(copies, shape, mode="bicubic", antialias=True, align_corners=False)
+    return resize_columns(rows[:, :, above : above + height], width, ring=rings[1]).clamp_(0, 1).to(image.device)
 
 
 def seen_rows(height: int, to: int, start: int, stop: int) -> tuple[int, int]:

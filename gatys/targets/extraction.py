@@ -18,7 +18,7 @@ from ..passes.tiles import Tile, check_padding, check_tile
 from ..pictures.colors import are_grey
 from ..pictures.conversion import AnyPicture, to_tensor, to_tensors
 from ..pictures.recoloring import Colors, mixed
-from ..settings import Padding, StatisticName, TileSize
+from ..settings import Padding, StatisticName, TileSize, rings
 from .levels import Levels, level_size, resolve_levels
 from .masks import check_mask, guide_at
 from .named_statistics import find_statistic
@@ -87,13 +87,12 @@ def extract_content(
     _check_tile(tile, used)
     count = resolve_levels(levels, size, used, "content image")
     device = net.mean.device if device is None else torch.device(device)
-    guides = None
+    way, guides = Way(padding, tile, memory, place, callback), None
     if mask is not None:
         mask = check_mask(mask, image, "content mask", partial(place.stretch, to=size))
-        masks = _pyramid(mask, size, count, place)
+        masks = _pyramid(mask, size, count, way)
         guides = tuple({name: guide_at(m, net.layers[name].stride).to(device) for name in layers} for m in masks)
-    way = Way(padding, tile, memory, place, callback)
-    pictures = _pyramid(image.detach(), size, count, place)
+    pictures = _pyramid(image.detach(), size, count, way)
     features = tuple(
         _features(net, picture, layers, _kept_dtype(dtype, net, place.size(picture)), device, way)
         for picture in pictures
@@ -178,11 +177,11 @@ def extract_style(
         masks = None
         if mask is not None:
             here = check_mask(mask, image, "style mask", partial(place.stretch, to=size))
-            masks = list(_pyramid(here, size, count, place))
+            masks = list(_pyramid(here, size, count, way))
         for index in range(image.shape[0]):
             weight = None if masks is None else masks[0][index % masks[0].shape[0]][None].square()
             colors.append(colors_in(place, image[index : index + 1], weight, net.mean.device))
-        for level, picture in enumerate(_pyramid(image.detach(), size, count, place)):
+        for level, picture in enumerate(_pyramid(image.detach(), size, count, way)):
             for index in range(picture.shape[0]):
                 guide = None if masks is None else masks[level][index % masks[level].shape[0]][None]
                 for name, value in _values(net, picture[index : index + 1], layers, guide, how_compared, way).items():
@@ -224,9 +223,10 @@ def _style_batches(
     return batches
 
 
-def _pyramid(image: Tensor, size: tuple[int, int], levels: int, place: Layout) -> Iterator[Tensor]:
+def _pyramid(image: Tensor, size: tuple[int, int], levels: int, way: Way) -> Iterator[Tensor]:
     """Give a picture of `size` (height, width) at each level, full size first."""
-    return (place.resize(image, size, level_size(size, level)) for level in range(levels))
+    around = rings(way.padding)
+    return (way.place.resize(image, size, level_size(size, level), rings=around) for level in range(levels))
 
 
 def _features(

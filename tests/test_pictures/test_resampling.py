@@ -16,15 +16,23 @@ def test_a_ring_is_the_middle_of_nine(size):
     wanted = nine[:, :, height : 2 * height, width : 2 * width]
     assert torch.allclose(resize_ring(image, size), wanted, atol=1e-6)
     assert not torch.allclose(resize(image, size), wanted, atol=1e-2)
+    for rings, copies in (((False, True), (1, 3)), ((True, False), (3, 1))):
+        rows, columns = (
+            slice(0, length) if n == 1 else slice(length, 2 * length) for n, length in zip(copies, size, strict=True)
+        )
+        several = resize(image.repeat(1, 1, *copies), (copies[0] * height, copies[1] * width))
+        assert torch.allclose(resize_ring(image, size, rings), several[:, :, rows, columns], atol=1e-6)
 
 
 def test_a_level_of_a_ring_starts_without_a_seam():
     sizes, start, coarser = [(40, 48), (20, 24)], picture(1, size=(40, 48)), picture(2, size=(20, 24))
 
-    def begun(by, **how):
-        rolled = torch.roll(start, (2 * by, 2 * by), (2, 3)), torch.roll(coarser, (by, by), (2, 3))
-        return torch.roll(begin(*rolled, sizes, 0, WHOLE, **how), (-2 * by, -2 * by), (2, 3))
+    def begun(down, by, **how):
+        rolled = torch.roll(start, (2 * down, 2 * by), (2, 3)), torch.roll(coarser, (down, by), (2, 3))
+        return torch.roll(begin(*rolled, sizes, 0, WHOLE, **how), (-2 * down, -2 * by), (2, 3))
 
     for detail in (True, False):
-        assert torch.allclose(begun(0, detail=detail, ring=True), begun(7, detail=detail, ring=True), atol=1e-6)
-        assert not torch.allclose(begun(0, detail=detail, ring=False), begun(7, detail=detail, ring=False), atol=1e-2)
+        for rings in ((True, True), (False, True), (False, False)):
+            unrolled = begun(0, 0, detail=detail, rings=rings)
+            assert torch.allclose(begun(7, 0, detail=detail, rings=rings), unrolled, atol=1e-6) == rings[0]
+            assert torch.allclose(begun(0, 7, detail=detail, rings=rings), unrolled, atol=1e-6) == rings[1]
