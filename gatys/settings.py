@@ -46,7 +46,7 @@ PADDINGS: tuple[Padding, ...] = get_args(Padding)
 panoramas of 360 degrees, the other side on the left and the right, and the border repeated above and below."""
 
 
-def rings(padding: Padding | None) -> tuple[bool, bool]:
+def rings(padding: str | None) -> tuple[bool, bool]:
     """Tell whether the upper edge of a picture meets the lower one, and the left one the right."""
     return padding == "circular", padding in ("circular", "panorama")
 

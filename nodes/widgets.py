@@ -60,7 +60,8 @@ def padding_input() -> io.Combo.Input:
         default=PADDINGS[0],
         optional=True,  # saved prompts do without
         tooltip="What the network sees beyond the picture's border. zero: nothing, as in the paper. replicate: the border "
-        "repeated, so that paint does not thin out along the edges. circular: the other side, for textures that are tileable already.",
+        "repeated, so that paint does not thin out along the edges. circular: the other side, for textures that are tileable already. "
+        "panorama: the other side on the left and the right only, for 360 degrees.",
     )
 
 
@@ -83,7 +84,7 @@ def memory_inputs() -> list[io.Int.Input | io.Combo.Input]:
             default="auto",
             optional=True,
             tooltip="What the network sees beyond the border. auto: as the content was extracted, and zero without content. "
-            "circular makes textures that can be laid side by side without a seam.",
+            "circular makes textures that can be laid side by side without a seam; panorama closes a picture of 360 degrees.",
         ),
     ]
 
