@@ -49,30 +49,30 @@ def plain_loss(net, x, content, guide, style, form):
 
 @pytest.mark.parametrize("form", ["squared", "absolute", "corner"])
 def test_loss_and_gradient_are_those_of_autograd(net, form):
-    x, p, guide = pictures(2, 3, 43, 64), pictures(2, 3, 43, 64, seed=1), pictures(1, 1, 43, 64, seed=3)
+    x, p, guide = pictures(2, 3, 27, 48), pictures(2, 3, 27, 48, seed=1), pictures(1, 1, 27, 48, seed=3)
     content = gatys.extract_content(net, p, CONTENT, mask=guide, padding="panorama", normalize=False)
-    style = gatys.extract_style(net, pictures(1, 3, 40, 40, seed=2), STYLE, normalize=False)
+    style = gatys.extract_style(net, pictures(1, 3, 24, 24, seed=2), STYLE, normalize=False)
     leaf = x.clone().requires_grad_()
     loss = plain_loss(net, leaf, p, guide, style, form)
     (expected,) = torch.autograd.grad(loss.sum(), leaf)
     weights = {"content_weight": 0.5, "style_weight": 2.0, "tv_weight": 0.1, "tv_form": form}
     objective = gatys.Objective(net, content=content, style=style, **weights)
     assert objective.padding == "panorama"
-    for tile, keep in ((None, False), (16, False), ((48, 32), True), ((16, 64), True)):
+    for tile, keep in ((None, False), (16, False), ((16, 48), True)):
         terms, gradient = objective.terms(x, tile, keep=keep)
         torch.testing.assert_close(terms.total, loss.detach(), rtol=1e-10, atol=0)
         assert ((gradient - expected).norm() / expected.norm()).item() < 1e-10
 
 
 def test_a_style_s_sums_are_those_of_the_ring(net):
-    p = pictures(1, 3, 43, 64)
+    p = pictures(1, 3, 27, 48)
     style = gatys.extract_style(net, p, STYLE, padding="panorama", normalize=False, tile=32)
     plain = oracle.responses(net, p, "panorama")
     for name in STYLE:
         torch.testing.assert_close(style.grams[0][name][0], oracle.gram(plain[name][0]), rtol=1e-6, atol=1e-9)
 
 
-@pytest.mark.parametrize("size", [(40, 37), (33, 60)])
+@pytest.mark.parametrize("size", [(24, 21)])
 def test_a_width_that_the_poolings_do_not_divide_is_the_picture_repeated(net, size):
     p = pictures(1, 3, *size)
     content = gatys.extract_content(net, p, CONTENT, padding="panorama", normalize=False, tile=32)
@@ -86,18 +86,18 @@ def test_a_width_that_the_poolings_do_not_divide_is_the_picture_repeated(net, si
 @pytest.mark.parametrize("padding", ["panorama", "replicate"])
 def test_a_whole_run_does_not_know_where_the_seam_is(net, padding):
     """A picture that is turned around first gives the result turned around: its levels, its start, its target, all."""
-    photo, painting, near = (pictures(1, 3, 32, 128, seed=seed) for seed in (1, 2, 3))
+    photo, painting, near = (pictures(1, 3, 16, 64, seed=seed) for seed in (1, 2, 3))
     style = gatys.extract_style(net, painting, {"conv1_1": 1.0, "conv3_1": 1.0}, 2)
 
     def turned(by):
         content = gatys.extract_content(net, photo.roll(by, -1), {"conv2_2": 1.0}, 2, padding=padding)
         temporal = gatys.TemporalTarget(near.roll(by, -1))
         found = gatys.optimize(
-            net, content=content, style=style, temporal=temporal, steps=(4, 4), tv_weight=0.1, tolerance=0
+            net, content=content, style=style, temporal=temporal, steps=(3, 3), tv_weight=0.1, tolerance=0
         )
         return found.image.roll(-by, -1)
 
-    far = (turned(32) - turned(0)).abs().max().item()
+    far = (turned(16) - turned(0)).abs().max().item()
     assert far < 1e-6 if padding == "panorama" else far > 1e-3
 
 
