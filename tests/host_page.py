@@ -10,6 +10,8 @@ from pathlib import Path
 
 import host_server
 import pytest
+import torch
+from safetensors.torch import save_file
 
 ROOT = Path(__file__).resolve().parents[1]
 WORKFLOWS = {file.stem: file for file in sorted((ROOT / "example_workflows").glob("*.json"))}
@@ -18,7 +20,10 @@ INSTALLATION = host_server.find_installation()
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 FOLDER = "gatys-style_transfer"  # neither blanks nor dots: nodes/pack_folder.py
 
-NEWER = {"ImageCompare", "CustomCombo", "ComfyMathExpression", "ComfySwitchNode"}
+NEWER = {
+    *("ImageCompare", "CustomCombo", "ComfyMathExpression", "ComfySwitchNode"),
+    *("FrameInterpolationModelLoader", "FrameInterpolate"),
+}
 """The host's own nodes that some workflows use and 0.3.64 does not have."""
 
 
@@ -60,10 +65,31 @@ def start(base: Path, frontend: str, pictures: bool = True) -> host_server.Serve
         for pattern in ("*.jpg", "*.webp", "*.mp4") if pictures else ():
             for picture in sorted((ROOT / "examples").glob(pattern)):
                 server.upload(picture.name, picture.read_bytes())
+        models = base / "models" / "frame_interpolation"
+        models.mkdir(parents=True, exist_ok=True)
+        save_file(interpolation_of_means(), models / "film_net_fp16.safetensors")
     except BaseException:
         server.stop()
         raise
     return server
+
+
+def interpolation_of_means() -> dict[str, torch.Tensor]:
+    """A model of the host's frame interpolation that needs no training: a RIFE of zeros, which moves nothing and gives the
+    mean of two frames."""
+    width, head = 8, 4
+    shapes = {f"encode.cnn{index}": (16, 3 if index == 0 else 16, 3, 3) for index in range(3)}
+    shapes["encode.cnn3"] = (16, head, 4, 4)
+    for block in range(5):
+        name, planes = f"blocks.{block}", 7 + 2 * head if block == 0 else 20 + 2 * head
+        shapes |= {f"{name}.conv0.0.0": (width // 2, planes, 3, 3), f"{name}.conv0.1.0": (width, width // 2, 3, 3)}
+        shapes |= {f"{name}.convblock.{index}.conv": (width, width, 3, 3) for index in range(8)}
+        shapes[f"{name}.lastconv.0"] = (width, 52, 4, 4)
+    transposed = ("cnn3", "lastconv.0")
+    state = {f"{name}.weight": torch.zeros(shape) for name, shape in shapes.items()}
+    state |= {f"{name}.bias": torch.zeros(shape[name.endswith(transposed)]) for name, shape in shapes.items()}
+    betas = (f"blocks.{block}.convblock.{index}.beta" for block in range(5) for index in range(8))
+    return state | {name: torch.zeros(1, width, 1, 1) for name in betas}
 
 
 def unknown(server: host_server.Server, name: str) -> set[str]:

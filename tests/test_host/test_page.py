@@ -154,6 +154,32 @@ def test_workflow_runs(page, name):
         assert first_picture(data, file["filename"]).std() > 5, file
 
 
+@pytest.mark.parametrize("name", [name for name in WORKFLOWS if name.startswith("film")])
+def test_a_painted_film_is_as_long_as_the_clip_and_has_its_sound(page, name):
+    av = pytest.importorskip("av", reason="PyAV is not installed")
+    if lack := unknown(page.server, name):
+        pytest.skip(f"this host has no {', '.join(sorted(lack))}")
+    run = page.server.run(small(page.seen["workflows"][name]["prompt"]))
+    assert run.status == "success", run.message
+    (file,) = [
+        file for output in run.outputs.values() for file in output.get("images", []) if file["filename"].endswith("mp4")
+    ]
+    found = []
+    for data in (page.server.view(file), (ROOT / "examples" / "clip.mp4").read_bytes()):
+        with av.open(io.BytesIO(data)) as film:
+            rate, sound = film.streams.video[0].average_rate, [stream.codec.name for stream in film.streams.audio]
+            pictures = [frame.to_ndarray(format="rgb24").astype(float) for frame in film.decode(video=0)]
+        found.append((rate, sound, pictures))
+    (rate, sound, pictures), (clip_rate, clip_sound, clip) = found
+    assert rate == clip_rate and sound == clip_sound == ["aac"]
+    between = name == "film_every_second_frame"  # nothing is between the last two of an even number
+    assert len(pictures) == len(clip) - between and len(clip) % 2 == 0
+    if between:  # by the model of the tests it is the mean of both, but for what the codec loses
+        off = [abs(pictures[at] - (pictures[at - 1] + pictures[at + 1]) / 2).mean() for at in range(1, len(pictures), 2)]
+        apart = [abs(pictures[at + 1] - pictures[at - 1]).mean() for at in range(1, len(pictures), 2)]
+        assert max(off) < min(apart) / 2
+
+
 @pytest.mark.parametrize("variant", SWITCHED_OFF, ids=lambda variant: f"{variant[0]} {variant[1]} {variant[2]}")
 def test_nodes_bypassed_or_muted(page, variant):
     prompt = small(page.switched_off[variant])
