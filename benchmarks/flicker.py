@@ -1,12 +1,17 @@
 """How much a film flickers: frames on their own, each from the last result, and along optical flow.
 
     python benchmarks/flicker.py [--content FILE] [--style FILE] [--weights FILE] [--size 96] [--frames 5] [--out FOLDER]
+    python benchmarks/flicker.py --films swing --frames 101 --only "on their own,known flow"     # drift over 100 frames
+    python benchmarks/flicker.py --films "" --clips carphone.mp4,bikes.mp4@6.2                     # from 6.2 s on
 
 Films are made of the content picture, with known motion: one view with the noise of a camera (a standard deviation of
-2/255), a pan, a zoom, and a disc that turns and moves over a background. Flicker is the mean absolute difference of
-consecutive results, in 1/255, after undoing the known motion, where the scene was seen in both frames; that of the frames
-themselves is printed first. Drift is the same between the first frame and the last. The loss is that of the last frame,
-without the temporal term: what steadiness costs. The last column is the time of a later frame as a share of the first's.
+2/255), a pan, a zoom, a disc that turns and moves over a background, and a camera that swings there and back in 20 frames. Of
+clips the motion is that which DIS finds in frames of up to 768 pixels. Flicker is the mean absolute difference of consecutive
+results, in 1/255, after undoing the motion, where the scene was seen in both frames; that of the frames themselves is
+printed first. Drift is the same between the first frame and the last. `new` is about the ground that comes into view: how well
+light and dark of the result go with those of the frame there (correlation; the mean of all such places). The loss is that
+of the last frame, without the temporal term: what steadiness costs. The last column is the processor time of a later frame,
+the median, as a share of the first's.
 """
 
 from __future__ import annotations
@@ -22,12 +27,17 @@ import torch
 from torch import Tensor
 
 import gatys
-from gatys.pictures.images import read_image
+from gatys.pictures.checks import size_of
+from gatys.pictures.colors import LUMA
+from gatys.pictures.images import fit, read_image
+from gatys.pictures.resampling import resize
+from gatys.video.flow import flow_function
+from gatys.video.larger_flow import LargerFlow
 
 ROOT = Path(__file__).resolve().parent.parent
 PAN, ZOOM, TURN, MOVE = 4, 1.03, 6.0, 3.0
 """Pixels a frame, factor a frame, degrees a frame, pixels a frame."""
-NOISE = 2 / 255
+NOISE, PERIOD = 2 / 255, 20
 
 Place = Callable[[int, int], tuple[Tensor, Tensor]]
 """A function of two frames a and b: where each pixel of a is in b, (2, H, W), and whether it is seen in b, (H, W)."""
@@ -45,6 +55,10 @@ class Film:
         inside = (there[0] >= 0) & (there[0] <= width - 1) & (there[1] >= 0) & (there[1] <= height - 1)
         return (there - grid(height, width))[None], (seen & inside)[None, None]
 
+    def uncovered(self, index: int) -> Tensor:
+        """Where a frame shows what the one before it did not, though that is within the picture, (1, 1, H, W)."""
+        return ~self.flow(index, index - 1)[1]
+
     def known(self) -> gatys.FilmFlow:
         pairs = [(index, index - 1) for index in range(1, len(self.frames))]
         back = [self.flow(*pair)[0] for pair in pairs]
@@ -54,6 +68,16 @@ class Film:
         flow, seen = self.flow(index, other)
         apart = (gatys.warp(pictures[other : other + 1], flow) - pictures[index : index + 1]).abs()
         return float(apart.mean(dim=1, keepdim=True)[seen].mean() * 255)
+
+    def new(self, pictures: Tensor) -> float:
+        """The correlation of light and dark of results and frames where ground comes into view."""
+        weights = torch.tensor(LUMA).view(3, 1, 1)
+        pairs = [
+            torch.stack([(given[index] * weights).sum(dim=0)[self.uncovered(index)[0, 0]] for given in (pictures, self.frames)])
+            for index in range(1, len(pictures))
+        ]
+        pairs = [pair for pair in pairs if pair.shape[1] > 50]
+        return sum(float(torch.corrcoef(pair)[0, 1]) for pair in pairs) / len(pairs) if pairs else math.nan
 
     def flicker(self, pictures: Tensor) -> float:
         each = [self.difference(pictures, index, index - 1) for index in range(1, len(pictures))]
@@ -121,7 +145,51 @@ def turning_film(picture: Tensor, count: int, size: tuple[int, int]) -> Film:
     return Film(torch.cat(frames), place)
 
 
-FILMS = {"static view with noise": static_film, "pan": panned_film, "zoom": zoomed_film, "turning disc": turning_film}
+def swinging_film(picture: Tensor, count: int, size: tuple[int, int]) -> Film:
+    """A pan that turns back after half a period, within the picture."""
+    half = PERIOD // 2
+    step = (picture.shape[-1] - size[1]) // half
+    at = [step * (half - abs(index % PERIOD - half)) for index in range(count)]
+    frames = torch.cat([picture[..., : size[0], left:][..., : size[1]] for left in at])
+
+    def place(a: int, b: int) -> tuple[Tensor, Tensor]:
+        return grid(*size) + torch.tensor([at[a] - at[b], 0.0]).view(2, 1, 1), torch.ones(size, dtype=torch.bool)
+
+    return Film(frames, place)
+
+
+class RealFilm(Film):
+    """Frames of a clip, whose motion DIS tells, looking at larger versions of them."""
+
+    def __init__(self, file: str, count: int, edge: int):
+        path, _, start = file.partition("@")
+        larger = [frame.pixels for frame, _ in zip(gatys.open_clip(path, float(start or 0)), range(count), strict=False)]
+        small = fit(*reversed(size_of(larger[0])), edge)[::-1]
+        self.frames = torch.cat([resize(frame, small) for frame in larger])
+        self._flows: dict[tuple[int, int], Tensor] = {}
+        function = LargerFlow(flow_function("dis"))
+        for index, frame in enumerate(larger):
+            function.know(self.frames[index : index + 1], frame)
+            for pair in [(index, index - 1), (index - 1, index)] if index else []:
+                first, second = (self.frames[one : one + 1] for one in pair)
+                self._flows[pair] = gatys.optical_flow(first, second, function)
+
+    def flow(self, index: int, other: int) -> tuple[Tensor, Tensor]:
+        there = self._flows[index, other]
+        return there, gatys.occlusion_mask(there, self._flows[other, index]) == 0
+
+    def uncovered(self, index: int) -> Tensor:
+        pair = (index, index - 1)
+        return gatys.occlusion_mask(self._flows[pair], self._flows[pair[::-1]], boundaries=False) > 0
+
+
+FILMS = {
+    "static view with noise": static_film,
+    "pan": panned_film,
+    "zoom": zoomed_film,
+    "turning disc": turning_film,
+    "swing": swinging_film,
+}
 
 
 def methods(film: Film, args: argparse.Namespace) -> dict[str, dict]:
@@ -131,24 +199,25 @@ def methods(film: Film, args: argparse.Namespace) -> dict[str, dict]:
         "warm start, no flow": warm,
         "known flow": warm | {"flow": film.known()},
         "  started only": warm | {"flow": film.known(), "temporal_weight": 0.0},
+        "  without masks": warm | {"flow": film.known(), "occlusion": torch.zeros(size_of(film.frames))},
     }
     ways |= {f"flow {name}": warm | {"flow": name} for name in args.flow.split(",") if name}
     return {name: way for name, way in ways.items() if not args.only or name.strip() in args.only.split(",")}
 
 
 def measured(net: gatys.VGG, style: gatys.StyleTarget, film: Film, content: gatys.ContentTarget, options: dict) -> str:
-    images, times, begun = [], [], time.perf_counter()
+    images, times, begun = [], [], time.process_time()
     for frame in gatys.iterate_frames(net, content, style=style, **options):
         images.append(frame.image.cpu())
-        times.append(time.perf_counter() - begun)
-        begun = time.perf_counter()
+        times.append(time.process_time() - begun)
+        begun = time.process_time()
     results = torch.cat(images)
     objective = gatys.Objective(net, content=content.pictures()[-1], style=style)
     loss = objective.evaluate(results[-1:].to(net.mean))[0]["total"]
     share = sorted(times[1:])[(len(times) - 1) // 2] / times[0]
     measured.results = results  # for --out
-    drift = film.difference(results, len(results) - 1, 0)
-    return f"{film.flicker(results):9.2f}{drift:8.2f}{loss:9.4f}{share:10.2f}"
+    drift = math.nan if isinstance(film, RealFilm) else film.difference(results, len(results) - 1, 0)
+    return f"{film.flicker(results):9.2f}{drift:8.2f}{film.new(results):8.2f}{loss:9.4f}{share:10.2f}"
 
 
 def main() -> None:
@@ -163,23 +232,25 @@ def main() -> None:
     parser.add_argument("--temporal-weight", type=float, default=gatys.Settings().temporal_weight)
     parser.add_argument("--flow", default="dis", help="methods of gatys.optical_flow, with commas")
     parser.add_argument("--only", default="", help="rows to make, by their names, with commas")
-    parser.add_argument("--films", default=",".join(FILMS), help="films to make, with commas")
+    parser.add_argument("--films", default=",".join([*FILMS][:-1]), help="films to make, with commas")
+    parser.add_argument("--clips", default="", help="videos, with commas, each with @ and the seconds where to begin")
     parser.add_argument("--out", type=Path, help="folder for pictures of the last frames")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args()
     if args.frames < 2:
         parser.error(f"--frames: expected at least 2, got {args.frames}")
     net = gatys.load_vgg(args.weights, pooling="average").to(args.device)
-    picture = read_image(args.content, args.size + PAN * (args.frames - 1)).pixels
+    picture = read_image(args.content, args.size + PAN * min(args.frames - 1, PERIOD // 2)).pixels
     size = (min(picture.shape[-2], args.size), args.size)
     style = gatys.extract_style(net, read_image(args.style, args.size).pixels, levels="auto", normalize=True)
-    for name in args.films.split(","):
-        film = FILMS[name](picture, args.frames, size)
-        frames = film.frames
+    films = {name: FILMS[name](picture, args.frames, size) for name in args.films.split(",") if name}
+    films |= {Path(file).stem: RealFilm(file, args.frames, args.size) for file in args.clips.split(",") if file}
+    for name, film in films.items():
+        frames, size = film.frames, size_of(film.frames)
         print(
             f"{name}, {len(frames)} frames of {size[1]} x {size[0]}; the frames themselves: {film.flicker(frames):.2f}"
         )
-        print(f"  {'':22}{'flicker':>9}{'drift':>8}{'loss':>9}{'time':>10}")
+        print(f"  {'':22}{'flicker':>9}{'drift':>8}{'new':>8}{'loss':>9}{'time':>10}")
         content = gatys.extract_content(net, frames, levels="auto", normalize=True)
         for method, options in methods(film, args).items():
             print(f"  {method:22}{measured(net, style, film, content, options)}", flush=True)
