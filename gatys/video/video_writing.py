@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
 from heapq import merge
-from io import FileIO
+from io import BytesIO, FileIO
 from pathlib import Path
 from typing import Any
 
@@ -60,24 +60,26 @@ def check_video(out: Path, codec: str, clip: Clip, *, sound: bool) -> None:
             "from PyPI"
         ) from problem
     if sound and clip.sound:
-        held = _held(av, suffix)
-        for name in clip.sound:
-            if name not in held:
-                raise InputError(
-                    f"sound: {clip.path!r} has sound in {name}, which a {suffix} cannot hold unchanged; give another of "
-                    f"{', '.join(CONTAINERS)} (.mkv holds most), or leave the sound out"
-                )
+        with opened(clip.path) as (source, _):
+            for stream in source.streams.audio:
+                if not _holds(av, suffix, stream):
+                    raise InputError(
+                        f"sound: {clip.path!r} has sound in {stream.codec.name}, which a {suffix} cannot hold unchanged; "
+                        f"give another of {', '.join(CONTAINERS)} (.mkv holds most), or leave the sound out"
+                    )
 
 
-def _held(av: Any, suffix: str) -> frozenset[str]:
-    """Give the names of the codecs that a container holds."""
-    from io import BytesIO
-
+def _holds(av: Any, suffix: str, stream: Any) -> bool:
+    """Tell whether a container holds a stream as it is, by beginning one: its list of codecs promises too much."""
     container = av.open(BytesIO(), "w", format=_MUXERS[suffix])
     try:
-        return frozenset(container.supported_codecs)
+        container.add_stream_from_template(stream)
+        container.start_encoding()
+    except (av.FFmpegError, ValueError):
+        return False
     finally:
         container.close()
+    return True
 
 
 class VideoWriter:
@@ -149,7 +151,8 @@ class VideoWriter:
             self._container.mux(self._stream.encode(None))
             self._close()
         until = None if whole and self._clip.cut.last is None else self._end
-        told = said_by_pyav(f"{str(self._out)!r} cannot be written", f"free space; {self.left}")
+        advice = "free space, or leave the sound out" if self._sound else "free space"
+        told = said_by_pyav(f"{str(self._out)!r} cannot be written", f"{advice}; {self.left}")
         with told, replacing(self._out) as temporary:
             self._join(temporary, until, comment)
         self.so_far.unlink(missing_ok=True)

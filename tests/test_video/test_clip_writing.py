@@ -352,6 +352,31 @@ def test_sound_that_the_container_cannot_hold():
     check_video(Path("b.mov"), "h264", clip, sound=True)
 
 
+@pytest.mark.parametrize("sound", ["flac", "libopus"])
+def test_sound_that_a_container_lists_but_does_not_take(sound):
+    clip = open_clip(source("a.mkv", sound=sound))
+    with av.open("b.mov", "w") as container:
+        assert clip.sound[0] in container.supported_codecs
+    with pytest.raises(InputError, match=rf"sound in {clip.sound[0]}, which a .mov cannot hold unchanged"):
+        check_video(Path("b.mov"), "h264", clip, sound=True)
+    for name in ("b.mp4", "b.mkv"):
+        check_video(Path(name), "h264", clip, sound=True)
+        copied(clip, name)
+        with av.open(name) as film:
+            assert [stream.codec.name for stream in film.streams.audio] == [*clip.sound]
+
+
+def test_sound_that_fails_on_the_way_may_be_left_out():
+    clip = open_clip(source("a.mkv", sound="flac"))
+    writer = VideoWriter(Path("b.mov"), clip)  # what check_video would have refused
+    for frame in clip:
+        writer.add(frame.pixels, frame)
+    with pytest.raises(ImageError, match=r"'b.mov' cannot be written .*; free space, or leave the sound out; the first 12"):
+        writer.finish()
+    writer.abandon()
+    assert len(shown("b.so-far.mov")) == 12 and not Path("b.mov").exists()
+
+
 def test_codecs_that_are_refused(monkeypatch):
     clip = open_clip(source())
     with pytest.raises(InputError, match="codec: expected h264 or ffv1, got 'hevc'"):
