@@ -38,6 +38,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PAN, ZOOM, TURN, MOVE = 4, 1.03, 6.0, 3.0
 """Pixels a frame, factor a frame, degrees a frame, pixels a frame."""
 NOISE, PERIOD = 2 / 255, 20
+LONG_TERM = (1, 2, 4, 8, 20)
+"""The distances of the row "long term"."""
 
 Place = Callable[[int, int], tuple[Tensor, Tensor]]
 """A function of two frames a and b: where each pixel of a is in b, (2, H, W), and whether it is seen in b, (H, W)."""
@@ -59,10 +61,17 @@ class Film:
         """Where a frame shows what the one before it did not, though that is within the picture, (1, 1, H, W)."""
         return ~self.flow(index, index - 1)[1]
 
-    def known(self) -> gatys.FilmFlow:
-        pairs = [(index, index - 1) for index in range(1, len(self.frames))]
-        back = [self.flow(*pair)[0] for pair in pairs]
-        return gatys.FilmFlow(torch.cat(back), torch.cat([self.flow(*pair[::-1])[0] for pair in pairs]))
+    def known(self, distances: tuple[int, ...] = (1,)) -> gatys.FilmFlow:
+        """The flow between frames of these distances, the first of which is 1."""
+
+        def flows(distance: int) -> tuple[Tensor, Tensor]:
+            pairs = [(index, index - distance) for index in range(distance, len(self.frames))]
+            ways = ([self.flow(*pair)[0] for pair in each] for each in (pairs, [pair[::-1] for pair in pairs]))
+            back, ahead = map(torch.cat, ways)
+            return back, ahead
+
+        farther = {distance: gatys.FilmFlow(*flows(distance)) for distance in distances[1:]}
+        return gatys.FilmFlow(*flows(1), farther)
 
     def difference(self, pictures: Tensor, index: int, other: int) -> float:
         flow, seen = self.flow(index, other)
@@ -73,7 +82,9 @@ class Film:
         """The correlation of light and dark of results and frames where ground comes into view."""
         weights = torch.tensor(LUMA).view(3, 1, 1)
         pairs = [
-            torch.stack([(given[index] * weights).sum(dim=0)[self.uncovered(index)[0, 0]] for given in (pictures, self.frames)])
+            torch.stack(
+                [(given[index] * weights).sum(dim=0)[self.uncovered(index)[0, 0]] for given in (pictures, self.frames)]
+            )
             for index in range(1, len(pictures))
         ]
         pairs = [pair for pair in pairs if pair.shape[1] > 50]
@@ -163,7 +174,9 @@ class RealFilm(Film):
 
     def __init__(self, file: str, count: int, edge: int):
         path, _, start = file.partition("@")
-        larger = [frame.pixels for frame, _ in zip(gatys.open_clip(path, float(start or 0)), range(count), strict=False)]
+        larger = [
+            frame.pixels for frame, _ in zip(gatys.open_clip(path, float(start or 0)), range(count), strict=False)
+        ]
         small = fit(*reversed(size_of(larger[0])), edge)[::-1]
         self.frames = torch.cat([resize(frame, small) for frame in larger])
         self._flows: dict[tuple[int, int], Tensor] = {}
@@ -194,24 +207,29 @@ FILMS = {
 
 def methods(film: Film, args: argparse.Namespace) -> dict[str, dict]:
     warm = {"steps": args.steps, "later_steps": args.later_steps, "temporal_weight": args.temporal_weight}
+    along = warm | {"flow": film.known()}
+    far = tuple(distance for distance in LONG_TERM if distance < len(film.frames))
     ways = {
         "on their own": warm | {"warm_start": False, "temporal_weight": 0.0},
-        "warm start, no flow": warm,
-        "known flow": warm | {"flow": film.known()},
-        "  started only": warm | {"flow": film.known(), "temporal_weight": 0.0},
-        "  without masks": warm | {"flow": film.known(), "occlusion": torch.zeros(size_of(film.frames))},
+        "from the last result": warm,
+        "known flow": along,
+        "  started only": along | {"temporal_weight": 0.0},
+        "  without masks": along | {"occlusion": torch.zeros(size_of(film.frames))},
     }
+    if not isinstance(film, RealFilm):
+        ways["  long term"] = warm | {"flow": film.known(far), "long_term": far}
+    ways["  two passes"] = along | {"passes": 2}
     ways |= {f"flow {name}": warm | {"flow": name} for name in args.flow.split(",") if name}
     return {name: way for name, way in ways.items() if not args.only or name.strip() in args.only.split(",")}
 
 
 def measured(net: gatys.VGG, style: gatys.StyleTarget, film: Film, content: gatys.ContentTarget, options: dict) -> str:
-    images, times, begun = [], [], time.process_time()
+    images, times, begun = {}, [], time.process_time()
     for frame in gatys.iterate_frames(net, content, style=style, **options):
-        images.append(frame.image.cpu())
+        images[frame.index] = frame.image.cpu()  # of several passes the last
         times.append(time.process_time() - begun)
         begun = time.process_time()
-    results = torch.cat(images)
+    results = torch.cat([images[index] for index in sorted(images)])
     objective = gatys.Objective(net, content=content.pictures()[-1], style=style)
     loss = objective.evaluate(results[-1:].to(net.mean))[0]["total"]
     share = sorted(times[1:])[(len(times) - 1) // 2] / times[0]

@@ -71,7 +71,7 @@ def runs(gatys, torch, folder):
     for rule in ("average", "inside"):
         regions = gatys.regional_style(both, propagation=rule)
         yield f"regions {rule}", told(gatys.optimize(net, content=batch, style=regions, **how))
-    film = gatys.optimize_frames(net, batch, style=few, later_steps=3, **how)
+    film = gatys.optimize_frames(net, batch, style=few, later_steps=3, temporal_weight=1.0, **how)
     yield "film", digest(film.images)
 
     def stop(progress):

@@ -21,6 +21,9 @@ from .motion import motion_boundaries, occlusion_mask, outside, warp
 
 SAME, DIFFERENT = 5 / 255, 15 / 255
 """The bounds of likeness: frames that differ by less show the same, by more another thing."""
+REACH = 2
+"""The pixels next to what was hidden that are not trusted either: so far cubic interpolation reaches over the edge of what hid
+it, and what it brought would stay on the new ground as an echo."""
 
 Warped = Callable[[int, Tensor], AnyPicture | None] | Sequence[AnyPicture | None] | AnyPicture
 Masks = Callable[[int], Tensor | None] | Sequence[Tensor | None] | Tensor
@@ -206,10 +209,12 @@ class Pasts:
 
 def _trust(pair: Pair, frame: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
     """Give how far a frame's past is to be trusted, and where it was to be seen, each (1, 1, H, W)."""
-    if pair.ahead is not None:
-        whole, hidden = (occlusion_mask(pair.back, pair.ahead, boundaries=also).to(frame) for also in (True, False))
-        return 1 - whole, 1 - hidden
     flow = pair.back.cpu()
+    if pair.ahead is not None:
+        beyond = outside(flow).to(frame)
+        hidden = occlusion_mask(pair.back, pair.ahead, boundaries=False).to(frame) * (1 - beyond)
+        hidden = F.max_pool2d(hidden, 2 * REACH + 1, stride=1, padding=REACH).maximum(beyond)
+        return 1 - hidden.maximum(motion_boundaries(flow).to(frame)), 1 - hidden
     seen = agreement(frame, warp(last, pair.back)) * ~outside(flow).to(frame.device)
     return seen * ~motion_boundaries(flow).to(frame.device), seen
 

@@ -175,7 +175,9 @@ def test_a_painted_film_is_as_long_as_the_clip_and_has_its_sound(page, name):
     between = name == "film_every_second_frame"  # nothing is between the last two of an even number
     assert len(pictures) == len(clip) - between and len(clip) % 2 == 0
     if between:  # by the model of the tests it is the mean of both, but for what the codec loses
-        off = [abs(pictures[at] - (pictures[at - 1] + pictures[at + 1]) / 2).mean() for at in range(1, len(pictures), 2)]
+        off = [
+            abs(pictures[at] - (pictures[at - 1] + pictures[at + 1]) / 2).mean() for at in range(1, len(pictures), 2)
+        ]
         apart = [abs(pictures[at + 1] - pictures[at - 1]).mean() for at in range(1, len(pictures), 2)]
         assert max(off) < min(apart) / 2
 

@@ -371,7 +371,9 @@ def test_sound_that_fails_on_the_way_may_be_left_out():
     writer = VideoWriter(Path("b.mov"), clip)  # what check_video would have refused
     for frame in clip:
         writer.add(frame.pixels, frame)
-    with pytest.raises(ImageError, match=r"'b.mov' cannot be written .*; free space, or leave the sound out; the first 12"):
+    with pytest.raises(
+        ImageError, match=r"'b.mov' cannot be written .*; free space, or leave the sound out; the first 12"
+    ):
         writer.finish()
     writer.abandon()
     assert len(shown("b.so-far.mov")) == 12 and not Path("b.mov").exists()
