@@ -22,6 +22,7 @@ from .widgets import (
     checkpoint_input,
     descent_inputs,
     keep_on_cancel_input,
+    laplacian_input,
     level_steps_input,
     memory_inputs,
     memory_options,
@@ -107,6 +108,7 @@ class GatysOptimize(io.ComfyNode):
                 tolerance_input(),
                 time_lapse_input(),
                 average_input(),
+                laplacian_input(),
             ],
             outputs=[
                 io.Image.Output(
@@ -149,6 +151,7 @@ class GatysOptimize(io.ComfyNode):
         tolerance: float = DEFAULTS["tolerance"],
         time_lapse: int = 0,
         average: float = DEFAULTS["average"],
+        laplacian_weight: float = DEFAULTS["laplacian_weight"],
         content: Content | None = None,
         style: AnyStyle | None = None,
         init_image: Tensor | None = None,
@@ -158,7 +161,6 @@ class GatysOptimize(io.ComfyNode):
         steps = schedule if isinstance(schedule, int) else sum(schedule)
         report = host.ProgressReport(steps * len(frames), keep_on_cancel=keep_on_cancel)
         whole, need = _extent(frames, style, start if content is None else None, optimizer)
-        folder = host.checkpoint_folder() if checkpoint_every else None
         lapse = TimeLapse(whole, time_lapse) if time_lapse and whole else None
         images, histories, states = [], [], []
         with host.working(vgg19, need) as net:
@@ -169,12 +171,11 @@ class GatysOptimize(io.ComfyNode):
                         lapse.follow(progress)
                     report.step(progress, offset=offset, share=steps)
 
-                first = init if start is None else start[index if start.shape[0] > 1 else 0][None]
                 result = optimize(
                     net,
                     content=frame,
                     style=style,
-                    init=first,
+                    init=init if start is None else start[index if start.shape[0] > 1 else 0][None],
                     steps=schedule,
                     optimizer=optimizer,
                     learning_rate=learning_rate or None,
@@ -185,11 +186,12 @@ class GatysOptimize(io.ComfyNode):
                     average=average,
                     tv_weight=tv_weight,
                     tv_form=tv_form,
+                    laplacian_weight=laplacian_weight,
                     seed=seed + index,
                     memory=host.free_memory(vgg19),
                     **memory_options(tile, padding),
                     precision=host.precision(precision),
-                    checkpoint=folder,
+                    checkpoint=host.checkpoint_folder() if checkpoint_every else None,
                     checkpoint_every=checkpoint_every,
                     callback=follow,
                 )

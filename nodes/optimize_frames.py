@@ -18,6 +18,7 @@ from .widgets import (
     checkpoint_input,
     descent_inputs,
     keep_on_cancel_input,
+    laplacian_input,
     memory_inputs,
     memory_options,
     precision_input,
@@ -94,6 +95,7 @@ class GatysOptimizeFrames(io.ComfyNode):
                     "content. For a camera or things that move; in place of warped. occlusion, if wired, takes the place "
                     "of the flow's own mask.",
                 ),
+                laplacian_input(),
             ],
             outputs=[
                 io.Image.Output(
@@ -133,6 +135,7 @@ class GatysOptimizeFrames(io.ComfyNode):
         precision: Precision = DEFAULTS["precision"],
         strength: float = DEFAULTS["strength"],
         tolerance: float = DEFAULTS["tolerance"],
+        laplacian_weight: float = DEFAULTS["laplacian_weight"],
         init_image: Tensor | None = None,
         warped: Tensor | None = None,
         occlusion: Tensor | None = None,
@@ -172,6 +175,7 @@ class GatysOptimizeFrames(io.ComfyNode):
                 tolerance=tolerance,
                 flow=flow,
                 tv_weight=tv_weight,
+                laplacian_weight=laplacian_weight,
                 seed=seed,
                 memory=host.free_memory(vgg19),
                 **memory_options(tile, padding),

@@ -9,7 +9,7 @@ from ..gatys.network.found_files import PAPER_FILE
 from ..gatys.network.layers import STYLE_LAYERS
 from ..gatys.published.preset import STRETCH, Preset
 from ..gatys.published.presets import presets, weights_from
-from ..gatys.settings import STRENGTH
+from ..gatys.settings import DEFAULTS, STRENGTH
 
 WIDGETS = {
     "GatysLoadVGG19": ("weights", "pooling", "preprocessing", "responses"),
@@ -17,7 +17,7 @@ WIDGETS = {
     "GatysExtractStyleGrams": (*STYLE_LAYERS, "more_layers", "levels", "normalize", "padding", "statistic"),
     "GatysOptimize": (
         *("steps", "optimizer", "learning_rate", "content_weight", "style_weight", "tv_weight", "tv_form", "init"),
-        *("strength", "tolerance", "average"),
+        *("strength", "tolerance", "average", "laplacian_weight"),
     ),
 }
 """The widgets that a preset sets, by the ids of their nodes."""
@@ -57,6 +57,7 @@ def _values(settings: dict[str, Any]) -> dict[str, Any]:
         **{name: style.get(name, 0.0) for name in STYLE_LAYERS},
         "more_layers": _text(more),
         "strength": STRENGTH,  # the weights are the source's own
+        "laplacian_weight": DEFAULTS["laplacian_weight"],
         "weights": "paper" if settings["weights"] == PAPER_FILE else settings["weights"],  # as Load VGG19 calls it
     }
 

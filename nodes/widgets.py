@@ -276,6 +276,22 @@ def time_lapse_input() -> io.Int.Input:
     )
 
 
+def laplacian_input() -> io.Float.Input:
+    return advanced(
+        io.Float.Input(
+            "laplacian_weight",
+            default=DEFAULTS["laplacian_weight"],
+            optional=True,  # saved prompts lack it
+            min=0.0,
+            max=1e12,
+            step=0.01,
+            tooltip="How strongly the content's lines are kept at the pixels, such as eyes and mouths, in whatever colours. 0: not "
+            "at all. 0.1: a face keeps its features. 1: light and dark are the content's, and strokes a relief. Needs "
+            "content, and follows its mask.",
+        )
+    )
+
+
 def tv_form_input() -> io.Combo.Input:
     return advanced(
         io.Combo.Input(

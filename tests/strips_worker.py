@@ -188,6 +188,11 @@ def grey_but_for_the_last_row(net, place):
     return found
 
 
+def lines_on_a_ring(net, place):
+    both = content_and_style(net, place, mask=half(30, 20), levels=2, padding="circular")
+    return descended(net, place, *both, laplacian_weight=0.5)
+
+
 CASES = (
     deep_layers,
     replicate_with_two_passes,
@@ -205,6 +210,7 @@ CASES = (
     grey_but_for_the_last_row,
     panorama,
     two_rings_and_a_picture_to_stay_near,
+    lines_on_a_ring,
 )
 
 

@@ -52,11 +52,13 @@ def check_options(options: Options) -> None:
             "--content-weight, --style-weight, --tv-weight: expected one above 0, got 0 for all that apply"
         )
     _check_styles(options, styles)
-    for option, given in (("--match-colors", options.match_colors), ("--keep-luminance", options.keep_luminance)):
+    for option, given, takes in (
+        ("--match-colors", options.match_colors, "colours it takes"),
+        ("--keep-luminance", options.keep_luminance, "colours it takes"),
+        ("--laplacian-weight", options.laplacian_weight, "lines it keeps"),
+    ):
         if given and no_content:
-            raise InputError(
-                f"{option}: expected a CONTENT picture, whose colours it takes, got {NO_CONTENT!r}; give one"
-            )
+            raise InputError(f"{option}: expected a CONTENT picture, whose {takes}, got {NO_CONTENT!r}; give one")
     if options.match_colors and not options.style:
         raise InputError("--match-colors: expected a STYLE picture, whose colours it changes, got none; give one")
     inputs = (options.content, *options.style, *options.style_mask)

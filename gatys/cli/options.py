@@ -149,6 +149,7 @@ _HELP = {
     "tv_weight": "factor of smoothness, at least 0; 0.1 calms the grain",
     "tv_form": "what is smooth: squared differences of neighbours, absolute ones, or as neural-style, squared without those "
     "along the lower and right edge (corner)",
+    "laplacian_weight": "factor of keeping the lines of CONTENT, such as eyes and mouths, at the pixels, at least 0; 0.1 keeps a face",
     "normalize": "divide each layer's term by the size of its target, so that the weights mean the same for every "
     "network and picture; without it they must be chosen anew (default: --normalize)",
     "init": "where to start: recolored (the content in the colours of the style), content, noise, mean (the mean colour, as "
@@ -306,6 +307,7 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     add("style_weight", type=AT_LEAST_0, metavar="FACTOR")
     add("tv_weight", type=AT_LEAST_0, metavar="FACTOR")
     add("tv_form", choices=TV_FORMS)
+    add("laplacian_weight", type=AT_LEAST_0, metavar="FACTOR")
     add("normalize", action=argparse.BooleanOptionalAction, default=True)
 
 

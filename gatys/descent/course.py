@@ -82,6 +82,7 @@ class Course:
             style_weight=told.style_weight,
             tv_weight=told.tv_weight,
             temporal_weight=told.temporal_weight,
+            laplacian_weight=told.laplacian_weight,
             terms=told.terms,
             level=level,
             padding=told.padding,
@@ -186,5 +187,6 @@ def options_of(course: Course) -> dict[str, object]:
     found |= {"strength": told.strength} if told.strength != STRENGTH else {}
     found |= {"tolerance": told.tolerance} if told.tolerance else {}
     found |= {"average": told.average} if told.average else {}
+    found |= {"laplacian_weight": told.laplacian_weight} if told.laplacian_weight else {}
     found |= {"grey": course.grey} if any(course.grey) else {}
     return found | ({"terms": list(told.terms)} if told.terms else {})

@@ -32,6 +32,7 @@ from ..targets.regions import AnyStyle, every_style
 from ..targets.statistics import check_whole_picture
 from ..targets.targets import ContentTarget, check_network, check_room, common_levels
 from .content_term import ContentTerm
+from .laplacian import LaplacianTerm
 from .losses import SMOOTH, Terms, Values, add_up
 from .smoothness import Smoothness, check_tv_form
 from .style_term import StyleTerm
@@ -52,6 +53,7 @@ class Objective:
         style_weight: beta, factor of the style term; of each region's, if there are regions.
         tv_weight: factor of the smoothness term.
         temporal_weight: factor of the temporal term.
+        laplacian_weight: factor of the Laplacian term, which keeps the content's lines; 0 leaves it out.
         terms: further terms, which are part of the total only.
         level: which level of the targets to work on; 0 is full size.
         padding: what convolutions see beyond the border, of `settings.PADDINGS`; default the content's, or "zero".
@@ -82,6 +84,7 @@ class Objective:
         style_weight: float = STYLE_WEIGHT,
         tv_weight: float = TV_WEIGHT,
         temporal_weight: float = TEMPORAL_WEIGHT,
+        laplacian_weight: float = 0.0,
         terms: Sequence[Term] = (),
         level: int = 0,
         padding: Padding | None = None,
@@ -111,8 +114,11 @@ class Objective:
         self._terms.append(Smoothness(tv_form, tv_rounding, tv_weight))
         if temporal is not None:
             self._terms.append(TemporalTerm(temporal, place, temporal_weight))
+        if laplacian_weight:
+            self._terms.append(LaplacianTerm(content, level, like, place, laplacian_weight))
         self._terms += [term.at(level, net, place) for term in terms]
         given = {"content": content_weight, "style": style_weight, "tv": tv_weight, "temporal": temporal_weight}
+        given |= {"laplacian": laplacian_weight} if laplacian_weight else {}
         self.weights: dict[str, float] = weigh(given, terms)
         """The factor of each term in the total, by its name."""
         wanted = {layer.name for term in self._terms for layer in net.chosen(term.layers, f"layers of {term.name}")}

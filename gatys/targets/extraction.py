@@ -107,6 +107,7 @@ def extract_content(
         automatic=levels == "auto",
         padding=padding,
         whole=size,
+        mask=None if mask is None else mask.to(device),
     )
 
 

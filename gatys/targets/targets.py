@@ -47,6 +47,8 @@ class ContentTarget:
     """What the network saw beyond the picture's border, one of `settings.PADDINGS`."""
     whole: tuple[int, int] | None = None
     """The (height, width) of the whole picture where `image` is a strip."""
+    mask: Tensor | None = None
+    """The weight of each pixel, (1 or N, 1, H, W) in [0, 1], which `guides` were made of; None means 1 everywhere."""
 
     @property
     def used(self) -> list[Layer]:
@@ -74,13 +76,17 @@ class ContentTarget:
             features=tuple(_moved(level, device) for level in self.features),
             guides=None if self.guides is None else tuple(_moved(level, device) for level in self.guides),
             image=self.image.to(device),
+            mask=None if self.mask is None else self.mask.to(device),
         )
 
     def pictures(self) -> list[ContentTarget]:
         """Give a target for each picture of the batch, sharing its memory."""
 
+        def own(tensor: Tensor, index: int) -> Tensor:
+            return tensor[index : index + 1] if tensor.shape[0] > 1 else tensor
+
         def one(level: Mapping[str, Tensor], index: int) -> dict[str, Tensor]:
-            return {name: t[index : index + 1] if t.shape[0] > 1 else t for name, t in level.items()}
+            return {name: own(tensor, index) for name, tensor in level.items()}
 
         return [
             replace(
@@ -88,6 +94,7 @@ class ContentTarget:
                 features=tuple(one(level, index) for level in self.features),
                 guides=None if self.guides is None else tuple(one(level, index) for level in self.guides),
                 image=self.image[index : index + 1],
+                mask=None if self.mask is None else own(self.mask, index),
             )
             for index in range(self.image.shape[0])
         ]

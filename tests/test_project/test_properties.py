@@ -216,6 +216,7 @@ def runs(draw):
     }
     for name in ("content_weight", "style_weight", "tv_weight", "temporal_weight"):
         arguments[name] = draw(st.sampled_from(WEIGHTS))
+    arguments["laplacian_weight"] = 0.0 if content is None else draw(st.sampled_from(WEIGHTS))
     return net, arguments, made_from, size, count
 
 
