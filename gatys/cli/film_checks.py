@@ -20,8 +20,10 @@ _NO_FILM: dict[str, Any] = dict.fromkeys(
 )
 _ONE_PICTURE = ("save_every", "time_lapse", "time_lapse_every")
 """The options about the way to one picture."""
-_NUMBERED, _KEPT = re.compile(r"\d{6,}\.png"), re.compile(r"film-\d{6,}\.png")
+_NUMBERED, _KEPT = re.compile(r"\d{6,}\.png"), re.compile(r"film-\d{6,}(-[01])?\.png")
 """The names of frames in a folder of results, and in that of a checkpoint."""
+_STATE = re.compile(r"(film|passes|[0-9a-f]{16,})\.safetensors|\..*\.tmp")
+"""The names of what else is in the folder of a checkpoint."""
 
 
 def is_folder(options: Options) -> bool:
@@ -64,6 +66,12 @@ def check_film(options: Options, *, shared: bool = False) -> None:
         raise InputError(f"--checkpoint: expected a folder for a film, got {str(folder)!r}; make one, and give that")
     if folder is not None and any(_same(folder, other) for other in (options.content, options.out)):
         raise InputError(f"--checkpoint: {str(folder)!r} is also CONTENT or --out; give an empty folder of its own")
+    names = sorted(os.listdir(folder)) if folder is not None else []
+    other = next((name for name in names if not (_KEPT.fullmatch(name) or _STATE.fullmatch(name))), None)
+    if other is not None:
+        raise InputError(
+            f"--checkpoint: {str(folder)!r} holds another file, {other!r}; give an empty folder of its own"
+        )
 
 
 def check_pictures(options: Options, pictures: Sequence[Path], *, named: bool) -> None:
@@ -109,6 +117,11 @@ def _check_out(options: Options, out: Path) -> None:
     if not is_file(out) and suffix and not out.is_dir() and not str(options.out).endswith((os.sep, "/")):
         raise InputError(
             f"--out: expected a film ({kinds}) or a folder for its frames, got {name}; end a folder with /"
+        )
+    if suffix in (*CONTAINERS, *ANIMATIONS) and str(options.out).endswith((os.sep, "/")) and not out.is_dir():
+        raise InputError(
+            f"--out: {name} ends as a folder does, and is called as a film; leave out the / for a film, or {suffix} for a "
+            "folder"
         )
     for path in (options.content, *options.style, *options.style_mask):
         if os.path.exists(out) and os.path.exists(path) and os.path.samefile(out, path):

@@ -180,10 +180,18 @@ def _load_style(path: str, options: Options, device: torch.device) -> StyleTarge
     if style.normalize != options.normalize:
         flag = "--normalize" if style.normalize else "--no-normalize"
         raise InputError(f"--load-style: {path!r} was saved with {flag}, which holds for a whole run; give {flag}")
+    if options.style and not options.style_mask and style.statistic.name != options.statistic:
+        raise InputError(
+            f"--load-style: {path!r} was saved with --statistic {style.statistic.name}, but STYLE is read with "
+            f"{options.statistic}, and the two cannot be mixed; give --statistic {style.statistic.name}"
+        )
     if style.automatic and isinstance(
         options.levels, int
     ):  # such a style has as many levels as are wanted, up to its own
         style = replace(style, values=style.grams[: options.levels])
+    if options.of_pictures:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in options.of_pictures)
+        log.warning("style %r: it is as it was saved; %s: for STYLE pictures only", path, names)
     if options.match_colors:
         log.warning("style %r: it keeps the colours that it was saved with; --match-colors is for pictures", path)
     return style

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,19 +25,20 @@ class KeptFilm:
     Args:
         folder: where they are kept, beside the state of the frame that is painted; None keeps nothing.
         key: what the film is made of: another one's state is refused.
+        most: how many of the last results are kept.
 
     Raises:
         CheckpointError: for the state of another film, and for a damaged one.
     """
 
-    def __init__(self, folder: Path | None, key: str):
+    def __init__(self, folder: Path | None, key: str, most: int = 1):
         self._folder, self._key, self._failed = folder, key, False
         self.count = 0
         """The number of frames that are done."""
         self.steps = 0
         """The number of steps that they took."""
-        self.result: Tensor | None = None
-        """The last one's result, (1, 3, H, W)."""
+        self.results: deque[Tensor] = deque(maxlen=most)
+        """The results of the last ones, (1, 3, H, W) each."""
         if folder is not None and self._state.exists():
             self._read()
 
@@ -54,8 +56,9 @@ class KeptFilm:
         try:
             tensors, said = read_tensors(self._state)
             count, steps, key = int(said["count"]), int(said["steps"]), said["key"]
-            result = tensors["result"]
-            sound = said["format"] == FORMAT and count > 0 and result.ndim == 4 and result.dtype == torch.float32
+            results = tensors["result"]
+            sound = said["format"] == FORMAT and count > 0 and results.ndim == 4 and results.dtype == torch.float32
+            sound = sound and len(results) <= count
         except (Damaged, KeyError, ValueError, OSError) as problem:
             raise CheckpointError(f"--checkpoint: the film in {name} is damaged ({problem}); {to_do}") from problem
         if not sound:
@@ -67,7 +70,8 @@ class KeptFilm:
         missing = next((path for path in map(self._picture, range(count)) if not path.exists()), None)
         if missing is not None:
             raise CheckpointError(f"--checkpoint: the film in {name} has lost {missing.name!r}; {to_do}")
-        self.count, self.steps, self.result = count, steps, result
+        self.count, self.steps = count, steps
+        self.results.extend(results.split(1))
 
     def pictures(self) -> Iterator[Tensor]:
         """Read the frames that are done.
@@ -91,12 +95,13 @@ class KeptFilm:
             state: the file with the frame's own state, which is then deleted.
         """
         self.count, self.steps = self.count + 1, self.steps + steps
+        self.results.append(result.detach().to("cpu", torch.float32))
         if self._folder is None or self._failed:
             return
         said = {"format": FORMAT, "key": self._key, "count": str(self.count), "steps": str(self.steps)}
         try:
             write_image(self._picture(self.count - 1), image, depth=16)
-            write_tensors(self._state, {"result": result.detach().to("cpu", torch.float32).contiguous()}, said)
+            write_tensors(self._state, {"result": torch.cat(list(self.results))}, said)
         except (OSError, ImageError) as problem:
             log.warning("--checkpoint: the film is kept up to frame %d only: %s", self.count - 1, problem)
             self._failed = True

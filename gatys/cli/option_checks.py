@@ -13,7 +13,9 @@ from ..video.film_files import ANIMATIONS, CONTAINERS, VIDEOS, is_animated
 from .options import LIST, NO_CONTENT, SHEET
 from .parsed import Options
 
-FILM_OPTIONS = ("start", "end", "every", "fps", "flow", "later_steps", "anchor_every", "codec", "crf", "no_sound")
+FILM_OPTIONS = (
+    "start", "end", "every", "fps", "flow", "later_steps", "long_term", "passes", "anchor_every", "codec", "crf", "no_sound",
+)  # fmt: skip
 """The options of films that are None, or 0, where they are not given."""
 
 

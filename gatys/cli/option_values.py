@@ -10,6 +10,7 @@ from typing import Any
 from ..descent.schedule import parse_steps
 from ..network.layers import parse_layers
 from ..settings import check_strength, check_tolerance
+from ..video.distances import check_distances
 from ..video.film_files import RATES
 from .parsed import Every
 
@@ -26,6 +27,15 @@ def steps_of(text: str) -> int | list[int]:
         return parse_steps(text)
     except ValueError as problem:
         raise argparse.ArgumentTypeError(str(problem)) from None
+
+
+def distances(text: str) -> tuple[int, ...]:
+    try:
+        return check_distances([int(word) for word in text.split(",")], "")
+    except ValueError:  # InputError is one
+        raise argparse.ArgumentTypeError(
+            f"expected different whole numbers from 1 on, with commas, such as 1,2,4, got {text!r}"
+        ) from None
 
 
 def whole(least: int, most: int | None = None, **words: Any) -> Callable[[str], Any]:

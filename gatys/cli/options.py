@@ -38,6 +38,7 @@ from .option_values import (
     ABOVE_0,
     AT_LEAST_0,
     FRAMES_A_SECOND,
+    distances,
     every_of,
     layers,
     number,
@@ -191,6 +192,8 @@ _HELP = {
     "(default: auto)",
     "later_steps": "steps of a frame that starts from the one before it (default: a quarter of --steps)",
     "temporal_weight": "factor of staying near the frame before, at least 0",
+    "long_term": "how many frames before a frame is held to, each where no nearer one is to be trusted, as 1,2,4 (default: 1)",
+    "passes": "how often the film is painted: forward, back, forward, ... (default: 1)",
     "anchor_every": "frames after which one is painted as the first is, against drift; 0 is never",
     "codec": f"of a film: {CODECS[0]}, or {CODECS[1]} (loses nothing, .mkv) (default: {CODECS[0]})",
     "crf": f"quality of {CODECS[0]}, 0 (loses least) to 51 (default: {CRF})",
@@ -283,6 +286,8 @@ def _add_film(parser: argparse.ArgumentParser) -> None:
     add("flow", choices=(*FLOWS, "none"))
     add("later_steps", type=whole(1), metavar="COUNT")
     add("temporal_weight", type=AT_LEAST_0, metavar="FACTOR")
+    add("long_term", type=distances, metavar="COUNT,...")
+    add("passes", type=whole(1), metavar="COUNT")
     add("anchor_every", type=whole(0), default=0, metavar="COUNT")
     add("codec", choices=CODECS)
     add("crf", type=whole(0, 51))

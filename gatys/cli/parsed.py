@@ -66,6 +66,8 @@ class Options(Settings):
     fps: float | None
     flow: str | None
     later_steps: int | None
+    long_term: Sequence[int] | None
+    passes: int | None
     anchor_every: int
     codec: str | None
     crf: int | None
@@ -103,6 +105,8 @@ class Options(Settings):
 
     filled: Sequence[str] = ()
     """The names of the options that the preset or the quality fills, since they were not given."""
+    of_pictures: Sequence[str] = ()
+    """The names of the options that are given and are for STYLE pictures, where there are none."""
     expected_filters: str | None = None
     """The digest that the filters must have, since they are to be those of the run that `like` names."""
 

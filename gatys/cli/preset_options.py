@@ -22,6 +22,8 @@ from .record import as_recorded
 
 log = logging.getLogger(__name__)
 
+OF_STYLE_PICTURES = ("statistic", "style_layers", "style_scale")
+"""The options that saved styles take no notice of."""
 _NOT_GIVEN = object()
 
 
@@ -42,12 +44,15 @@ def parse_options(argv: Sequence[str] | None) -> Options:
     if read.config is not None:
         argv = with_config(argv, read.config, parser, _given(parser, argv))
         read = parser.parse_intermixed_args(argv)
+    given = _given(parser, argv)
+    of_pictures = tuple(name for name in OF_STYLE_PICTURES if getattr(given, name) is not None)
     if read.like is not None:
         argv, expected = as_recorded(argv, read.like, _given(parser, argv))
         read = parser.parse_intermixed_args(argv)
     if read.content is None:
         parser.error("the following arguments are required: CONTENT")
     options = Options(**{name: _fixed(value) for name, value in vars(read).items()}, expected_filters=expected)
+    options = replace(options, of_pictures=of_pictures if not read.style else ())
     if options.preset is not None and options.quality is not None:
         raise InputError("--quality, --preset: a preset has a size and steps of its own; give one of the two")
     if options.quality is not None:

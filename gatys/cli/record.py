@@ -34,8 +34,8 @@ _SETTINGS = (
 )  # fmt: skip
 """The options that a record holds: those that make the picture. None of them names a file that is written."""
 _FILM = (
-    "film", "start", "end", "every", "fps", "flow", "later_steps", "temporal_weight", "anchor_every", "codec", "crf",
-    "no_sound",
+    "film", "start", "end", "every", "fps", "flow", "later_steps", "long_term", "passes", "temporal_weight", "anchor_every",
+    "codec", "crf", "no_sound",
 )  # fmt: skip
 """Those that only a film's record holds."""
 _FILES = ("content", "style", "load_style", "style_mask", "init")

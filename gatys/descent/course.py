@@ -29,6 +29,8 @@ from .start import FROM_CONTENT, begin, full_size, loosen, name_or_picture, star
 
 log = logging.getLogger(__name__)
 
+PLAN = "plan"
+"""The attribute that marks the log's line on how a run is planned, for who wants it once only."""
 TV_ROUNDING = 1 / 255
 """Differences of neighbours below which the descent rounds absolute smoothness off: one level of an 8-bit picture. Its
 kinks lie where neighbours are equal, as in a flat start, where every direction leads up first
@@ -124,7 +126,7 @@ class Course:
         plans = [self.plan(level, evaluate.objective, self.dtype) for level in range(len(self.sizes))]
         speed = measured(self.net, self.dtype, evaluate.objective.used, plans[0])
         seconds = tuple(speed.seconds(plan) for plan in plans)
-        log.info("plan: %s", outlook(plans, self.schedule, seconds))
+        log.info("plan: %s", outlook(plans, self.schedule, seconds), extra={PLAN: True})
         return seconds
 
     def picture(self, level: int, coarser: Tensor | None) -> Tensor:

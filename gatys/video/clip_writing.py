@@ -133,7 +133,7 @@ class FolderWriter:
 
 
 def open_writer(out: Path, clip: Clip, *, named: bool = False, depth: int = 8, **how: object) -> ClipWriter:
-    """Give what writes a film to `out`: an animation, a video, or for a name of no such kind a folder.
+    """Give what writes a film to `out`: an animation, a video, or for a folder and a name of no such kind a folder.
 
     Args:
         out: the result.
@@ -141,6 +141,8 @@ def open_writer(out: Path, clip: Clip, *, named: bool = False, depth: int = 8, *
         named, depth: as `FolderWriter` takes them.
         how: what `VideoWriter` is told beside.
     """
+    if out.is_dir():
+        return FolderWriter(out, named=named, depth=depth)
     if out.suffix.lower() in ANIMATIONS:
         return AnimationWriter(out)
     if out.suffix.lower() in CONTAINERS:

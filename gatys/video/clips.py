@@ -72,7 +72,10 @@ def _of_pictures(name: str, paths: Sequence[Path], rate: Fraction, cut: Cut) -> 
     first, last = math.ceil(cut.first * rate), None if cut.last is None else math.ceil(cut.last * rate)
     taken = paths[first : last : cut.every]
     if not taken:
-        raise ImageError(f"{name!r} has no frame between start and end; give times within its {len(paths)} frames")
+        raise ImageError(
+            f"{name!r} has no frame between start and end; give times within its {len(paths) / float(rate):.4g} seconds "
+            f"({len(paths)} frames, {float(rate):.4g} a second)"
+        )
     length = cut.every / rate
 
     def read() -> Iterator[ClipFrame]:

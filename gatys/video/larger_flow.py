@@ -21,17 +21,16 @@ class LargerFlow:
 
     Args:
         function: gives the flow of the larger frames.
+        distance: how many frames apart two are at most.
     """
 
-    def __init__(self, function: FlowFunction):
+    def __init__(self, function: FlowFunction, distance: int = 1):
         self._function = function
-        self._known: deque[tuple[Tensor, Tensor]] = deque(maxlen=2)
+        self._known: deque[tuple[Tensor, Tensor]] = deque(maxlen=distance + 1)
 
     def know(self, small: Tensor, frame: Tensor) -> None:
         """Take note of a frame that is painted next, (1, 3, h, w), and as the film has it, (1, 3, H, W)."""
-        height, width = size_of(frame)
-        edge = max(*size_of(small), min(EDGE, max(height, width)))
-        self._known.append((small, resize(frame, fit(width, height, edge)[::-1])))
+        self._known.append((small, larger_frame(small, frame)))
 
     def __call__(self, first: Tensor, second: Tensor) -> Tensor:
         """Give the flow of the first frame into the second in pixels of these, (1, 2, h, w)."""
@@ -46,3 +45,10 @@ class LargerFlow:
         """Give the larger version of the frame that is most like this one."""
         differences = [float((small.to(picture) - picture).abs().mean()) for small, _ in self._known]
         return self._known[differences.index(min(differences))][1].to(picture)
+
+
+def larger_frame(small: Tensor, frame: Tensor) -> Tensor:
+    """Give the version of a frame that is looked at: `small` is as it is painted, `frame` as the film has it."""
+    height, width = size_of(frame)
+    edge = max(*size_of(small), min(EDGE, max(height, width)))
+    return resize(frame, fit(width, height, edge)[::-1])

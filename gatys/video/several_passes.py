@@ -40,6 +40,13 @@ def way_of(pass_index: int) -> int:
     return -1 if pass_index % 2 else 1
 
 
+def latest_pass(done: int, count: int, index: int) -> int:
+    """Give the number of the pass that has last made a frame, where so many turns of a film of `count` frames are done."""
+    pass_index, place = divmod(done, count)
+    made = index < place if way_of(pass_index) > 0 else index >= count - place
+    return pass_index if made else pass_index - 1
+
+
 class _Frames(Protocol):
     """Frames that can be read again."""
 

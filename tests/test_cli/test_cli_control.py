@@ -219,6 +219,15 @@ def test_a_loaded_style_alone(monkeypatch, capsys):
     assert capsys.readouterr().out.startswith("bank_texture.png: 53 x 64, ")  # the shape of its picture, 200 x 240
 
 
+def test_what_is_for_pictures_is_not_left_out_silently(capsys):
+    alone, rest = ["content.png", "--load-style", "bank.safetensors"], QUICK[:-4]
+    said = lambda *argv: (cli.main([*argv, *rest]), capsys.readouterr().err)[1]
+    assert "it is as it was saved" not in said(*alone)
+    told = "style 'bank.safetensors': it is as it was saved; --statistic, --style-layers: for STYLE pictures only"
+    assert told in said(*alone, "--statistic", "moments", "--style-layers", "conv1_1")
+    assert "it is as it was saved" not in said(*PAIR, *alone[1:], "--style-scale", "0.9")
+
+
 def test_loaded_and_extracted_styles_are_averaged(monkeypatch, net):
     seen = descended(monkeypatch)
     run(*PAIR, "--load-style", "bank.safetensors")
@@ -380,6 +389,10 @@ BAD = {  # what is wrong: arguments, a part of the sentence
         "--load-style: 'plain.safetensors' was saved with --no-normalize, which holds for a whole run; give",
     ),
     "normalised": (["content.png", *BANK, "--no-normalize"], "was saved with --normalize, "),
+    "another statistic": (
+        [*ALONE, *BANK, "--statistic", "moments"],
+        "--load-style: 'bank.safetensors' was saved with --statistic gram, but STYLE is read with moments, and the two",
+    ),
     "more levels than saved": (
         ["-", *BANK, "--levels", "2"],
         "--levels: style 'bank.safetensors' was saved with 1, got 2; give 1 or auto",

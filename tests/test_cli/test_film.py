@@ -19,8 +19,8 @@ from PIL import Image
 
 import gatys
 from gatys.cli import command as cli
-from gatys.cli import film as films_cli
 from gatys.cli import kept_film
+from gatys.cli import painted_film as films_cli
 from gatys.cli.film_progress import FilmBar, FilmTime
 from gatys.cli.option_checks import is_film
 from gatys.cli.option_values import seconds_of
@@ -373,8 +373,8 @@ def test_states_that_are_refused(monkeypatch, capsys):
 
 
 def test_more_frames_than_the_film_has(tmp_path):
-    done = SimpleNamespace(pictures=lambda: iter([torch.zeros(1, 3, 8, 8)] * 2))
-    film = films_cli._Film(SimpleNamespace(trace=None), *[None] * 5, done)
+    done = SimpleNamespace(pictures=lambda: iter([torch.zeros(1, 3, 8, 8)] * 2), results=[None])
+    film = films_cli.PaintedFilm(SimpleNamespace(trace=None, long_term=None), *[None] * 5, done)
     film.writer = SimpleNamespace(add=lambda *_: None)
     with pytest.raises(InputError, match="more frames than the film has"):
         film._written(iter([object()]))

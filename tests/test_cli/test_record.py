@@ -81,6 +81,7 @@ def test_every_option_is_recorded_or_makes_no_difference():
         "cells",
         "verbosity",
         "filled",
+        "of_pictures",
         "expected_filters",
         "tolerance",
         "quality",
