@@ -220,7 +220,7 @@ def test_a_loaded_style_alone(monkeypatch, capsys):
 
 
 def test_what_is_for_pictures_is_not_left_out_silently(capsys):
-    alone, rest = ["content.png", "--load-style", "bank.safetensors"], QUICK[:-4]
+    alone, rest = ["content.png", "--load-style", "bank.safetensors"], QUICK[: QUICK.index("--style-layers")]
     said = lambda *argv: (cli.main([*argv, *rest]), capsys.readouterr().err)[1]
     assert "it is as it was saved" not in said(*alone)
     told = "style 'bank.safetensors': it is as it was saved; --statistic, --style-layers: for STYLE pictures only"
