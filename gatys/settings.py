@@ -80,7 +80,7 @@ Init = Literal["auto", "recolored", "content", "noise", "mean"]
 INITS: tuple[Init, ...] = get_args(Init)
 """What a descent starts from."""
 
-StatisticName = Literal["gram", "covariance", "moments", "wasserstein"]
+StatisticName = Literal["gram", "covariance", "moments", "wasserstein", "across"]
 STATISTICS: tuple[StatisticName, ...] = get_args(StatisticName)
 """The statistics of a style that have names."""
 

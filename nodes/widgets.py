@@ -49,7 +49,8 @@ def statistic_input() -> io.Combo.Input:
         default=STATISTICS[0],
         optional=True,  # saved prompts do without
         tooltip="What is compared of the style. gram: Gram matrices, as in the paper. covariance: covariance and mean, each by "
-        "itself. moments: Gram, and the channels' means and deviations. wasserstein: the distance of normal distributions.",
+        "itself. moments: Gram, and the channels' means and deviations. wasserstein: the distance of normal distributions. "
+        "across: covariance of each layer with the one before it, for bolder strokes.",
     )
 
 

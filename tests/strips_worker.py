@@ -193,6 +193,12 @@ def lines_on_a_ring(net, place):
     return descended(net, place, *both, laplacian_weight=0.5)
 
 
+def layers_beside_the_ones_before_them(net, place):
+    painting = rows_of(place, pictures(1, 3, 53, 40, seed=2))
+    style = gatys.extract_style(net, painting, MEDIUM, statistic="across", place=place)
+    return evaluated(net, place, None, style, tile=16)
+
+
 CASES = (
     deep_layers,
     replicate_with_two_passes,
@@ -211,6 +217,7 @@ CASES = (
     panorama,
     two_rings_and_a_picture_to_stay_near,
     lines_on_a_ring,
+    layers_beside_the_ones_before_them,
 )
 
 

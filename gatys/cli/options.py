@@ -142,7 +142,8 @@ _HELP = {
     "content_layers": "where the content is matched: layer names, each with its weight or 1",
     "style_layers": "where the style is matched: layer names, each with its weight or 1",
     "statistic": "what is compared of the style: gram (the Gram matrices, as the paper), covariance (covariance and mean, each by "
-    "itself), moments (Gram, and the channels' means and deviations), wasserstein (the distance of normal distributions)",
+    "itself), moments (Gram, and the channels' means and deviations), wasserstein (the distance of normal distributions), across "
+    "(the covariance of each layer with the one before it)",
     "content_weight": "alpha, factor of the content term, at least 0",
     "style_weight": "beta, factor of the style term, at least 0",
     "strength": "how strongly the style shows, from 0 (nearly CONTENT) to 1 (CONTENT hardly counts), in steps that look "

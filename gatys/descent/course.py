@@ -109,6 +109,7 @@ class Course:
             tile=told.tile,
             memory=told.memory,
             whole=not objective.additive,
+            held=objective.held,
         )
 
     def evaluation(self, level: int, dtype: torch.dtype) -> Bounded:

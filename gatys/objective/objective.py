@@ -139,6 +139,11 @@ class Objective:
         return all(term.additive for term in self._terms)
 
     @property
+    def held(self) -> float:
+        """Give the number of values a pixel that terms keep between the way forward and that back."""
+        return sum(term.held for term in self._terms)
+
+    @property
     def waits(self) -> bool:
         """Tell whether a term's statistic makes the processor wait for the device."""
         return any(term.statistic is not None and term.statistic.waits for term in self._terms)
@@ -156,10 +161,9 @@ class Objective:
             layers = [layer for layer in self.layers if any(layer in term.layers for term in terms)]
             for layer in (layers or [""]) if terms and self.weights[name] else ():
                 one = copy(self)
-                one._terms = [copy(term) for term in terms if layer in term.layers or not layer]
-                for term in one._terms:
-                    term.layers = [layer] if layer else []
-                one.layers = [layer] if layer else self.layers
+                one._terms = [term.alone(layer) for term in terms if layer in term.layers or not layer]
+                seen = {each for term in one._terms for each in term.layers}
+                one.layers = [each for each in self.layers if each in seen] or self.layers
                 yield f"{name} {layer}".strip(), one
 
     def evaluate(self, image: Tensor, tile: int | None = None) -> tuple[dict[str, float], Tensor]:

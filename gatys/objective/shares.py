@@ -69,5 +69,6 @@ def _terms(objective: Objective, image: Tensor) -> tuple[Terms, Tensor]:
         bytes_per_value=image.dtype.itemsize,
         padding=objective.padding,
         whole=not objective.additive,
+        held=objective.held,
     )
     return Bounded(objective, plan)(image)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 
 from torch import Tensor
 
 from ..passes.layout import WHOLE, Layout
 from ..passes.tiles import Tile
+from ..targets.across import Chain
 from ..targets.gram import accumulation_dtype
 from ..targets.regions import Region, region_weights
 from ..targets.statistics import Statistic
@@ -33,15 +35,30 @@ class StyleTerm(Term):
         wide = accumulation_dtype(like.dtype)
         self.statistic = style.statistic
         self.layers, self._table = list(style.layers), style.network.layers
+        self._counted: Sequence[str] = self.layers
         self._targets = {name: style.values[level][name].to(like.device, wide) for name in self.layers}
         self._scale: dict[str, Tensor] = {}
         for name, target in self._targets.items():
             size = self.statistic.magnitude(target).clamp(min=_TINY) if style.normalize else target.new_ones(1)
             self._scale[name] = style.layers[name] / size
         self._size: tuple[int, int] | None = None
+        self._chain = self._chain_of(self.layers)
+        self.held = self._chain.held
+
+    def _chain_of(self, layers: Iterable[str]) -> Chain:
+        names = set(layers)
+        return Chain(self.statistic, {name: layer for name, layer in self._table.items() if name in names})
+
+    def alone(self, layer: str) -> StyleTerm:
+        """Give the term with what one layer adds to it; across layers that is read at the layer before it, too."""
+        one = copy(self)
+        one._chain = self._chain_of(self._chain.up_to(layer))
+        one.layers, one._counted, one.held = self._chain.up_to(layer), [layer], one._chain.held
+        return one
 
     def prepare(self, size: tuple[int, int]) -> None:
         """Bring the region's guide to a picture of `size` (height, width)."""
+        self.let_go()
         if size == self._size:
             return
         like = next(iter(self._targets.values()))
@@ -61,8 +78,19 @@ class StyleTerm(Term):
 
     def add(self, sums: dict[str, Tensor], layer: str, features: Tensor, part: Tile) -> None:
         """Add a tile's sum of one layer to that of the picture."""
-        found = self.statistic.sums(features, self._weight(layer, part))
+        if layer not in self._counted:
+            self._chain.look(layer, features, part)
+            return
+        found = self._chain.sums(layer, features, part, self._weight(layer, part))
         sums[layer] = sums[layer].add_(found) if layer in sums else found
+
+    def look(self, layer: str, features: Tensor, part: Tile) -> None:
+        """Keep what layers show to the ones after them, where the statistic is one across layers."""
+        self._chain.look(layer, features, part)
+
+    def let_go(self) -> None:
+        """Forget that."""
+        self._chain.let_go()
 
     def fill(self, sums: dict[str, Tensor], count: int) -> None:
         """Give layers of which no tile was added a sum of zeros, for `count` pictures."""
@@ -74,7 +102,7 @@ class StyleTerm(Term):
         """Give each layer's part of the value, (N,), and its derivative in the sums."""
         found = {
             name: self.statistic.derivative(sums[name], self._mass[name], self._targets[name], self._scale[name])
-            for name in self.layers
+            for name in self._counted
         }
         return {name: value for name, (value, _) in found.items()}, {name: pull for name, (_, pull) in found.items()}
 
@@ -94,7 +122,7 @@ class StyleTerm(Term):
         onto: Tensor | None,
     ) -> tuple[None, Tensor]:
         """Give what `pull` gives, in place where `onto` is given."""
-        return None, self.statistic.pull(features, derivatives[layer], self._weight(layer, part), onto)
+        return None, self._chain.pull(layer, features, part, derivatives.get(layer), self._weight(layer, part), onto)
 
     def typical_pulls(
         self, sums: Mapping[str, Tensor], derivatives: Mapping[str, Tensor], factor: float

@@ -11,6 +11,7 @@ terms of this package write theirs by hand.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import torch
@@ -75,6 +76,8 @@ class Term:
     """Whether it needs sums over the whole picture before the way back through the network: see `add`."""
     statistic: Statistic | None = None
     """The statistic that it sums, where that is one of a style."""
+    held: float = 0.0
+    """The number of values a pixel that it keeps of a tile between the way forward and that back: see `look`."""
     neighbours: bool = False
     """Whether its pixels look beyond the rows of a process: `of_pixels` is then given `View.around`."""
 
@@ -98,6 +101,12 @@ class Term:
             place: where the picture lies.
         """
         return self
+
+    def alone(self, layer: str) -> Term:
+        """Give the term with what one of its layers adds to it; with "" that of the pixels."""
+        one = copy(self)
+        one.layers = [layer] if layer else []
+        return one
 
     def prepare(self, size: tuple[int, int]) -> None:
         """Get ready for an evaluation of a picture of `size` (height, width)."""
@@ -131,6 +140,12 @@ class Term:
         return {}, {}
 
     # features
+
+    def look(self, layer: str, features: Tensor, part: Tile) -> None:
+        """Keep what the way back needs of a tile, where `held` is above 0; `add` does so, too."""
+
+    def let_go(self) -> None:
+        """Forget what was kept, since the tile will be passed again."""
 
     def of_features(self, layer: str, features: Tensor, part: Tile) -> Tensor:
         """Give the value of one tile's features of a layer, (N,), differentiable; tiles add up.

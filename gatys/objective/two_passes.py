@@ -59,6 +59,9 @@ class TwoPasses:
                 tapes.append(tape)
                 if len(parts) > 1:
                     tape.pack()
+            else:
+                for term in gathering.values():
+                    term.let_go()
         for index, term in gathering.items():
             term.fill(sums[index], image.shape[0])
         return tapes, {(index, name): value for index, total in sums.items() for name, value in total.items()}
@@ -79,7 +82,7 @@ class TwoPasses:
             for term, total, pulls in zip(self._terms, own, derivatives, strict=True)
             for size in term.typical_pulls(total, pulls, term.weight)
         ]
-        scale = derivative_scale(sizes)
+        scale = derivative_scale(sizes) if sizes else 1.0  # statistics of one's own need not know
         return values, [{name: pull * scale for name, pull in each.items()} for each in derivatives], scale
 
     def second(
@@ -96,9 +99,17 @@ class TwoPasses:
         values: Values = {
             (index, name): zero for index, term in enumerate(self._terms) if not term.gathers for name in term.layers
         }
+        looking = [term for term in self._terms if term.held]
+
+        def look(name: str, core: Tensor, part: Tile) -> None:
+            for term in looking:
+                if name in term.layers:
+                    term.look(name, core, part)
+
+        see = look if looking else None
         while parts:
             part = parts.pop()
-            tape = tapes.pop() if tapes else forward(self._trunk, image, part, self._layers, tape=True)
+            tape = tapes.pop() if tapes else forward(self._trunk, image, part, self._layers, see, tape=True)
             self._pull_back(tape, derivatives, scale, gradient, values)
             del tape
         return values

@@ -150,6 +150,7 @@ def make_plan(
     tile: TileSize | tuple[int, int] = "auto",
     memory: int | None = None,
     whole: bool = False,
+    held: float = 0.0,
 ) -> Plan:
     """Choose how to evaluate and to descend within the memory there is.
 
@@ -167,6 +168,7 @@ def make_plan(
             memory is bounded by them.
         memory: bytes that may be used on the device beside filters and targets; default what is free there.
         whole: whether the picture may not be cut into tiles, whatever `tile` is.
+        held: values a pixel that the objective keeps of each tile beside its tape.
     """
     tile = None if whole else tile
     if optimizer not in PICTURES:
@@ -183,7 +185,16 @@ def make_plan(
     history = pair * pairs if history_device == device else 0
     room = max(budget - history, WORTH * (pictures + history))
     ways = sorted(
-        _ways(size, layers, padding, tile, optimizer is not None, batch, dtype.itemsize if dtype else bytes_per_value),
+        _ways(
+            size,
+            layers,
+            padding,
+            tile,
+            optimizer is not None,
+            batch,
+            dtype.itemsize if dtype else bytes_per_value,
+            held,
+        ),
         key=lambda way: (way[3], way[2]),
     )
     way, keep, peak, _ = next((way for way in ways if way[2] <= room), min(ways, key=lambda way: way[2]))
@@ -253,11 +264,13 @@ def _ways(
     gradient: bool,
     batch: int,
     bytes_per_value: int,
+    held: float,
 ) -> Iterator[tuple[tuple[int, int] | None, bool, int, float]]:
     """Yield the tile, whether tapes are kept, the bytes at the peak, and the cost in pixels passed over."""
     how = {"batch": batch, "bytes_per_value": bytes_per_value}
-    one_pass = evaluation_bytes((1024, 1024), layers, gradient=gradient, **how) / 2**20
-    kept = kept_bytes((1024, 1024), layers, **how) / 2**20
+    beside = held * bytes_per_value * batch
+    one_pass = evaluation_bytes((1024, 1024), layers, gradient=gradient, **how) / 2**20 + beside
+    kept = kept_bytes((1024, 1024), layers, **how) / 2**20 + beside
     by_edge: list[list[tuple[int, int, int, int]]] = []
     for length, beyond in zip(size, along(padding), strict=True):
         if tile == "auto":

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..errors import InputError, InputTypeError
 from ..pictures.recoloring import Colors, mixed
+from .across import Across
 from .levels import fewest_levels
 from .targets import StyleTarget
 
@@ -131,6 +132,12 @@ def _check_alike(first: StyleTarget, other: StyleTarget) -> None:
         raise InputError(
             f"styles: one is of the statistic {first.statistic.name!r}, another of {other.statistic.name!r}; extract both "
             "with the same"
+        )
+    if isinstance(first.statistic, Across) and set(first.layers) != set(other.layers):
+        ours, theirs = (", ".join(style.layers) for style in (first, other))
+        raise InputError(
+            f"styles: {first.statistic.name!r} compares each layer with the one before it, but one style has {ours}, another "
+            f"{theirs}; extract both with the same layers"
         )
     if first.normalize != other.normalize:
         raise InputError("styles: one was extracted with normalize, another without; extract both in the same way")

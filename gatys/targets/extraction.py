@@ -19,6 +19,7 @@ from ..pictures.colors import are_grey
 from ..pictures.conversion import AnyPicture, to_tensor, to_tensors
 from ..pictures.recoloring import Colors, mixed
 from ..settings import Padding, StatisticName, TileSize, rings
+from .across import Chain, check_chain
 from .levels import Levels, level_size, resolve_levels
 from .masks import check_mask, guide_at
 from .named_statistics import find_statistic
@@ -144,14 +145,15 @@ def extract_style(
             for every network; the default weights are made for that.
         statistic: what is compared of a style: "gram", its Gram matrices; "covariance", covariance and mean, each by itself; "moments",
             the Gram matrix and the channels' means and deviations; "wasserstein", the distance of normal distributions;
-            or a `Statistic`.
+            "across", the covariance of each layer with the one before it, of two layers or more; or a `Statistic`.
         padding, tile, memory, callback: as for `extract_content`.
         device: where the target is kept; default that of the network.
         place: where the pictures lie; in strips `images` are the rows of this process, `mask` is whole.
 
     Returns:
         The statistic of each level and layer in float32: of Gram matrices (1, C_l, C_l), of the others with names
-        (1, C_l + 1, C_l + 1), second moments of the features extended by a constant 1.
+        (1, C_l + 1, C_l + 1), second moments of the features extended by a constant 1; across layers
+        (1, C_k + 1, C_l + 1), where k is the layer before l.
 
     Raises:
         InputError: for pictures, layers, levels, mask, padding or tile that are not as above; it says what to do.
@@ -167,6 +169,7 @@ def extract_style(
     _check_tile(tile, used)
     how_compared = find_statistic(statistic)
     check_whole_picture(how_compared, tile, place.team.count)
+    check_chain(how_compared, layers)
     batches = _style_batches(images, mask, used, how_compared, place)
     sizes = [place.size(image) for image in batches]
     count = min(resolve_levels(levels, size, used, "style image") for size in sizes)
@@ -248,7 +251,7 @@ def _features(
 def _values(
     net: VGG,
     picture: Tensor,
-    layers: Iterable[str],
+    layers: Mapping[str, float],
     mask: Tensor | None,
     statistic: Statistic,
     way: Way,
@@ -268,18 +271,23 @@ def _values(
                 )
             weights[name] = guide.square()
     sums: dict[str, Tensor] = {}
+    chain = Chain(statistic, {name: layer for name, layer in net.layers.items() if name in layers})
 
     def see(name: str, core: Tensor, part: Tile) -> None:
         owned = (..., *part.owned(net.layers[name]))
         weight = None if weights is None else weights[name][owned]
-        found = statistic.sums(core, weight)
+        found = chain.sums(name, core, part, weight, keep=False)
         sums[name] = sums[name].add_(found) if name in sums else found
 
-    sweep(net, picture, layers, see, way, sums.clear, banded=statistic.additive)
+    def again() -> None:
+        sums.clear()
+        chain.let_go()
+
+    sweep(net, picture, layers, see, way, again, banded=statistic.additive, held=chain.held)
     height, width = place.size(picture)
     for name in layers:
         if name not in sums:  # no tile lay here
-            sums[name] = statistic.sums(_no_positions(net, name))
+            sums[name] = chain.no_sums(net.mean, name)
     sums = place.team.add_all({name: sums[name] for name in layers})
     for name, total in sums.items():
         stride = net.layers[name].stride
@@ -298,11 +306,6 @@ def _check_tile(tile: TileSize, layers: Iterable[Layer]) -> None:
 def _empty(picture: Tensor, layer: Layer, dtype: torch.dtype, device: torch.device) -> Tensor:
     units = (picture.shape[-2] // layer.stride, picture.shape[-1] // layer.stride)
     return torch.empty((picture.shape[0], layer.channels, *units), dtype=dtype, device=device)
-
-
-def _no_positions(net: VGG, name: str) -> Tensor:
-    """Give features of a layer without any position."""
-    return net.mean.new_zeros(1, net.layers[name].channels, 0, 1)
 
 
 def _kept_dtype(dtype: torch.dtype | Literal["auto"] | None, net: VGG, size: tuple[int, int]) -> torch.dtype:

@@ -89,10 +89,22 @@ def _wide(features: Tensor, weight: Tensor | None) -> Iterator[tuple[Tensor, Ten
         yield part.to(wide), w
 
 
+def cross_sum(before: Tensor, features: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Give sum_i w_i f_i g_i^T, (N, C, D), of features f (N, C, H, W) and g (N, D, H, W) on one grid, as `gram_sum` does."""
+    parts = zip(_wide(before, weight), _wide(features, None), strict=True)
+    sums = ((f if w is None else f * w).transpose(1, 2) @ g for (f, w), (g, _) in parts)
+    total = next(sums)
+    for some in sums:
+        total.add_(some)
+    return total
+
+
 def gram_sum_gradient(
     features: Tensor, cotangent: Tensor, weight: Tensor | None = None, onto: Tensor | None = None
 ) -> Tensor:
     """Give the derivative of <cotangent, gram_sum(features)> in the features, for a symmetric cotangent: 2 w_i K f_i.
+
+    Of another cotangent, (N, C, D), it gives 2 w_i K^T f_i, (N, D, H, W).
 
     Args:
         features: (N, C, H, W).
@@ -113,7 +125,7 @@ def gram_sum_gradient(
             for some, *given in portions(onto, features, *([] if weight is None else [weight])):
                 some.add_(gram_sum_gradient(given[0], cotangent, *given[1:]))
         return onto
-    n, c, h, w = features.shape
+    n, _, h, w = features.shape
     if plain:
         whole = _positions(features) @ twice
     else:
@@ -122,7 +134,7 @@ def gram_sum_gradient(
             pulled = f @ twice
             parts.append((pulled if weights is None else pulled.mul_(weights)).to(features.dtype))
         whole = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
-    return whole.view(n, h, w, c).permute(0, 3, 1, 2)
+    return whole.view(n, h, w, cotangent.shape[-1]).permute(0, 3, 1, 2)
 
 
 def gram_matrix(features: Tensor, guide: Tensor | None = None) -> Tensor:

@@ -53,6 +53,14 @@ class ExtendedGram(Statistic):
         constant = both[:, :-1, -1, None, None]
         return pulled.add_((constant if weight is None else constant * weight).to(pulled.dtype))
 
+    def typical_pull(self, derivative: Tensor, sums: Tensor, mass: Tensor | float) -> Tensor:
+        """Estimate the root mean square of 2 K f + k: the sum of its squares is a trace of the sums."""
+        rows = (derivative + derivative.mT)[:, :-1]
+        largest = rows.abs().amax().clamp(min=torch.finfo(rows.dtype).tiny)
+        rows = rows / largest
+        square = ((rows @ sums) * rows).sum(dim=(1, 2), keepdim=True) / (rows.shape[1] * mass)
+        return largest * square.amax().clamp(min=0).sqrt()
+
 
 def split_moments(sums: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Give means (N, C), covariances and second moments (N, C, C) of extended second moments (N, C + 1, C + 1)."""

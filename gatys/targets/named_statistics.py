@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from ..errors import InputError
 from ..settings import STATISTICS, StatisticName
+from .across import Across
 from .moments import Covariance, Moments, Wasserstein
 from .statistics import GRAM, Statistic
 
-_BY_NAME: dict[str, Statistic] = {each.name: each for each in (GRAM, Covariance(), Moments(), Wasserstein())}
+_BY_NAME: dict[str, Statistic] = {each.name: each for each in (GRAM, Covariance(), Moments(), Wasserstein(), Across())}
 
 
 def find_statistic(statistic: StatisticName | Statistic) -> Statistic:

@@ -1,6 +1,6 @@
 """Style files: each holds one style, is small, and is safe to open, whoever made it.
 
-A style file is a .safetensors with a float32 Gram matrix (C, C) for each level and layer, named `level0.conv1_1`, perhaps
+A style file is a .safetensors with a float32 Gram matrix (C, C), or another statistic's, for each level and layer, named `level0.conv1_1`, perhaps
 a `thumbnail` (H, W, 3) of bytes, and metadata: `format`, `style` (JSON: network, layers, levels, size, normalize,
 automatic, grey if it is, and but in files of version 0.1 the mean and covariance of the colours) and `description`. The
 network's architecture is said unless it is VGG-19, as in all older files. Nothing in a file is run, and one that has anything else, or that does not fit together, is refused as a whole.
@@ -22,7 +22,6 @@ from safetensors import safe_open
 from torch import Tensor
 
 from ..errors import InputError, StyleFileError
-from ..network.layers import Layer
 from ..network.vgg import NetworkTag
 from ..pictures.conversion import AnyPicture, as_picture
 from ..pictures.recoloring import Colors
@@ -32,7 +31,7 @@ from ..settings import STATISTICS
 from .levels import resolve_levels
 from .named_statistics import find_statistic
 from .statistics import GRAM, Statistic
-from .style_record import Unfit, as_object, colors_of, layers_of, network_of
+from .style_record import Unfit, as_object, colors_of, forms_of, layers_of, matrix_of, network_of
 
 FORMAT = "gatys style 1"
 THUMBNAIL_EDGE = 256
@@ -42,7 +41,6 @@ MAX_HEADER = 1 << 20
 MAX_DESCRIPTION = 10_000
 MAX_EDGE = 1 << 17
 """The largest edge in pixels that a file may claim; a texture without content gets this size."""
-_ASYMMETRY = 1e-4  # a share of the largest entry, far above the rounding of a matrix product
 _FIELDS = {"network", "layers", "levels", "size", "normalize", "automatic"}
 
 
@@ -265,9 +263,11 @@ def _decode(path: Path, device: torch.device | str = "cpu") -> tuple[StyleFields
     statistic = record.get("statistic", GRAM.name)
     if statistic not in STATISTICS:
         raise Unfit(f"its statistic is {statistic!r} instead of one of {', '.join(STATISTICS)}"[:200])
-    more = 0 if statistic == GRAM.name else 1
+    known = find_statistic(statistic)
+    forms = forms_of(known, network, layers)
     grams = tuple(
-        {each.name: _matrix(tensors, level, each, more).to(device)[None] for each in used} for level in range(levels)
+        {name: matrix_of(tensors, f"level{level}.{name}", forms[name]).to(device)[None] for name in layers}
+        for level in range(levels)
     )
     fields = StyleFields(
         network=network,
@@ -278,7 +278,7 @@ def _decode(path: Path, device: torch.device | str = "cpu") -> tuple[StyleFields
         automatic=flags[1],
         grey=flags[2],
         colors=colors_of(record.get("colors")),
-        statistic=find_statistic(statistic),
+        statistic=known,
     )
     return fields, StyleInfo(network, layers, levels, whole, metadata["description"], _thumbnail(tensors))
 
@@ -303,22 +303,6 @@ def _open(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     if len(metadata["description"]) > MAX_DESCRIPTION:
         raise Unfit(f"its description is longer than {MAX_DESCRIPTION} characters")
     return metadata, tensors
-
-
-def _matrix(tensors: Mapping[str, Tensor], level: int, layer: Layer, more: int) -> Tensor:
-    """Give the Gram matrix of a layer, or with 1 `more` row and column that of features extended by a constant 1."""
-    key, channels = f"level{level}.{layer.name}", layer.channels + more
-    gram = tensors[key]
-    fits = gram.dtype == torch.float32 and tuple(gram.shape) == (channels, channels)
-    if not fits:
-        raise Unfit(f"{key} is {gram.dtype} {tuple(gram.shape)} instead of torch.float32 {(channels, channels)}")
-    if not bool(torch.isfinite(gram).all()):
-        raise Unfit(f"{key} has NaN or infinite values")
-    if not bool((gram - gram.T).abs().max() <= _ASYMMETRY * gram.abs().max()):
-        raise Unfit(f"{key} is not symmetric")
-    if more and not abs(float(gram[-1, -1]) - 1) <= _ASYMMETRY:
-        raise Unfit(f"{key} has {float(gram[-1, -1]):.6g} in its last corner instead of 1")
-    return gram
 
 
 def _thumbnail(tensors: Mapping[str, Tensor]) -> Tensor | None:

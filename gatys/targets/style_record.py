@@ -1,17 +1,23 @@
-"""The record in a style file: what is checked of it before anything is believed."""
+"""The record in a style file, and its matrices: what is checked of them before anything is believed."""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 from ..network.layers import TABLES, check_layers, check_members
 from ..network.vgg import NetworkTag
 from ..pictures.recoloring import Colors
 from ..settings import POOLINGS
+from .across import Across
+from .statistics import GRAM, Statistic
+
+_ASYMMETRY = 1e-4  # a share of the largest entry, far above the rounding of a matrix product
 
 
 class Unfit(Exception):
@@ -70,3 +76,48 @@ def colors_of(record: Any) -> Colors | None:
     if not torch.allclose(numbers[1:], numbers[1:].T, rtol=0, atol=1e-9):
         raise Unfit("the covariance of its colours is not symmetric")
     return Colors(numbers[0], numbers[1:])
+
+
+class Form(NamedTuple):
+    """The form of a layer's matrix."""
+
+    rows: int
+    columns: int
+    extended: bool
+    """Whether it is of features extended by a constant 1."""
+    symmetric: bool
+    """Whether it is of the layer beside itself."""
+
+
+def forms_of(statistic: Statistic, network: NetworkTag, layers: Mapping[str, float]) -> dict[str, Form]:
+    """Give the form of each layer's matrix.
+
+    Raises:
+        Unfit: for a statistic across layers of one layer.
+    """
+    extended = statistic.name != GRAM.name
+    names = [name for name in network.layers if name in layers]
+    before = names[:1] + names if isinstance(statistic, Across) else names
+    if before is not names and len(names) == 1:
+        raise Unfit(f"its statistic is {statistic.name!r}, of one layer instead of two or more")
+    return {
+        name: Form(
+            network.layers[other].channels + extended, network.layers[name].channels + extended, extended, name == other
+        )
+        for name, other in zip(names, before, strict=False)
+    }
+
+
+def matrix_of(tensors: Mapping[str, Tensor], key: str, form: Form) -> Tensor:
+    """Give the matrix of a layer."""
+    gram = tensors[key]
+    size = form.rows, form.columns
+    if not (gram.dtype == torch.float32 and tuple(gram.shape) == size):
+        raise Unfit(f"{key} is {gram.dtype} {tuple(gram.shape)} instead of torch.float32 {size}")
+    if not bool(torch.isfinite(gram).all()):
+        raise Unfit(f"{key} has NaN or infinite values")
+    if form.symmetric and not bool((gram - gram.T).abs().max() <= _ASYMMETRY * gram.abs().max()):
+        raise Unfit(f"{key} is not symmetric")
+    if form.extended and not abs(float(gram[-1, -1]) - 1) <= _ASYMMETRY:
+        raise Unfit(f"{key} has {float(gram[-1, -1]):.6g} in its last corner instead of 1")
+    return gram

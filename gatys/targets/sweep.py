@@ -33,9 +33,12 @@ def sweep(
     again: Callable[[], None] = lambda: None,
     *,
     banded: bool = True,
+    held: float = 0.0,
 ) -> None:
     """Show `see` the features of every tile of a picture; where memory runs out, show all of them again in smaller
     tiles.
+
+    It keeps so many values a pixel `held` of a tile as it goes.
     """
     device, dtype = net.mean.device, net.mean.dtype
     place, padding = way.place, way.padding
@@ -54,6 +57,7 @@ def sweep(
         tile=way.tile,
         memory=way.memory,
         whole=not banded,
+        held=held,
     )
 
     def show(plan: Plan) -> None:
