@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from .targets.blending import blend_styles as blend_styles
     from .targets.extraction import extract_content as extract_content
     from .targets.extraction import extract_style as extract_style
+    from .targets.matching import match_features as match_features
     from .targets.regions import RegionalStyle as RegionalStyle
     from .targets.regions import regional_style as regional_style
     from .targets.statistics import Statistic as Statistic
@@ -97,6 +98,7 @@ _ROOMS = {
     "published.presets": "presets",
     "targets.blending": "blend_styles",
     "targets.extraction": "extract_content extract_style",
+    "targets.matching": "match_features",
     "targets.regions": "RegionalStyle regional_style",
     "settings": "Settings __version__",
     "targets.statistics": "Statistic",

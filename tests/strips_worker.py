@@ -199,6 +199,16 @@ def layers_beside_the_ones_before_them(net, place):
     return evaluated(net, place, None, style, tile=16)
 
 
+def matched_content(net, place):
+    """A region is matched to part of a painting, in blocks of few rows; one process may have nothing of either."""
+    content, style = content_and_style(net, place, levels=2)
+    painting, how = rows_of(place, pictures(1, 3, 53, 40, seed=2)), {"memory": 2**15, "place": place}
+    mask, under = half(30, 20).flip(0), half(53, 40)
+    content = gatys.match_features(net, content, painting, ["conv3_2"], mask=mask, style_mask=under, **how)
+    content = gatys.match_features(net, content, [painting, painting], share=0.5, **how)
+    return descended(net, place, content, style)
+
+
 CASES = (
     deep_layers,
     replicate_with_two_passes,
@@ -218,6 +228,7 @@ CASES = (
     two_rings_and_a_picture_to_stay_near,
     lines_on_a_ring,
     layers_beside_the_ones_before_them,
+    matched_content,
 )
 
 

@@ -23,11 +23,13 @@ from ..pictures.metadata import Metadata, read_metadata
 from ..published.presets import presets
 from ..settings import INITS, border_of_paintings
 from ..targets.blending import blend_styles
-from ..targets.extraction import extract_style
+from ..targets.extraction import extract_content, extract_style
 from ..targets.levels import fewest_levels, levels_with_room, resolve_levels
+from ..targets.matching import match_features
 from ..targets.regions import RegionalStyle, regional_style
 from ..targets.style_files import read_style_info
-from ..targets.targets import StyleTarget, check_network
+from ..targets.targets import ContentTarget, StyleTarget, check_network
+from .option_checks import matched_styles
 from .options import NO_CONTENT
 from .parsed import Options
 from .record import record_files
@@ -137,6 +139,22 @@ def make_style(net: VGG, given: Inputs, options: Options, place: Layout = WHOLE)
         rule: dict[str, Any] = {} if options.propagation is None else {"propagation": options.propagation}
         return regional_style(list(zip(styles, given.masks, strict=True)), **rule)
     return blend_styles(zip(styles, options.blend or [1.0] * len(styles), strict=True))
+
+
+def make_content(net: VGG, given: Inputs, options: Options, place: Layout = WHOLE) -> ContentTarget:
+    """Give the content of the run, matched to the style pictures if that is asked for: each under its mask, or to all."""
+    assert given.content is not None  # noqa: S101 (the caller has looked)
+    how: dict[str, Any] = {"tile": options.tile, "memory": options.memory, "place": place}
+    rest: dict[str, Any] = {"normalize": options.normalize, "padding": options.padding or "zero", "dtype": "auto"}
+    content = extract_content(net, given.content.pixels, options.content_layers, options.levels, **rest, **how)
+    if not options.match_features:
+        return content
+    how["share"] = options.match_features
+    if not given.masks:
+        return match_features(net, content, matched_styles(options, given.pictures), **how)
+    for pixels, mask in zip(given.pictures, given.masks, strict=False):  # saved styles come last
+        content = match_features(net, content, pixels, mask=mask, **how)
+    return content
 
 
 def _result_size(edge: int | Callable[[Size], int], shape: Size) -> Size:

@@ -11,10 +11,9 @@ import torch
 from ..descent.identity import digest
 from ..network.vgg import VGG
 from ..passes.layout import Layout
-from ..targets.extraction import extract_content
 from ..targets.regions import RegionalStyle
 from ..targets.targets import ContentTarget, StyleTarget
-from .inputs import Inputs, make_style
+from .inputs import Inputs, make_content, make_style
 from .parsed import Options
 
 T = TypeVar("T")
@@ -64,11 +63,10 @@ class NetworkAndStyle:
         """Give the content of the run, where it is not there from the picture before; None where it has none."""
         if given.content is None:
             return None
-        pixels, layers = given.content.pixels, options.content_layers
-        how: dict[str, Any] = {"levels": options.levels, "normalize": options.normalize}
-        how |= {"padding": options.padding or "zero", "tile": options.tile, "memory": options.memory}
-        key = digest(pixels, layers, *_extraction(net, options))
-        return self._contents.give(key, lambda: extract_content(net, pixels, layers, dtype="auto", place=place, **how))
+        how: list[Any] = [options.content_layers, options.match_features]
+        how += [*given.pictures, *given.masks, options.blend] if options.match_features else []
+        key = digest(given.content.pixels, *how, *_extraction(net, options))
+        return self._contents.give(key, lambda: make_content(net, given, options, place))
 
 
 def _network(options: Options) -> tuple[Any, ...]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from ..errors import InputError
 from ..settings import STYLE_SUFFIX, TEMPORAL_WEIGHT
@@ -13,6 +14,7 @@ from ..video.film_files import ANIMATIONS, CONTAINERS, VIDEOS, is_animated
 from .options import LIST, NO_CONTENT, SHEET
 from .parsed import Options
 
+Style = TypeVar("Style")
 FILM_OPTIONS = (
     "start", "end", "every", "fps", "flow", "later_steps", "long_term", "passes", "anchor_every", "codec", "crf", "no_sound",
 )  # fmt: skip
@@ -57,10 +59,12 @@ def check_options(options: Options) -> None:
     for option, given, takes in (
         ("--match-colors", options.match_colors, "colours it takes"),
         ("--keep-luminance", options.keep_luminance, "colours it takes"),
+        ("--match-features", options.match_features, "features it changes"),
         ("--laplacian-weight", options.laplacian_weight, "lines it keeps"),
     ):
         if given and no_content:
             raise InputError(f"{option}: expected a CONTENT picture, whose {takes}, got {NO_CONTENT!r}; give one")
+    _check_matched(options)
     if options.match_colors and not options.style:
         raise InputError("--match-colors: expected a STYLE picture, whose colours it changes, got none; give one")
     inputs = (options.content, *options.style, *options.style_mask)
@@ -126,6 +130,21 @@ def _check_styles(options: Options, styles: list[str]) -> None:
         raise InputError(f"--blend: expected weights that sum to more than 0, got {got}; raise one of them")
     if options.propagation is not None and not options.style_mask:
         raise InputError("--propagation: expected a --style-mask that it is for, got none; give one for each style")
+
+
+def _check_matched(options: Options) -> None:
+    """Check that `--match-features` has a picture to take features from."""
+    if options.match_features and not matched_styles(options, options.style):
+        raise InputError(
+            "--match-features: expected a STYLE picture, with a --blend above 0 if any, whose features it takes (saved styles "
+            "hold none), got none; give one"
+        )
+
+
+def matched_styles(options: Options, styles: Sequence[Style]) -> list[Style]:
+    """Give those of the STYLEs, or of what was made of them, that `--match-features` takes features from."""
+    weights = options.blend or [1.0] * len(styles)  # those of saved styles come last
+    return [style for style, weight in zip(styles, weights, strict=False) if weight > 0]
 
 
 def _check_save_style(options: Options, styles: list[str]) -> None:

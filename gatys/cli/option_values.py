@@ -73,6 +73,7 @@ def number(limits: str = "", fits: Callable[[float], bool] = math.isfinite) -> C
 
 ABOVE_0 = number(" above 0", lambda value: value > 0)
 FRAMES_A_SECOND = number(f" from {RATES[0]} to {RATES[1]}", lambda value: RATES[0] <= value <= RATES[1])
+SHARE = number(" from 0 to 1", lambda value: 0 <= value <= 1)
 AT_LEAST_0 = number(" of at least 0", lambda value: value >= 0)
 
 

@@ -38,6 +38,7 @@ from .option_values import (
     ABOVE_0,
     AT_LEAST_0,
     FRAMES_A_SECOND,
+    SHARE,
     distances,
     every_of,
     layers,
@@ -115,6 +116,8 @@ _HELP = {
     "overwrite_style": "let --save-style replace a file that exists (default: it is left alone, and nothing is done)",
     "match_colors": "give each STYLE the colours of CONTENT first: linear, whose matrix root is symmetric (moves colours "
     "least) unless pca or cholesky (the paper's) is given instead, or histogram (each channel) (default: its own colours)",
+    "match_features": "how far the content that is matched goes, from 0 (CONTENT's own) to 1, to what is most like it in each STYLE, "
+    "so that strokes follow forms and flat areas are painted; goes well with --strength 0.25",
     "keep_luminance": "give the result the colours of CONTENT at last, so that only its luminance is painted (default: "
     "the result's own colours)",
     "depth": "bits a channel of OUT; 16 needs .png or .tif (default: 8)",
@@ -270,6 +273,7 @@ def _add_pictures(parser: argparse.ArgumentParser) -> None:
     add("save_style", metavar="FILE")
     add("overwrite_style", action="store_true", default=False)
     add("match_colors", choices=(*METHODS, *ROOTS))
+    add("match_features", type=SHARE, default=0.0, metavar="0..1")
     add("keep_luminance", action="store_true", default=False)
 
 

@@ -80,6 +80,7 @@ class Options(Settings):
     save_style: str | None
     overwrite_style: bool
     match_colors: Method | Root | None
+    match_features: float
     keep_luminance: bool
     # network
     weights: str

@@ -27,7 +27,7 @@ from .picture_lists import find_pictures
 _STYLES = ("style", "load_style", "blend", "style_mask", "propagation")
 """What goes together: where a style is given beside `--like`, none of these is taken from the record."""
 _SETTINGS = (
-    "preset", "size", "style_scale", "depth", "file_quality", "blend", "propagation", "match_colors", "keep_luminance",
+    "preset", "size", "style_scale", "depth", "file_quality", "blend", "propagation", "match_colors", "match_features", "keep_luminance",
     "weights", "layout", "pooling", "preprocessing", "responses", "padding", "content_layers", "style_layers", "statistic",
     "strength", "content_weight", "style_weight", "tv_weight", "tv_form", "laplacian_weight", "normalize", "init", "steps", "tolerance", "average", "levels", "optimizer",
     "learning_rate", "history_size", "seed", "tile", "precision", "graphs",

@@ -20,7 +20,7 @@ MOST = 400
 """The most cells of a sheet."""
 SWEPT = (
     "strength", "size", "style-scale", "steps", "tolerance", "average", "levels", "content-weight", "style-weight", "tv-weight",
-    "tv-form", "laplacian-weight", "statistic", "optimizer", "learning-rate", "history-size", "seed", "init", "padding", "match-colors", "preset", "quality", "weights", "layout",
+    "tv-form", "laplacian-weight", "statistic", "optimizer", "learning-rate", "history-size", "seed", "init", "padding", "match-colors", "match-features", "preset", "quality", "weights", "layout",
     "pooling", "preprocessing", "responses", "propagation", "precision", "tile",
 )  # fmt: skip
 """The options that `--sweep` takes: numbers and choices that make a difference to the picture."""

@@ -35,7 +35,7 @@ def identify(
 ) -> dict[str, str]:
     """Give a digest each of a run's network, content, style, temporal target and starting picture; and its options.
 
-    The content's features are not looked at, since network and picture give them. Where processes have the rows of
+    The content's features are not looked at, since network, picture and what was matched give them. Where processes have the rows of
     content and starting picture, `place`, all of them call this at the same time.
     """
     found = {"network": digest(net.tag.fingerprint, net.tag.pooling, net.mean.dtype)}
@@ -63,7 +63,8 @@ def digest(*parts: Any) -> str:
 
 def _content(content: ContentTarget, place: Layout) -> list[Any]:
     guides = [_seen(guide, place) for level in content.guides or () for _, guide in sorted(level.items())]
-    return [dict(content.layers), content.normalize, content.padding, _seen(content.image, place), *guides]
+    seen = _seen(content.image, place)
+    return [dict(content.layers), content.normalize, content.padding, seen, *guides, *content.matched]
 
 
 def _seen(picture: Tensor, place: Layout) -> object:

@@ -30,6 +30,7 @@ from ..settings import (
 )
 from ..targets.extraction import extract_content, extract_style
 from ..targets.levels import Levels
+from ..targets.matching import match_features
 from ..targets.statistics import Statistic
 from .arguments import settings_of, takes_two
 from .optimize import optimize
@@ -67,6 +68,8 @@ class StylizeArguments(Settings):
     """What is compared of the style, as `extract_style` takes it."""
     match_colors: Method | Root | None = None
     """The method by which each painting is given the colours of the photograph first; None leaves it as it is."""
+    match_features: float = 0.0
+    """How far the content goes, from 0, its own, to 1, to what is most like it in the paintings; see `match_features`."""
     keep_luminance: bool = False
     """Whether the result is given the colours of the photograph at last, so that only its luminance is painted."""
     settings: Settings | None = None
@@ -113,6 +116,8 @@ def stylize(photo: AnyPicture, painting: AnyPicture | Iterable[AnyPicture], told
     how: dict[str, Any] = {"levels": told.levels, "normalize": told.normalize, "tile": told.tile, "memory": told.memory}
     padding, border = told.padding or "zero", border_of_paintings(told.padding)
     content = extract_content(net, content_image, told.content_layers, padding=padding, dtype="auto", **how)
+    if told.match_features:
+        content = match_features(net, content, paintings, share=told.match_features, tile=told.tile, memory=told.memory)
     style = extract_style(net, paintings, told.style_layers, statistic=told.statistic, padding=border, **how)
     result = optimize(net, content=content, style=style, callback=told.callback, **settings_of(told))
     if not told.keep_luminance:

@@ -25,7 +25,7 @@ from .masks import check_mask, guide_at
 from .named_statistics import find_statistic
 from .recoloring import colors_in
 from .statistics import Statistic, check_whole_picture
-from .sweep import Way, sweep
+from .sweep import Way, features_of, sweep
 from .targets import ContentTarget, StyleTarget
 
 
@@ -95,7 +95,7 @@ def extract_content(
         guides = tuple({name: guide_at(m, net.layers[name].stride).to(device) for name in layers} for m in masks)
     pictures = _pyramid(image.detach(), size, count, way)
     features = tuple(
-        _features(net, picture, layers, _kept_dtype(dtype, net, place.size(picture)), device, way)
+        features_of(net, picture, layers, _kept_dtype(dtype, net, place.size(picture)), device, way)
         for picture in pictures
     )
     return ContentTarget(
@@ -233,21 +233,6 @@ def _pyramid(image: Tensor, size: tuple[int, int], levels: int, way: Way) -> Ite
     return (way.place.resize(image, size, level_size(size, level), rings=around) for level in range(levels))
 
 
-def _features(
-    net: VGG, pictures: Tensor, layers: Iterable[str], dtype: torch.dtype, device: torch.device, way: Way
-) -> dict[str, Tensor]:
-    """Give the features of each layer, one picture at a time: a film must not need a film of memory."""
-    features = {name: _empty(pictures, net.layers[name], dtype, device) for name in layers}
-    for index in range(pictures.shape[0]):
-
-        def see(name: str, core: Tensor, part: Tile, index: int = index) -> None:
-            owned = (index, ..., *part.owned(net.layers[name]))
-            features[name][owned] = core[0].to(dtype).to(device)
-
-        sweep(net, pictures[index : index + 1], layers, see, way)
-    return features
-
-
 def _values(
     net: VGG,
     picture: Tensor,
@@ -301,11 +286,6 @@ def _values(
 def _check_tile(tile: TileSize, layers: Iterable[Layer]) -> None:
     if tile != "auto":
         check_tile(tile, layers)
-
-
-def _empty(picture: Tensor, layer: Layer, dtype: torch.dtype, device: torch.device) -> Tensor:
-    units = (picture.shape[-2] // layer.stride, picture.shape[-1] // layer.stride)
-    return torch.empty((picture.shape[0], layer.channels, *units), dtype=dtype, device=device)
 
 
 def _kept_dtype(dtype: torch.dtype | Literal["auto"] | None, net: VGG, size: tuple[int, int]) -> torch.dtype:

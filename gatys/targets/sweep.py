@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
+from ..network.layers import Layer
 from ..network.vgg import VGG
 from ..passes.layout import Layout
 from ..passes.plan import Plan, make_plan, within_memory
+from ..passes.tiles import Tile
 from ..passes.trunk import See, forward
 from ..settings import Padding, TileSize
 
@@ -67,3 +70,23 @@ def sweep(
                 way.callback()
 
     within_memory(plan, lambda plan: place.team.together(lambda: show(plan)), device, lambda _: again())
+
+
+def features_of(
+    net: VGG, pictures: Tensor, layers: Iterable[str], dtype: torch.dtype, device: torch.device, way: Way
+) -> dict[str, Tensor]:
+    """Give the features of each layer, one picture at a time: a film must not need a film of memory."""
+    features = {name: _empty(pictures, net.layers[name], dtype, device) for name in layers}
+    for index in range(pictures.shape[0]):
+
+        def see(name: str, core: Tensor, part: Tile, index: int = index) -> None:
+            owned = (index, ..., *part.owned(net.layers[name]))
+            features[name][owned] = core[0].to(dtype).to(device)
+
+        sweep(net, pictures[index : index + 1], layers, see, way)
+    return features
+
+
+def _empty(picture: Tensor, layer: Layer, dtype: torch.dtype, device: torch.device) -> Tensor:
+    units = (picture.shape[-2] // layer.stride, picture.shape[-1] // layer.stride)
+    return torch.empty((picture.shape[0], layer.channels, *units), dtype=dtype, device=device)

@@ -49,6 +49,8 @@ class ContentTarget:
     """The (height, width) of the whole picture where `image` is a strip."""
     mask: Tensor | None = None
     """The weight of each pixel, (1 or N, 1, H, W) in [0, 1], which `guides` were made of; None means 1 everywhere."""
+    matched: tuple[str, ...] = ()
+    """What `match_features` did to the features, a text for each call, by which checkpoints tell runs apart."""
 
     @property
     def used(self) -> list[Layer]:
@@ -67,7 +69,8 @@ class ContentTarget:
 
     def __repr__(self) -> str:
         names = ", ".join(self.layers)
-        return f"ContentTarget({shape_of(self.image)}, {names}, {self.levels} levels, {self.network})"
+        matched = ", matched" * bool(self.matched)
+        return f"ContentTarget({shape_of(self.image)}, {names}, {self.levels} levels, {self.network}{matched})"
 
     def to(self, device: torch.device | str) -> ContentTarget:
         """Give the same target on a device."""

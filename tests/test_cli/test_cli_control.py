@@ -10,12 +10,13 @@ from pictures import drawing, picture
 
 from gatys import StyleTarget, extract_content, extract_style, load_vgg19, optimize
 from gatys.cli import command as cli
-from gatys.cli import inputs, network_and_style, options, saving
+from gatys.cli import inputs, options, saving
 from gatys.pictures import colors
 from gatys.pictures.colors import LUMA, keep_luminance, match_colors
 from gatys.pictures.images import read_image, write_image
 from gatys.settings import METHODS, PROPAGATIONS, ROOTS
 from gatys.targets.blending import blend_styles
+from gatys.targets.matching import match_features
 from gatys.targets.regions import regional_style
 from gatys.targets.style_files import read_style_info, save_style
 
@@ -276,9 +277,7 @@ def test_a_file_that_appears_meanwhile_stops_the_run_before_the_descent(monkeypa
 
 def test_another_network_is_refused_with_both_named(monkeypatch, average_pooled, capsys):
     monkeypatch.setattr(cli, "load_vgg", lambda *args, **rest: average_pooled)
-    monkeypatch.setattr(
-        network_and_style, "extract_content", lambda *args, **rest: pytest.fail("found only after long work")
-    )
+    monkeypatch.setattr(inputs, "extract_content", lambda *args, **rest: pytest.fail("found only after long work"))
     run("content.png", "style.png", "--load-style", "bank.safetensors", "--pooling", "average", code=2)
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
     assert "style 'bank.safetensors': made with untrained:0 (max pooling, " in line
@@ -316,6 +315,25 @@ def test_colours_are_matched_before_extraction(monkeypatch, net, method):
     assert not torch.allclose(
         seen["style"].grams[0]["conv1_1"], extract_style(net, matched, LAYERS, normalize=False).grams[0]["conv1_1"]
     )
+
+
+def test_features_are_matched_to_all_styles_to_those_of_the_blend_or_each_under_its_mask(monkeypatch, net):
+    seen, share = descended(monkeypatch), ["--match-features", "0.75"]
+    plain = extract_content(net, read_image("content.png", 64).pixels, ["conv2_2"])
+    one, other = (read_image(name, 64).pixels for name in PAIR[1:])
+
+    def expect(content):
+        assert torch.equal(seen["content"].features[0]["conv2_2"], content.features[0]["conv2_2"])
+
+    run(*PAIR)
+    expect(plain)
+    run(*PAIR, *share)
+    expect(match_features(net, plain, [one, other], share=0.75))
+    run(*PAIR, *share, "--blend", "2", "--blend", "-1")
+    expect(match_features(net, plain, one, share=0.75))
+    run(*PAIR, *share, *HALVES)
+    left, right = (read_image(f"{name}.png").pixels[:, :1] for name in ("left", "right"))
+    expect(match_features(net, match_features(net, plain, one, share=0.75, mask=left), other, share=0.75, mask=right))
 
 
 def test_saved_styles_keep_their_colours_and_that_is_said(monkeypatch, capsys):
@@ -437,6 +455,13 @@ BAD = {  # what is wrong: arguments, a part of the sentence
     ),
     "colours of no content": (["-", "style.png", "--match-colors", "linear"], "--match-colors: expected a CONTENT"),
     "colours of no style": (["content.png", *BANK, "--match-colors", "pca"], "--match-colors: expected a STYLE"),
+    "features of no content": (["-", "style.png", "--match-features", "1"], "--match-features: expected a CONTENT"),
+    "features of no style": (["content.png", *BANK, "--match-features", "1"], "--match-features: expected a STYLE"),
+    "features of styles led away from": (
+        ["content.png", "style.png", *BANK, "--blend", "-1", "--blend", "3", "--match-features", "0.5"],
+        "--match-features: expected a STYLE picture, with a --blend above 0",
+    ),
+    "more than all features": ([*ALONE, "--match-features", "1.5"], "expected a finite number from 0 to 1, got '1.5'"),
     "way of matching": ([*ALONE, "--match-colors", "magic"], "--match-colors: invalid choice: 'magic'"),
     "luminance of no content": (["-", "style.png", "--keep-luminance"], "--keep-luminance: expected a CONTENT"),
 }

@@ -17,6 +17,8 @@ from gatys.settings import SETTINGS
 from gatys.video.frames import FilmArguments
 
 QUICK = {"steps": 4, "size": 48, "style_layers": ["conv1_1", "conv2_1"], "content_layers": ["conv2_2"]}
+SMALL = (34, 48), (48, 33)
+"""What QUICK makes of the pictures' sizes."""
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +63,16 @@ def test_several_paintings_are_averaged_and_colours_kept(net, pair):
     for method in ("pca", "histogram"):
         matched = gatys.stylize(photo, painting, net=net, match_colors=method, **QUICK)
         assert not torch.equal(matched.image, one.image)
+
+
+def test_the_content_is_matched_to_the_paintings(net, pair):
+    photo, painting = (gatys.pictures.resampling.resize(each, size) for each, size in zip(pair, SMALL, strict=True))
+    found = gatys.stylize(*pair, net=net, match_features=0.6, **QUICK)
+    content = gatys.extract_content(net, photo, ["conv2_2"], levels="auto")
+    content = gatys.match_features(net, content, painting, share=0.6)
+    style = gatys.extract_style(net, painting, ["conv1_1", "conv2_1"], levels="auto")
+    assert torch.equal(found.image, gatys.optimize(net, content=content, style=style, steps=4).image)
+    assert not torch.equal(found.image, gatys.stylize(*pair, net=net, **QUICK).image)
 
 
 def test_filters_are_loaded_where_no_network_is_given(pair):
