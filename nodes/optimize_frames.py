@@ -223,7 +223,7 @@ def _film_inputs() -> list[io.Int.Input | io.Boolean.Input | io.Float.Input]:
             min=0.0,
             max=1e12,
             step=0.1,
-            tooltip="How strongly a frame is held to the last one. 0: not at all, flickers. 1: calm. 10: strokes hardly "
+            tooltip="How strongly a frame is held to the last one. 0: not at all, flickers. 5: calm. 30: strokes hardly "
             "move, and what is missing in the first frame comes slowly. Made for normalised extraction.",
         ),
         io.Int.Input(
