@@ -21,9 +21,9 @@ from .motion import motion_boundaries, occlusion_mask, outside, warp
 
 SAME, DIFFERENT = 5 / 255, 15 / 255
 """The bounds of likeness: frames that differ by less show the same, by more another thing."""
-REACH = 2
-"""The pixels next to what was hidden that are not trusted either: so far cubic interpolation reaches over the edge of what hid
-it, and what it brought would stay on the new ground as an echo."""
+REACH = 1
+"""The pixels next to what was hidden that are not trusted either: into them the edge of what hid it is blended, and would
+stay on the new ground as an echo."""
 
 Warped = Callable[[int, Tensor], AnyPicture | None] | Sequence[AnyPicture | None] | AnyPicture
 Masks = Callable[[int], Tensor | None] | Sequence[Tensor | None] | Tensor

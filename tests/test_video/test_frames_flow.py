@@ -146,7 +146,7 @@ def test_boundaries_are_not_held_but_started_from(extract, make):
     torch.testing.assert_close(images[1], wanted, rtol=0, atol=2e-5)
 
 
-def test_ground_that_was_hidden_starts_anew_two_pixels_around(extract, make):
+def test_ground_that_was_hidden_starts_anew_a_pixel_around(extract, make):
     pictures, (left, right, move) = picture(3, size=SIZE).repeat(2, 1, 1, 1), (12, 22, 6)
     thing = picture(4, size=(20, right - left))[0]
     back, ahead = torch.zeros(2, 1, 2, *SIZE)
@@ -156,7 +156,7 @@ def test_ground_that_was_hidden_starts_anew_two_pixels_around(extract, make):
         flow[:, :1][place] = way
     images = starts(make, extract(pictures), flow=gatys.FilmFlow(back, ahead), init="content")
     anew = torch.zeros(SIZE, dtype=torch.bool)
-    anew[8 - 2 : 28 + 2, left - 2 : left + move + 2] = True  # what was hidden, and two pixels around
+    anew[8 - 1 : 28 + 1, left - 1 : left + move + 1] = True  # what was hidden, and a pixel around
     kept, changed = gatys.warp(images[:1], back)[0], changed_content(pictures, images, gatys.FilmFlow(back, ahead))
     torch.testing.assert_close(images[1], torch.where(anew, changed, kept), rtol=0, atol=2e-5)
     assert (changed - kept)[:, anew].abs().mean() > 0.01
