@@ -179,7 +179,7 @@ class Settings:
     """The weight of staying near the temporal target."""
     laplacian_weight: float = 0.0
     """The weight of keeping the content's lines, such as eyes, mouths and edges, at the pixels; 0 leaves it out. It needs
-    content, and follows its mask. 0.1 keeps a face."""
+    content, and follows its mask. 0.02 keeps a face."""
     seed: int = 0
     """The seed of the noise."""
     tile: TileSize = "auto"

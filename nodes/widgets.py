@@ -287,7 +287,7 @@ def laplacian_input() -> io.Float.Input:
             max=1e12,
             step=0.01,
             tooltip="How strongly the content's lines are kept at the pixels, such as eyes and mouths, in whatever colours. 0: not "
-            "at all. 0.1: a face keeps its features. 1: light and dark are the content's, and strokes a relief. Needs "
+            "at all. 0.02: a face keeps its features. 1: light and dark are the content's, and strokes a relief. Needs "
             "content, and follows its mask.",
         )
     )

@@ -154,7 +154,7 @@ _HELP = {
     "tv_weight": "factor of smoothness, at least 0; 0.1 calms the grain",
     "tv_form": "what is smooth: squared differences of neighbours, absolute ones, or as neural-style, squared without those "
     "along the lower and right edge (corner)",
-    "laplacian_weight": "factor of keeping the lines of CONTENT, such as eyes and mouths, at the pixels, at least 0; 0.1 keeps a face",
+    "laplacian_weight": "factor of keeping the lines of CONTENT, such as eyes and mouths, at the pixels, at least 0; 0.02 keeps a face",
     "normalize": "divide each layer's term by the size of its target, so that the weights mean the same for every "
     "network and picture; without it they must be chosen anew (default: --normalize)",
     "init": "where to start: recolored (the content in the colours of the style), content, noise, mean (the mean colour, as "
