@@ -180,6 +180,10 @@ class Settings:
     laplacian_weight: float = 0.0
     """The weight of keeping the content's lines, such as eyes, mouths and edges, at the pixels; 0 leaves it out. It needs
     content, and follows its mask. 0.02 keeps a face."""
+    octaves: int = 1
+    """At how many sizes of the picture the style is matched at once, each half of the one before, so that large forms hold
+    beside fine strokes; at most as many as the targets have levels. Coarser levels do with those that are left. See
+    `objective.octaves`."""
     seed: int = 0
     """The seed of the noise."""
     tile: TileSize = "auto"
@@ -239,6 +243,7 @@ class Settings:
         check_strength(self.strength)
         check_tolerance(self.tolerance)
         check_tolerance(self.average, "average")
+        check_octaves(self.octaves)
         check_choice("tv_form", self.tv_form, TV_FORMS)
         check_choice("precision", self.precision, PRECISIONS)
         if self.padding is not None:
@@ -299,6 +304,12 @@ def check_tolerance(value: float, what: str = "tolerance") -> None:
     """Raise InputError unless a tolerance, or what else is named, is a number from 0 to below 1."""
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value < 1:
         raise InputError(f"{what}: expected a number from 0 to below 1, got {value!r}")
+
+
+def check_octaves(value: int) -> None:
+    """Raise InputError unless a number of octaves is whole and at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(f"octaves: expected a whole number of at least 1, got {value!r}")
 
 
 def content_factor(strength: float) -> float:

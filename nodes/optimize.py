@@ -26,6 +26,7 @@ from .widgets import (
     level_steps_input,
     memory_inputs,
     memory_options,
+    octaves_input,
     precision_input,
     seed_input,
     strength_input,
@@ -109,6 +110,7 @@ class GatysOptimize(io.ComfyNode):
                 time_lapse_input(),
                 average_input(),
                 laplacian_input(),
+                octaves_input(),
             ],
             outputs=[
                 io.Image.Output(
@@ -152,6 +154,7 @@ class GatysOptimize(io.ComfyNode):
         time_lapse: int = 0,
         average: float = DEFAULTS["average"],
         laplacian_weight: float = DEFAULTS["laplacian_weight"],
+        octaves: int = DEFAULTS["octaves"],
         content: Content | None = None,
         style: AnyStyle | None = None,
         init_image: Tensor | None = None,
@@ -160,7 +163,7 @@ class GatysOptimize(io.ComfyNode):
         schedule = parse_steps(steps_per_level, "steps_per_level") if steps_per_level.strip() else steps
         steps = schedule if isinstance(schedule, int) else sum(schedule)
         report = host.ProgressReport(steps * len(frames), keep_on_cancel=keep_on_cancel)
-        whole, need = _extent(frames, style, start if content is None else None, optimizer)
+        whole, need = _extent(frames, style, start if content is None else None, optimizer, octaves)
         lapse = TimeLapse(whole, time_lapse) if time_lapse and whole else None
         images, histories, states = [], [], []
         with host.working(vgg19, need) as net:
@@ -184,6 +187,7 @@ class GatysOptimize(io.ComfyNode):
                     strength=strength,
                     tolerance=tolerance,
                     average=average,
+                    octaves=octaves,
                     tv_weight=tv_weight,
                     tv_form=tv_form,
                     laplacian_weight=laplacian_weight,
@@ -211,13 +215,13 @@ class GatysOptimize(io.ComfyNode):
 
 
 def _extent(
-    frames: list[ContentTarget | None], style: AnyStyle | None, start: Tensor | None, optimizer: Optimizer
+    frames: list[ContentTarget | None], style: AnyStyle | None, start: Tensor | None, optimizer: Optimizer, octaves: int
 ) -> tuple[tuple[int, int] | None, int]:
     """Give the (height, width) of the result, and the bytes that its evaluations want; None and 0 without targets."""
     targets = [given for given in (*frames[:1], style) if given is not None]
     whole = next((given.size for given in targets), None) if start is None else size_of(start)
     layers = [layer for given in targets for layer in given.used]
-    return whole, wanted_bytes(whole, layers, optimizer) if layers and whole else 0
+    return whole, wanted_bytes(whole, layers, optimizer, octaves) if layers and whole else 0
 
 
 def _pictures(

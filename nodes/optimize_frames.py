@@ -21,6 +21,7 @@ from .widgets import (
     laplacian_input,
     memory_inputs,
     memory_options,
+    octaves_input,
     precision_input,
     seed_input,
     strength_input,
@@ -96,6 +97,7 @@ class GatysOptimizeFrames(io.ComfyNode):
                     "of the flow's own mask.",
                 ),
                 laplacian_input(),
+                octaves_input(),
             ],
             outputs=[
                 io.Image.Output(
@@ -136,6 +138,7 @@ class GatysOptimizeFrames(io.ComfyNode):
         strength: float = DEFAULTS["strength"],
         tolerance: float = DEFAULTS["tolerance"],
         laplacian_weight: float = DEFAULTS["laplacian_weight"],
+        octaves: int = DEFAULTS["octaves"],
         init_image: Tensor | None = None,
         warped: Tensor | None = None,
         occlusion: Tensor | None = None,
@@ -153,7 +156,7 @@ class GatysOptimizeFrames(io.ComfyNode):
             # whether a frame will start anew is known when it starts, so that each takes an equal part of the bar
             report.step(progress, offset=frame * steps, share=steps)
 
-        need = wanted_bytes(content.target.size, [*content.target.used, *style.used], optimizer)
+        need = wanted_bytes(content.target.size, [*content.target.used, *style.used], optimizer, octaves)
         with host.working(vgg19, need) as net:
             result = optimize_frames(
                 net,
@@ -173,6 +176,7 @@ class GatysOptimizeFrames(io.ComfyNode):
                 style_weight=style_weight,
                 strength=strength,
                 tolerance=tolerance,
+                octaves=octaves,
                 flow=flow,
                 tv_weight=tv_weight,
                 laplacian_weight=laplacian_weight,

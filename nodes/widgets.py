@@ -241,6 +241,19 @@ def average_input() -> io.Float.Input:
     )
 
 
+def octaves_input() -> io.Int.Input:
+    return io.Int.Input(
+        "octaves",
+        default=DEFAULTS["octaves"],
+        optional=True,  # saved prompts lack it
+        min=1,
+        max=12,
+        tooltip="At how many sizes of the picture the style is matched at once, each half of the one before. 1: as in the paper. 3: large "
+        "forms hold beside fine strokes, in a third more time. At most as many as the levels of content and style; coarser levels do "
+        "with those that are left.",
+    )
+
+
 def growing_input(name: str, each: Any, first: str, tooltip: str) -> list[Any]:
     """Give a group of sockets of one kind, of which the page shows one more than are wired; none on hosts without.
 

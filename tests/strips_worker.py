@@ -131,6 +131,19 @@ def two_rings_and_a_picture_to_stay_near(net, place):
     return descended(net, place, *both, temporal=near, init=rows_of(place, pictures(1, 3, 60, 40, seed=3)))
 
 
+def octaves_with_regions(net, place):
+    """At the smallest size some processes own nothing."""
+    content, one = content_and_style(net, place, levels=3)
+    other = gatys.extract_style(net, rows_of(place, pictures(1, 3, 40, 33)), MEDIUM, 3, normalize=True, place=place)
+    style = gatys.regional_style([(one, half(69, 22)), (other, 1 - half(31, 30))])
+    return descended(net, place, content, style, octaves=3, tile=32, tv_weight=0.1)
+
+
+def octaves_on_a_ring(net, place):
+    both = content_and_style(net, place, size=(80, 32), levels=2, padding="circular")
+    return evaluated(net, place, *both, size=(80, 32), octaves=2, tile=16, keep=True)
+
+
 def stopped_by_the_last_process(net, place):
     last = place.team.rank == place.team.count - 1
 
@@ -229,6 +242,8 @@ CASES = (
     lines_on_a_ring,
     layers_beside_the_ones_before_them,
     matched_content,
+    octaves_with_regions,
+    octaves_on_a_ring,
 )
 
 

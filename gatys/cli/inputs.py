@@ -129,7 +129,7 @@ def make_style(net: VGG, given: Inputs, options: Options, place: Layout = WHOLE)
     for path, style in zip(options.load_style, given.loaded, strict=True):
         check_network(net, style, f"style {path!r}")
     how: dict[str, Any] = {"layers": options.style_layers, "levels": options.levels, "normalize": options.normalize}
-    how["statistic"] = options.statistic
+    how |= {"statistic": options.statistic, "octaves": options.octaves}
     how["padding"] = border_of_paintings(options.padding)
     how |= {"tile": options.tile, "memory": options.memory, "place": place}
     if not (given.masks or options.blend or given.loaded):
@@ -146,7 +146,8 @@ def make_content(net: VGG, given: Inputs, options: Options, place: Layout = WHOL
     assert given.content is not None  # noqa: S101 (the caller has looked)
     how: dict[str, Any] = {"tile": options.tile, "memory": options.memory, "place": place}
     rest: dict[str, Any] = {"normalize": options.normalize, "padding": options.padding or "zero", "dtype": "auto"}
-    content = extract_content(net, given.content.pixels, options.content_layers, options.levels, **rest, **how)
+    rest |= {"levels": options.levels, "octaves": options.octaves}
+    content = extract_content(net, given.content.pixels, options.content_layers, **rest, **how)
     if not options.match_features:
         return content
     how["share"] = options.match_features
@@ -234,7 +235,7 @@ def _check_sizes(options: Options, given: Inputs, place: Layout) -> None:
     for kind, path, pixels in chosen:
         used, what = [LAYERS[name] for name in getattr(options, f"{kind}_layers")], f"{kind} {path!r}"
         place.check(pixels, used, what)
-        count = resolve_levels(options.levels, place.size(pixels), used, what)
+        count = resolve_levels(options.levels, place.size(pixels), used, what, options.octaves)
         counts.append((count, what, options.levels == "auto"))
         layers += used
     for path, style in zip(options.load_style, given.loaded, strict=True):

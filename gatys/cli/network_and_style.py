@@ -76,5 +76,5 @@ def _network(options: Options) -> tuple[Any, ...]:
 
 def _extraction(net: VGG, options: Options) -> tuple[Any, ...]:
     """Give what every target depends on."""
-    how = (options.levels, options.normalize, options.padding, options.tile, options.memory, options.device)
-    return net.tag.fingerprint, *_network(options), *how
+    sizes = (options.levels, options.octaves, options.normalize, options.padding)
+    return net.tag.fingerprint, *_network(options), *sizes, options.tile, options.memory, options.device

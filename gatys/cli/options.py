@@ -151,6 +151,8 @@ _HELP = {
     "style_weight": "beta, factor of the style term, at least 0",
     "strength": "how strongly the style shows, from 0 (nearly CONTENT) to 1 (CONTENT hardly counts), in steps that look "
     "equal: a factor on --content-weight, which is 1 at 0.5",
+    "octaves": "at how many sizes of the result the style is matched at once, each half of the one before: 1 is the paper's, more "
+    "hold large forms beside fine strokes; at most as many as --levels, and auto are at least as many",
     "tv_weight": "factor of smoothness, at least 0; 0.1 calms the grain",
     "tv_form": "what is smooth: squared differences of neighbours, absolute ones, or as neural-style, squared without those "
     "along the lower and right edge (corner)",
@@ -315,6 +317,7 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     add("statistic", choices=STATISTICS, default=STATISTICS[0])
     add("content_weight", type=AT_LEAST_0, metavar="FACTOR")
     add("style_weight", type=AT_LEAST_0, metavar="FACTOR")
+    add("octaves", type=whole(1), metavar="COUNT")
     add("tv_weight", type=AT_LEAST_0, metavar="FACTOR")
     add("tv_form", choices=TV_FORMS)
     add("laplacian_weight", type=AT_LEAST_0, metavar="FACTOR")

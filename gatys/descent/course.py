@@ -12,6 +12,7 @@ from torch import Tensor
 from ..network.vgg import VGG
 from ..objective.evaluation import Bounded
 from ..objective.objective import Objective, resolve_padding
+from ..objective.octaves import check_levels
 from ..passes.plan import HALF_ABOVE, Plan, make_plan, outlook
 from ..passes.precision import choose
 from ..passes.speed import measured
@@ -72,6 +73,10 @@ class Course:
         chosen = self.told.optimizer
         return getattr(chosen, "__qualname__", type(chosen).__qualname__) if callable(chosen) else chosen
 
+    def octaves(self, level: int) -> int:
+        """Give at how many sizes the style is matched at one level."""
+        return min(self.told.octaves, len(self.sizes) - level)
+
     def objective(self, level: int) -> Objective:
         """Give the loss of one level."""
         told = self.told
@@ -89,6 +94,7 @@ class Course:
             level=level,
             padding=told.padding,
             tv_form=told.tv_form,
+            octaves=self.octaves(level),
             tv_rounding=TV_ROUNDING,
             place=told.place,
         )
@@ -110,6 +116,7 @@ class Course:
             memory=told.memory,
             whole=not objective.additive,
             held=objective.held,
+            octaves=self.octaves(level),
         )
 
     def evaluation(self, level: int, dtype: torch.dtype) -> Bounded:
@@ -159,6 +166,8 @@ def plan_course(net: VGG, told: Arguments) -> Course:
         check_whole_picture(region.style.statistic, told.tile, place.team.count)
     full = full_size(content, style, init, told.size, place)
     levels = fit_levels(content, style, full)
+    if style is not None:
+        check_levels(told.octaves, levels)
     around = rings(resolve_padding(content, told.padding))
     start = starting_picture(net, content, style, init, full, told.seed, place, rings=around)
     from_noise = not isinstance(init, Tensor) and (init in ("noise", "mean") or content is None)
@@ -191,5 +200,6 @@ def options_of(course: Course) -> dict[str, object]:
     found |= {"tolerance": told.tolerance} if told.tolerance else {}
     found |= {"average": told.average} if told.average else {}
     found |= {"laplacian_weight": told.laplacian_weight} if told.laplacian_weight else {}
+    found |= {"octaves": told.octaves} if told.octaves > 1 else {}
     found |= {"grey": course.grey} if any(course.grey) else {}
     return found | ({"terms": list(told.terms)} if told.terms else {})

@@ -114,6 +114,7 @@ def stylize(photo: AnyPicture, painting: AnyPicture | Iterable[AnyPicture], told
     if net is None:
         net = load_vgg(told.weights, told.pooling).to(find_device(told.device))
     how: dict[str, Any] = {"levels": told.levels, "normalize": told.normalize, "tile": told.tile, "memory": told.memory}
+    how["octaves"] = told.octaves
     padding, border = told.padding or "zero", border_of_paintings(told.padding)
     content = extract_content(net, content_image, told.content_layers, padding=padding, dtype="auto", **how)
     if told.match_features:

@@ -25,6 +25,7 @@ from ..network.vgg import check_size
 from ..passes.layout import Layout, Rings, Size, Strip
 from ..passes.tiles import Tile, halo, tiles
 from ..pictures.checks import check_picture
+from ..pictures.reduction import Reduction
 from ..pictures.resampling import resize_columns, resize_rows, seen_rows
 from ..settings import rings
 from .team import Processes
@@ -139,11 +140,22 @@ class Strips(Layout):
             return image
         columns = resize_columns(image, to[1], ring=rings[1])
         times, above = (3, to[0]) if rings[0] else (1, 0)  # a ring is the middle one of three
-        bounds = [above + bound for bound in self.bounds(to[0])]
-        seen = [seen_rows(times * size[0], times * to[0], *bounds[k : k + 2]) for k in range(self.team.count)]
+        seen = self._seen(size[0], to[0], ring=rings[0])
         band = self._fetch(columns, [self._runs(size[0], *rows) for rows in seen])
         first, last = (above + row for row in self.rows(to))
         return resize_rows(band, seen[self.team.rank][0], times * size[0], times * to[0], first, last).clamp_(0, 1)
+
+    def reduction(self, size: Size, to: Size, like: Tensor, *, rings: Rings = (False, False)) -> Reduction:
+        here, runs = self.rows(size), [self._runs(size[0], *rows) for rows in self._seen(size[0], to[0], ring=rings[0])]
+
+        def give(gradient: Tensor) -> Tensor:
+            own = gradient.new_zeros(*gradient.shape[:2], here[1] - here[0], gradient.shape[3])
+            self._return(own, gradient, runs)
+            return own
+
+        return Reduction(
+            size, to, like, rings=rings, rows=self.rows(to), fetch=lambda image: self._fetch(image, runs), give=give
+        )
 
     def stretch(self, picture: Tensor, to: Size, margin: int = 0, *, rings: Rings = (False, False)) -> Tensor:
         first, last = self.rows(to)
@@ -203,6 +215,15 @@ class Strips(Layout):
             return first, last
         low, high = first - halo[0], last + halo[1]
         return (low, high) if rings(padding)[0] else (max(0, low), min(height, high))
+
+    def _seen(self, height: int, to: int, *, ring: bool) -> list[tuple[int, int]]:
+        """Give the rows that each process needs of a picture of `height` rows to make its own of one of `to`.
+
+        In a ring they are those of the middle one of three.
+        """
+        times, above = (3, to) if ring else (1, 0)
+        bounds = [above + bound for bound in self.bounds(to)]
+        return [seen_rows(times * height, times * to, *bounds[rank : rank + 2]) for rank in range(self.team.count)]
 
     def _runs(self, height: int, low: int, high: int) -> list[Run]:
         bounds, found = self.bounds(height), []

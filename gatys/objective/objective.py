@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from copy import copy
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -34,6 +35,7 @@ from ..targets.targets import ContentTarget, check_network, check_room, common_l
 from .content_term import ContentTerm
 from .laplacian import LaplacianTerm
 from .losses import SMOOTH, Terms, Values, add_up
+from .octaves import Octaves
 from .smoothness import Smoothness, check_tv_form
 from .style_term import StyleTerm
 from .temporal import TemporalTarget, TemporalTerm
@@ -58,6 +60,8 @@ class Objective:
         level: which level of the targets to work on; 0 is full size.
         padding: what convolutions see beyond the border, of `settings.PADDINGS`; default the content's, or "zero".
         tv_form: which smoothness is meant, one of `settings.TV_FORMS`.
+        octaves: at how many sizes of the picture the style is matched at once, see `objective.octaves`; the style needs as many levels
+            from `level` on.
         tv_rounding: e of `smoothness.total_variation`, for a descent, which kinks would stop; 0 keeps the loss.
         precision: what the convolutions work in, one of `settings.PRECISIONS`; default that of the network.
         place: where the pictures lie; in strips, each process evaluates its rows, all at the same time.
@@ -65,7 +69,7 @@ class Objective:
     Raises:
         InputError: for no target, for targets of another network or of different numbers of levels, for weights that
             are negative or not finite, for a padding that is unknown or not that of the content, and for a content
-            that is too small, at this level, for the style's layers.
+            that is too small, at this level, for the style's layers, and for more octaves than there are levels.
 
     Example:
         >>> losses, gradient = gatys.Objective(net, content=content, style=style).evaluate(photo)
@@ -89,6 +93,7 @@ class Objective:
         level: int = 0,
         padding: Padding | None = None,
         tv_form: TvForm = "squared",
+        octaves: int = 1,
         tv_rounding: float = 0.0,
         precision: Precision | None = None,
         place: Layout = WHOLE,
@@ -107,7 +112,10 @@ class Objective:
         self.size = None if content is None else level_size(content.size, level)
         self.count = None if content is None else content.image.shape[0]
         like = net.mean
-        self._terms: list[Term] = [StyleTerm(each, level, like, place, style_weight) for each in every_style(style)]
+        self._octaves = Octaves(net, style, octaves, level, place, self.padding, style_weight)
+        self._terms: list[Term] = [
+            StyleTerm(each, level, like, place, style_weight, self._octaves.share) for each in every_style(style)
+        ]
         self._masks = [each.mask.shape[0] for each in every_style(style) if each.mask is not None]
         if content is not None:
             self._terms.append(ContentTerm(content, level, like, place, content_weight))
@@ -164,6 +172,7 @@ class Objective:
                 one._terms = [term.alone(layer) for term in terms if layer in term.layers or not layer]
                 seen = {each for term in one._terms for each in term.layers}
                 one.layers = [each for each in self.layers if each in seen] or self.layers
+                one._octaves = self._octaves.only(layer if name == StyleTerm.name else "")
                 yield f"{name} {layer}".strip(), one
 
     def evaluate(self, image: Tensor, tile: int | None = None) -> tuple[dict[str, float], Tensor]:
@@ -201,6 +210,7 @@ class Objective:
         size = self._check(image, tile)
         for term in self._terms:
             term.prepare(size)
+        self._octaves.prepare(image, size)
         around = (size, self.used, self.padding)
         field = place.around(image, *around)
         view = View(image, size, field, place.strip(image, size, self.padding), rings(self.padding))
@@ -208,13 +218,15 @@ class Objective:
         gradient = self._pixels(view, torch.zeros_like(field), values, neighbours=True)
         looks = any(term.layers for term in self._terms)
         parts = place.parts(size, tile, self.used, self.padding) if looks else []
-        keep = keep or len(parts) == 1
-        passes = TwoPasses(self._trunk, self.dtype, self._terms, self.layers)
-        tapes, sums = place.team.together(lambda: passes.first(field, parts, keep=keep))
-        penalties, derivatives, scale = passes.penalties(place.team.add_all(sums))
-        values |= place.team.together(lambda: passes.second(field, parts, tapes, derivatives, scale, gradient))
+        passes = partial(TwoPasses, self._trunk, self.dtype)
+        sums, found = passes(self._terms, self.layers).over(field, parts, gradient, place.team, keep=keep)
         gradient = self._pixels(view, place.collect(gradient, *around), values, neighbours=False)
-        return add_up(self._terms, self.weights, penalties | place.team.add_all(values), gradient), gradient
+        of_octaves, pulled = self._octaves.evaluate(image, passes, tile, keep=keep)
+        if pulled is not None:
+            gradient = gradient.add_(pulled)
+        sums |= {(len(self._terms) + index, name): value for (index, name), value in of_octaves.items()}
+        terms = [*self._terms, *self._octaves.terms]
+        return add_up(terms, self.weights, sums | place.team.add_all(values | found), gradient), gradient
 
     def _check(self, image: Tensor, tile: int | tuple[int, int] | None) -> tuple[int, int]:
         """Give the (height, width) of a picture that can be evaluated."""

@@ -22,14 +22,16 @@ _TINY = 1e-12
 class StyleTerm(Term):
     """The style term sum_l s_l penalty(G_l, A_l) of one region, or of the whole picture, for the style's statistic.
 
-    With `normalize`, each layer's part is divided by the magnitude of A_l.
+    With `normalize`, each layer's part is divided by the magnitude of A_l. `share` is a factor on all of it.
     """
 
     name = "style"
     gathers = True
     statistic: Statistic
 
-    def __init__(self, region: Region, level: int, like: Tensor, place: Layout = WHOLE, weight: float = 1.0):
+    def __init__(
+        self, region: Region, level: int, like: Tensor, place: Layout = WHOLE, weight: float = 1.0, share: float = 1.0
+    ):
         super().__init__(weight)
         style, self._region, self._place = region.style, region, place
         wide = accumulation_dtype(like.dtype)
@@ -40,7 +42,7 @@ class StyleTerm(Term):
         self._scale: dict[str, Tensor] = {}
         for name, target in self._targets.items():
             size = self.statistic.magnitude(target).clamp(min=_TINY) if style.normalize else target.new_ones(1)
-            self._scale[name] = style.layers[name] / size
+            self._scale[name] = share * style.layers[name] / size
         self._size: tuple[int, int] | None = None
         self._chain = self._chain_of(self.layers)
         self.held = self._chain.held

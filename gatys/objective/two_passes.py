@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..network.vgg import VGG
+from ..passes.layout import Team
 from ..passes.precision import derivative_scale
 from ..passes.tiles import Tile
 from ..passes.trunk import Tape, backward, forward
@@ -27,7 +28,7 @@ class TwoPasses:
     Args:
         trunk: the network, its convolutions in `dtype`.
         dtype: the dtype of the convolutions.
-        terms: all terms of the objective; values are by their index.
+        terms: the terms; values are by their index.
         layers: the names of the layers that terms look at, shallowest first.
     """
 
@@ -35,7 +36,27 @@ class TwoPasses:
         self._trunk, self._dtype, self._terms, self._layers = trunk, dtype, terms, layers
         self._banded = all(term.additive for term in terms)
 
-    def first(self, image: Tensor, parts: list[Tile], *, keep: bool) -> tuple[list[Tape], Values]:
+    def over(
+        self, image: Tensor, parts: list[Tile], gradient: Tensor, team: Team, *, keep: bool
+    ) -> tuple[Values, Values]:
+        """Add to the gradient in the pixels what all tiles, which are used up, make of features.
+
+        Args:
+            image: the pixels that features here see.
+            parts: the tiles.
+            gradient: of the shape of `image`.
+            team: the processes that share the picture.
+            keep: whether the tiles keep what the way back needs.
+
+        Returns:
+            The values of terms with sums, of the whole picture, and those of the others, of what is here.
+        """
+        keep = keep or len(parts) == 1
+        tapes, sums = team.together(lambda: self._first(image, parts, keep=keep))
+        penalties, derivatives, scale = self._penalties(team.add_all(sums))
+        return penalties, team.together(lambda: self._second(image, parts, tapes, derivatives, scale, gradient))
+
+    def _first(self, image: Tensor, parts: list[Tile], *, keep: bool) -> tuple[list[Tape], Values]:
         """Give each tile's tape, if it is to be kept, and for each term that gathers, by its index, the sums of its
         layers.
         """
@@ -66,7 +87,7 @@ class TwoPasses:
             term.fill(sums[index], image.shape[0])
         return tapes, {(index, name): value for index, total in sums.items() for name, value in total.items()}
 
-    def penalties(self, sums: Values) -> tuple[Values, list[dict[str, Tensor]], float | Tensor]:
+    def _penalties(self, sums: Values) -> tuple[Values, list[dict[str, Tensor]], float | Tensor]:
         """Give each layer's part of the loss, each term's weighted derivative in its sums, and their scale in float16."""
         values: Values = {}
         derivatives = []
@@ -85,7 +106,7 @@ class TwoPasses:
         scale = derivative_scale(sizes) if sizes else 1.0  # statistics of one's own need not know
         return values, [{name: pull * scale for name, pull in each.items()} for each in derivatives], scale
 
-    def second(
+    def _second(
         self,
         image: Tensor,
         parts: list[Tile],

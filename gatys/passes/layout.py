@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..network.layers import Layer
 from ..network.vgg import check_image
+from ..pictures.reduction import Reduction
 from ..pictures.resampling import resize, resize_ring
 from .tiles import Tile, tiles
 
@@ -134,6 +135,13 @@ class Layout:
         With `rings` its edges meet the opposite ones, as `settings.rings` says.
         """
         return resize_ring(image, to, rings) if any(rings) else resize(image, to)
+
+    def reduction(self, size: Size, to: Size, like: Tensor, *, rings: Rings = (False, False)) -> Reduction:
+        """Give the map of pictures of `size` to those of size `to`; rows here become rows here, on the device of `like`.
+
+        With `rings` it is as for `resize`.
+        """
+        return Reduction(size, to, like, rings=rings)
 
     def stretch(self, picture: Tensor, to: Size, margin: int = 0, *, rings: Rings = (False, False)) -> Tensor:
         """Resize a picture that every process has whole, to the rows here and `margin` more on both sides.

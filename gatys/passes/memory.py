@@ -16,6 +16,9 @@ PICTURES = {"lbfgs": 10, "adam": 10, None: 2}
 """The number of picture-sized tensors alive at once, by optimizer, beside L-BFGS's pairs: content, trial, gradients,
 ..."""
 
+PICTURES_OF_OCTAVES = 2
+"""The same that further octaves of a picture add: smaller pictures, and what is pulled back from them."""
+
 _SET_ASIDE = 2**26
 """The bytes that convolutions set aside beside their tensors at any size: 40 to 95 MiB, as measured on the CPU."""
 

@@ -15,7 +15,16 @@ import torch
 from ..errors import InputError, OutOfMemory, is_out_of_memory
 from ..network.layers import Layer, layers_down_to, minimum_size
 from ..settings import TileSize
-from .memory import PICTURES, evaluation_bytes, free_memory, kept_bytes, picture_bytes, release, setup_bytes
+from .memory import (
+    PICTURES,
+    PICTURES_OF_OCTAVES,
+    evaluation_bytes,
+    free_memory,
+    kept_bytes,
+    picture_bytes,
+    release,
+    setup_bytes,
+)
 from .precision import dtype_name
 from .tiles import along, cut, tiles
 from .winograd import share
@@ -62,6 +71,8 @@ class Plan:
     """The dtype of the convolutions; None is that of the network."""
     whole: bool = False
     """Whether the picture may not be cut into tiles."""
+    octaves: int = 1
+    """At how many sizes the picture is passed over, each half of the one before."""
 
     @property
     def half(self) -> bool:
@@ -89,7 +100,8 @@ class Plan:
         passes = 2 if self.tile is None or self.keep else 3
         window, pixels = self.tile or self.size, self.size[0] * self.size[1]
         a_pixel = operations(window, self.layers, self.device, self.dtype) / (window[0] * window[1])
-        return self.batch * self.surplus * passes * pixels * a_pixel
+        sizes = sum(4.0**-octave for octave in range(self.octaves))
+        return self.batch * self.surplus * passes * pixels * a_pixel * sizes
 
     def smaller(self) -> Plan:
         """Give the plan to go on with after memory ran out: first keep nothing, then halve the tile.
@@ -151,6 +163,7 @@ def make_plan(
     memory: int | None = None,
     whole: bool = False,
     held: float = 0.0,
+    octaves: int = 1,
 ) -> Plan:
     """Choose how to evaluate and to descend within the memory there is.
 
@@ -169,6 +182,8 @@ def make_plan(
         memory: bytes that may be used on the device beside filters and targets; default what is free there.
         whole: whether the picture may not be cut into tiles, whatever `tile` is.
         held: values a pixel that the objective keeps of each tile beside its tape.
+        octaves: at how many sizes the picture is passed over, one after the other, each half of the one before. The
+            further ones hold a picture and its gradient while the largest is not passed over.
     """
     tile = None if whole else tile
     if optimizer not in PICTURES:
@@ -176,7 +191,7 @@ def make_plan(
     layers, device = tuple(layers), torch.device(device)
     free = free_memory(device) if memory is None else memory
     picture = picture_bytes(size, batch=batch, bytes_per_value=bytes_per_value)
-    pictures = PICTURES[optimizer] * picture
+    pictures = (PICTURES[optimizer] + (PICTURES_OF_OCTAVES if octaves > 1 else 0)) * picture
     budget = int(USABLE * free) - pictures - setup_bytes(device, dtype)
     pair, pairs, history_device = 0, 0, device
     if optimizer == "lbfgs":
@@ -213,6 +228,7 @@ def make_plan(
         bytes_per_value,
         dtype,
         whole,
+        octaves,
     )
 
 
@@ -238,9 +254,11 @@ def within_memory(
         shrunk(plan)
 
 
-def wanted_bytes(size: tuple[int, int], layers: Iterable[Layer], optimizer: str | None = "lbfgs") -> int:
+def wanted_bytes(
+    size: tuple[int, int], layers: Iterable[Layer], optimizer: str | None = "lbfgs", octaves: int = 1
+) -> int:
     """Give the bytes on the device that the cheapest way takes, for hosts that make room where they are asked to."""
-    return make_plan(size, layers, optimizer=optimizer, memory=2**62).bytes
+    return make_plan(size, layers, optimizer=optimizer, memory=2**62, octaves=octaves).bytes
 
 
 def _half(size: tuple[int, int]) -> bool:

@@ -28,14 +28,14 @@ class Speed:
     """The seconds of a step: some for every tile, and some for what it computes."""
 
     fixed: float
-    """The seconds that a tile takes however small it is."""
+    """The seconds that a tile, or a further octave, takes however small it is."""
     rate: float
     """The floating-point operations a second beyond that."""
 
     def seconds(self, plan: Plan) -> float:
         """Give the seconds that a step by a plan will take."""
         rows, columns = plan.grid
-        return self.fixed * rows * columns + plan.operations / self.rate
+        return self.fixed * (rows * columns + plan.octaves - 1) + plan.operations / self.rate
 
 
 _known: dict[tuple[object, ...], Speed] = {}

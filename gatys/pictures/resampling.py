@@ -55,17 +55,23 @@ def resize_rows(band: Tensor, low: int, height: int, to: int, start: int, stop: 
     Args:
         band: (N, C, h, W), rows of the picture from `low` on, all that `seen_rows` names.
     """
-    scale = height / to
-    wide = max(scale, 1.0)
     made = [band.new_empty(*band.shape[:2], 0, band.shape[3])]
     for first in range(start, stop, 64):  # in blocks, so that the matrix of weights stays a narrow band
-        rows = torch.arange(first, min(first + 64, stop), dtype=torch.float64)
-        begin, end = seen_rows(height, to, first, first + len(rows))
-        distance = (torch.arange(begin, end) + 0.5 - scale * (rows[:, None] + 0.5)) / wide
-        weights = _cubic(distance)
-        weights = (weights / weights.sum(dim=1, keepdim=True)).to(band)
-        made.append(weights @ band[:, :, begin - low : end - low])
+        begin, end, weights = row_weights(height, to, first, min(first + 64, stop))
+        made.append(weights.to(band) @ band[:, :, begin - low : end - low])
     return torch.cat(made, dim=2)
+
+
+def row_weights(height: int, to: int, start: int, stop: int) -> tuple[int, int, Tensor]:
+    """Give the matrix that makes rows [start, stop) of a resized picture, and the rows [begin, end) that it sees.
+
+    The picture is resized from `height` to `to` rows. The matrix is (stop - start, end - begin), in float64.
+    """
+    scale = height / to
+    begin, end = seen_rows(height, to, start, stop)
+    rows = torch.arange(start, stop, dtype=torch.float64)
+    weights = _cubic((torch.arange(begin, end) + 0.5 - scale * (rows[:, None] + 0.5)) / max(scale, 1.0))
+    return begin, end, weights / weights.sum(dim=1, keepdim=True)
 
 
 def _cubic(distance: Tensor) -> Tensor:

@@ -39,6 +39,7 @@ def extract_content(
     normalize: bool = True,
     mask: Tensor | None = None,
     padding: Padding = "zero",
+    octaves: int = 1,
     tile: TileSize = "auto",
     memory: int | None = None,
     dtype: torch.dtype | Literal["auto"] | None = None,
@@ -59,6 +60,7 @@ def extract_content(
         mask: (H, W), (N, H, W) or (N, 1, H, W) in [0, 1], of any size: a factor on the content term at each
             position. 1 everywhere changes nothing.
         padding: what convolutions see beyond the picture's border, one of `settings.PADDINGS`.
+        octaves: at how many sizes the style will be matched at once; `levels="auto"` are at least as many.
         tile: edge in pixels of the tiles that the network works in, None for whole pictures; "auto" for what fits.
             The result does not depend on it, but for rounding.
         memory: bytes that may be used on the network's device; default what is free there.
@@ -86,7 +88,7 @@ def extract_content(
     size = place.size(image)
     check_padding(padding)
     _check_tile(tile, used)
-    count = resolve_levels(levels, size, used, "content image")
+    count = resolve_levels(levels, size, used, "content image", octaves)
     device = net.mean.device if device is None else torch.device(device)
     way, guides = Way(padding, tile, memory, place, callback), None
     if mask is not None:
@@ -123,6 +125,7 @@ def extract_style(
     normalize: bool = True,
     statistic: StatisticName | Statistic = "gram",
     padding: Padding = "zero",
+    octaves: int = 1,
     tile: TileSize = "auto",
     memory: int | None = None,
     device: torch.device | str | None = None,
@@ -146,7 +149,7 @@ def extract_style(
         statistic: what is compared of a style: "gram", its Gram matrices; "covariance", covariance and mean, each by itself; "moments",
             the Gram matrix and the channels' means and deviations; "wasserstein", the distance of normal distributions;
             "across", the covariance of each layer with the one before it, of two layers or more; or a `Statistic`.
-        padding, tile, memory, callback: as for `extract_content`.
+        padding, octaves, tile, memory, callback: as for `extract_content`.
         device: where the target is kept; default that of the network.
         place: where the pictures lie; in strips `images` are the rows of this process, `mask` is whole.
 
@@ -172,7 +175,7 @@ def extract_style(
     check_chain(how_compared, layers)
     batches = _style_batches(images, mask, used, how_compared, place)
     sizes = [place.size(image) for image in batches]
-    count = min(resolve_levels(levels, size, used, "style image") for size in sizes)
+    count = min(resolve_levels(levels, size, used, "style image", octaves) for size in sizes)
     total = sum(image.shape[0] for image in batches)
     way = Way(padding, tile, memory, place, callback)
     values: list[dict[str, Tensor]] = [{} for _ in range(count)]

@@ -8,6 +8,7 @@ from typing import Literal
 
 from ..errors import InputError
 from ..network.layers import Layer, minimum_size
+from ..settings import check_octaves
 
 AUTOMATIC_EDGE = 128
 """`levels="auto"` goes down to the level whose short edge is nearest to this many pixels, between 91 and 181."""
@@ -22,17 +23,24 @@ def level_size(size: tuple[int, int], level: int) -> tuple[int, int]:
     return height, width
 
 
-def resolve_levels(levels: Levels, size: tuple[int, int], layers: Iterable[Layer], what: str = "image") -> int:
+def resolve_levels(
+    levels: Levels, size: tuple[int, int], layers: Iterable[Layer], what: str = "image", octaves: int = 1
+) -> int:
     """Give the number of levels that `levels` means for a picture of `size` (height, width).
 
+    "auto" gives at least as many as `octaves`.
+
     Raises:
-        InputError: for anything but "auto" or a positive integer, or where the coarsest level is too small for
-            `layers`.
+        InputError: for anything but "auto" or a positive integer, for octaves that are none, or where the coarsest level is
+            too small for `layers`.
     """
+    check_octaves(octaves)
     layers = tuple(layers)
-    short, need = min(size), minimum_size(layers)
+    short, need, asked = min(size), minimum_size(layers), "levels"
     if levels == "auto":
         levels = 1 + max(0, round(math.log2(short / AUTOMATIC_EDGE)))
+        if octaves > levels:
+            levels, asked = octaves, "octaves"
     if isinstance(levels, bool) or not isinstance(levels, int) or levels < 1:
         raise InputError(f"levels: expected a positive whole number or 'auto', got {levels!r}")
     if short < need:
@@ -42,7 +50,7 @@ def resolve_levels(levels: Levels, size: tuple[int, int], layers: Iterable[Layer
         )
     if (most := levels_with_room(levels, size, layers)) < levels:
         raise InputError(
-            f"levels: {levels} levels make this {what} of {size[1]} x {size[0]} pixels smaller than the {need} pixels "
+            f"{asked}: {levels} levels make this {what} of {size[1]} x {size[0]} pixels smaller than the {need} pixels "
             f"that its layers need; use at most {most}"
         )
     return levels

@@ -259,6 +259,7 @@ def test_the_state_of_another_run_is_refused_and_left_alone(net, targets, tmp_pa
         "content_weight, style_weight, tv_weight": {"content_weight": 1, "style_weight": 0.5, "tv_weight": 1e-3},
         "history_size": {"history_size": 9},
         "tv_form": {"tv_form": "corner"},
+        "octaves": {"octaves": 2},
     }
     for differing, other in others.items():
         with pytest.raises(CheckpointError, match=f"is the state of another run, which differs in its {differing};"):
