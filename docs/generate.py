@@ -62,7 +62,14 @@ def numbers() -> str:
 
     def descent(preset: Any) -> str:
         rate = f", rate {preset.learning_rate:g}" if preset.optimizer == "adam" else ""
-        return f"{preset.steps} steps of {preset.optimizer}{rate}"
+        steps = ", ".join(map(str, (preset.steps, *preset.finer_steps)))
+        average = f", averaged by {preset.average:g}" if preset.average else ""
+        return f"{steps} steps of {preset.optimizer}{rate}{average}"
+
+    def pixels(preset: Any) -> str:
+        size = "own size" if preset.edge == "own" else f"{preset.size}, {preset.edge_in_words}"
+        edge, most = preset.scales
+        return f"{size}; halved down to {most} of the {edge} edge" if most else size
 
     rows = [
         (
@@ -72,7 +79,7 @@ def numbers() -> str:
             p.style_loss,
             p.tv_loss.replace("|", r"\|"),
             f"{p.init}; {descent(p)}",
-            f"{p.size}, {p.edge.partition(',')[0]}{'' if p.edge == 'height' else ' edge'}",
+            pixels(p),
         )
         for name, p in gatys.presets.items()
     ]

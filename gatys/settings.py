@@ -40,10 +40,11 @@ Preprocessing = Literal["own", "imagenet", "caffe", "caffe-256", "imagenet-255"]
 PREPROCESSINGS: tuple[Preprocessing, ...] = tuple(name for name in get_args(Preprocessing) if name != OWN)
 """What the network is given in place of its filters' own preprocessing; see `preprocessing.PREPROCESSINGS`."""
 
-Padding = Literal["zero", "replicate", "circular", "panorama"]
+Padding = Literal["zero", "replicate", "circular", "panorama", "replicate-first"]
 PADDINGS: tuple[Padding, ...] = get_args(Padding)
-"""What each convolution sees beyond the picture's border: 0 as in the paper; the border repeated; the other side; or, for
-panoramas of 360 degrees, the other side on the left and the right, and the border repeated above and below."""
+"""What each convolution sees beyond the picture's border: 0 as in the paper; the border repeated; the other side; for
+panoramas of 360 degrees, the other side on the left and the right, and the border repeated above and below; or the border
+repeated for the first convolution, and 0 for all others."""
 
 
 def rings(padding: str | None) -> tuple[bool, bool]:
@@ -56,10 +57,11 @@ def border_of_paintings(padding: Padding | None) -> Padding:
     return "replicate" if any(rings(padding)) else padding or "zero"
 
 
-TvForm = Literal["squared", "absolute", "corner"]
+TvForm = Literal["squared", "absolute", "corner", "nine-point"]
 TV_FORMS: tuple[TvForm, ...] = get_args(TvForm)
 """What smoothness adds up: the squares of the differences between neighbours; their absolute values; or the squares at
-those pixels only that have a neighbour on both sides (jcjohnson/neural-style), which in a ring all have."""
+those pixels only that have a neighbour on both sides (jcjohnson/neural-style), which in a ring all have; or the squares along
+the axes and the diagonals, which prefers no direction (crowsonkb/style-transfer-pytorch)."""
 
 Propagation = Literal["average", "inside"]
 PROPAGATIONS: tuple[Propagation, ...] = get_args(Propagation)
@@ -80,7 +82,7 @@ Init = Literal["auto", "recolored", "content", "noise", "mean"]
 INITS: tuple[Init, ...] = get_args(Init)
 """What a descent starts from."""
 
-StatisticName = Literal["gram", "covariance", "moments", "wasserstein", "across"]
+StatisticName = Literal["gram", "covariance", "moments", "wasserstein", "across", "crowsonkb", "spst"]
 STATISTICS: tuple[StatisticName, ...] = get_args(StatisticName)
 """The statistics of a style that have names."""
 
@@ -100,7 +102,15 @@ TileSize = int | Literal["auto"] | None
 """The edge of the tiles of a picture in pixels; None for whole pictures."""
 
 PresetName = Literal[
-    "gatys2016", "udacity", "leongatys-pytorch", "neural-style", "neural-style-pt", "pytorch-tutorial", "gordicaleksa"
+    "gatys2016",
+    "udacity",
+    "leongatys-pytorch",
+    "neural-style",
+    "neural-style-pt",
+    "pytorch-tutorial",
+    "gordicaleksa",
+    "crowsonkb",
+    "spst",
 ]
 PRESETS: tuple[PresetName, ...] = get_args(PresetName)
 """The names of published settings; see `published.presets`."""

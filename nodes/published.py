@@ -17,7 +17,7 @@ WIDGETS = {
     "GatysExtractStyleGrams": (*STYLE_LAYERS, "more_layers", "levels", "normalize", "padding", "statistic"),
     "GatysOptimize": (
         *("steps", "optimizer", "learning_rate", "content_weight", "style_weight", "tv_weight", "tv_form", "init"),
-        *("strength", "tolerance", "average", "laplacian_weight"),
+        *("strength", "tolerance", "average", "laplacian_weight", "steps_per_level"),
     ),
 }
 """The widgets that a preset sets, by the ids of their nodes."""
@@ -37,7 +37,7 @@ def _of(preset: Preset) -> dict[str, Any]:
         "source": preset.source,
         "weights_from": weights_from(preset.weights),
         "size": size,
-        "edge": preset.edge.partition(",")[0] + ("" if preset.edge == "height" else " edge"),
+        "edge": preset.edge_in_words,
         "stretch": preset.style_edge == STRETCH,
         "nodes": {node: {widget: values[widget] for widget in widgets} for node, widgets in WIDGETS.items()},
         # these go with the number of pixels; the values above are those of a square
@@ -51,11 +51,14 @@ def _of(preset: Preset) -> dict[str, Any]:
 
 def _values(settings: dict[str, Any]) -> dict[str, Any]:
     style = settings["style_layers"]
+    steps = settings["steps"] if isinstance(settings["steps"], list) else []
     more = {name: weight for name, weight in style.items() if name not in STYLE_LAYERS}
     return settings | {
         "layers": _text(settings["content_layers"]),
         **{name: style.get(name, 0.0) for name in STYLE_LAYERS},
         "more_layers": _text(more),
+        "steps": sum(steps) or settings["steps"],
+        "steps_per_level": ", ".join(map(str, steps)),
         "strength": STRENGTH,  # the weights are the source's own
         "laplacian_weight": DEFAULTS["laplacian_weight"],
         "weights": "paper" if settings["weights"] == PAPER_FILE else settings["weights"],  # as Load VGG19 calls it

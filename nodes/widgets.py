@@ -50,7 +50,8 @@ def statistic_input() -> io.Combo.Input:
         optional=True,  # saved prompts do without
         tooltip="What is compared of the style. gram: Gram matrices, as in the paper. covariance: covariance and mean, each by "
         "itself. moments: Gram, and the channels' means and deviations. wasserstein: the distance of normal distributions. "
-        "across: covariance of each layer with the one before it, for bolder strokes.",
+        "across: covariance of each layer with the one before it, for bolder strokes. "
+        "crowsonkb, spst: as these programs have it, for their presets.",
     )
 
 
@@ -62,7 +63,8 @@ def padding_input() -> io.Combo.Input:
         optional=True,  # saved prompts do without
         tooltip="What the network sees beyond the picture's border. zero: nothing, as in the paper. replicate: the border "
         "repeated, so that paint does not thin out along the edges. circular: the other side, for textures that are tileable already. "
-        "panorama: the other side on the left and the right only, for 360 degrees.",
+        "panorama: the other side on the left and the right only, for 360 degrees. replicate-first: the border repeated for the "
+        "first layer alone.",
     )
 
 
@@ -314,7 +316,7 @@ def tv_form_input() -> io.Combo.Input:
             default=DEFAULTS["tv_form"],
             optional=True,  # saved prompts do without
             tooltip="What tv_weight smooths. squared: soft everywhere. absolute: keeps edges sharp, evens out the rest. "
-            "corner: squared, without the last row and column, as neural-style does.",
+            "corner: squared, without the last row and column, as neural-style does. nine-point: squared, along the diagonals, too.",
         )
     )
 

@@ -10,6 +10,8 @@ CHANNELS = [3] + [layer.channels for layer in LAYERS.values()]
 
 def padded(x, padding):
     """A map with what a convolution sees around it."""
+    if padding == "replicate-first":
+        padding = "replicate" if x.shape[1] == 3 else "zero"
     if padding == "panorama":
         return F.pad(F.pad(x, (1, 1, 0, 0), mode="circular"), (0, 0, 1, 1), mode="replicate")
     return F.pad(x, (1, 1, 1, 1), mode={"zero": "constant"}.get(padding, padding))

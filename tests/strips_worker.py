@@ -69,6 +69,16 @@ def replicate_with_two_passes(net, place):
     return evaluated(net, place, *both, tile=16, tv_form="corner", tv_weight=0.3)
 
 
+def nine_points_and_a_border_repeated_once(net, place):
+    both = content_and_style(net, place, padding="replicate-first")
+    return evaluated(net, place, *both, tile=16, tv_form="nine-point", tv_weight=0.3)
+
+
+def nine_points_in_a_ring(net, place):
+    both = content_and_style(net, place, size=(80, 32), padding="circular")
+    return evaluated(net, place, *both, size=(80, 32), tv_form="nine-point", tv_weight=0.2)
+
+
 def ring_whose_edge_the_poolings_do_not_divide(net, place):
     both = content_and_style(net, place, padding="circular")
     return evaluated(net, place, *both, tile=(24, 16), keep=True, tv_weight=0.2)
@@ -225,6 +235,8 @@ def matched_content(net, place):
 CASES = (
     deep_layers,
     replicate_with_two_passes,
+    nine_points_and_a_border_repeated_once,
+    nine_points_in_a_ring,
     ring_whose_edge_the_poolings_do_not_divide,
     ring,
     content_mask_and_regions,

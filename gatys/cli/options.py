@@ -146,7 +146,7 @@ _HELP = {
     "style_layers": "where the style is matched: layer names, each with its weight or 1",
     "statistic": "what is compared of the style: gram (the Gram matrices, as the paper), covariance (covariance and mean, each by "
     "itself), moments (Gram, and the channels' means and deviations), wasserstein (the distance of normal distributions), across "
-    "(the covariance of each layer with the one before it)",
+    "(the covariance of each layer with the one before it), crowsonkb or spst (as these programs have it, for their presets)",
     "content_weight": "alpha, factor of the content term, at least 0",
     "style_weight": "beta, factor of the style term, at least 0",
     "strength": "how strongly the style shows, from 0 (nearly CONTENT) to 1 (CONTENT hardly counts), in steps that look "
@@ -155,7 +155,7 @@ _HELP = {
     "hold large forms beside fine strokes; at most as many as --levels, and auto are at least as many",
     "tv_weight": "factor of smoothness, at least 0; 0.1 calms the grain",
     "tv_form": "what is smooth: squared differences of neighbours, absolute ones, or as neural-style, squared without those "
-    "along the lower and right edge (corner)",
+    "along the lower and right edge (corner), or squared ones along the diagonals, too (nine-point)",
     "laplacian_weight": "factor of keeping the lines of CONTENT, such as eyes and mouths, at the pixels, at least 0; 0.02 keeps a face",
     "normalize": "divide each layer's term by the size of its target, so that the weights mean the same for every "
     "network and picture; without it they must be chosen anew (default: --normalize)",
@@ -205,6 +205,7 @@ _HELP = {
     "crf": f"quality of {CODECS[0]}, 0 (loses least) to 51 (default: {CRF})",
     "no_sound": "leave the sound out, which is else copied as it is (default: it is copied)",
     "padding": "what the network sees beyond the border: zero (the paper), replicate (paint does not thin out there), "
+    "replicate-first (the same for the first layer alone), "
     "circular (a texture to be laid side by side) or panorama (360 degrees: left and right meet); STYLE is with the last two "
     "read with replicate (default: zero)",
 }

@@ -101,7 +101,7 @@ def filled(options: Options, size: tuple[int, int]) -> Options:
     if options.preset is not None:
         options = fill_options(options, size)
         log.info("preset %s: %s", options.preset, describe(options, size))
-        if line := few_steps(options):
+        if line := few_steps(options, size):
             log.info(line)
     elif options.quality is not None:
         said = describe(options, size) or "all that it says was given"
@@ -145,14 +145,15 @@ def describe(options: Options, size: tuple[int, int]) -> str:
     return " ".join(words)
 
 
-def few_steps(options: Options) -> str:
+def few_steps(options: Options, size: tuple[int, int]) -> str:
     """Give a line where `--steps` gives a preset fewer steps than its source takes; an empty one for any other run."""
     if options.preset is None or "steps" in options.filled:
         return ""
     preset = presets[options.preset]
-    if options.total_steps >= preset.steps:
+    taken = sum(preset.schedule(size))
+    if options.total_steps >= taken:
         return ""
-    line = f"steps: preset {preset.name} takes {preset.steps}, and --steps gives it {options.total_steps}"
+    line = f"steps: preset {preset.name} takes {taken}, and --steps gives it {options.total_steps}"
     if preset.optimizer == "adam" and options.learning_rate is not None:
         change = options.total_steps * options.learning_rate
         line += f", in which Adam changes a pixel by about {change:.2g} of its range at most"
@@ -166,4 +167,6 @@ def _fixed(value: Any) -> Any:
 def _word(value: Any) -> str:
     if isinstance(value, Mapping):
         return ",".join(f"{name}={_word(weight)}" for name, weight in value.items())
+    if isinstance(value, list):
+        return ",".join(map(str, value))
     return f"{value:.10g}" if isinstance(value, float) else str(value)

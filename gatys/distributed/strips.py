@@ -126,8 +126,9 @@ class Strips(Layout):
 
     def strip(self, image: Tensor, size: Size, padding: str) -> Strip:
         own = image.shape[-2]
-        last = self.rows(size)[1] == size[0] and not rings(padding)[0]
-        return Strip(own, own if last else own + 1, image.shape[1] * size[0] * size[1])
+        low, high = self.rows(size)
+        last = high == size[0] and not rings(padding)[0]
+        return Strip(own, own if last else own + 1, image.shape[1] * size[0] * size[1], low == 0)
 
     def collect(self, gradient: Tensor, size: Size, layers: Iterable[Layer], padding: str) -> Tensor:
         first, last = self.rows(size)

@@ -8,6 +8,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..passes.layout import Rings, Strip
 from ..settings import TV_FORMS, TvForm
+from .nine_points import nine_points
 from .term import PixelLoss, Term, View
 
 
@@ -29,7 +30,7 @@ def total_variation(
     values.
 
     (Mahendran and Vedaldi, CVPR 2015, with exponent 2; with "absolute", the anisotropic form of Rudin, Osher and
-    Fatemi, 1992, whose derivative where neighbours are equal is taken to be 0.)
+    Fatemi, 1992, whose derivative where neighbours are equal is taken to be 0; with "nine-point", `nine_points`.)
 
     With a `rounding` e, the kinks of |d| are rounded off for the descent: sqrt(d^2 + e^2) - e takes the place of |d|
     (Acar and Vogel, *Analysis of bounded variation penalty methods*, 1994, but for the constant), less by e at most.
@@ -48,11 +49,15 @@ def total_variation(
         InputError: for another form.
     """
     check_tv_form(form)
-    own, there, count = strip or (image.shape[-2], image.shape[-2], image[0].numel())
+    rows = strip or Strip(image.shape[-2], image.shape[-2], image[0].numel(), True)
+    own, there, count, _ = rows
     gradient = torch.zeros_like(image)
     value = image.new_zeros(image.shape[0])
     lost = torch.zeros_like(value)
     if not own:
+        return value, value, gradient
+    if form == "nine-point":
+        value, gradient = nine_points(image, rings, rows)
         return value, value, gradient
     rounding = rounding if form == "absolute" else 0.0
     for axis in (-2, -1):

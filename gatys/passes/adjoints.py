@@ -36,7 +36,8 @@ def prepare(net: VGG, window: Tensor) -> Tensor:
 
 
 def respond(net: VGG, name: str, x: Tensor, part: Tile, *, linear: bool = False) -> Tensor:
-    convolution, padded, zeros = net.convolution(name), _pad(x, part), _zeros(part)
+    convolution, beyond = net.convolution(name), _beyond(part, name)
+    padded, zeros = _pad(x, beyond), _zeros(beyond)
     weight, bias = convolution.weight, convolution.bias
     if not linear and torch.backends.cudnn.enabled and _fuses(x.device, x.dtype):
         return torch.cudnn_convolution_relu(padded, weight, bias, (1, 1), zeros, (1, 1), 1)
@@ -93,28 +94,35 @@ def portions(*maps: Tensor, most: int | None = None) -> Iterable[tuple[Tensor, .
 
 
 def pull_convolution(net: VGG, name: str, gradient: Tensor, part: Tile) -> Tensor:
-    weight, zeros = net.convolution(name).weight, _zeros(part)
-    beyond = [2 - each for each in zeros]
-    if gains(gradient, weight, beyond):
-        pulled = convolve(gradient, weight, padding=beyond, turned=True)
+    weight, beyond = net.convolution(name).weight, _beyond(part, name)
+    zeros = _zeros(beyond)
+    turned = [2 - each for each in zeros]
+    if gains(gradient, weight, turned):
+        pulled = convolve(gradient, weight, padding=turned, turned=True)
     else:
         pulled = F.conv_transpose2d(gradient, weight, padding=zeros)
-    for dim, span in enumerate((part.rows, part.columns), start=2):
-        pulled = _fold(pulled, dim, span.padding)
+    for dim, padding in enumerate(beyond, start=2):
+        pulled = _fold(pulled, dim, padding)
     return pulled
 
 
-def _zeros(part: Tile) -> list[int]:
+def _beyond(part: Tile, name: str) -> list[str]:
+    """Give the padding that a convolution sees along the height, and along the width."""
+    own = "replicate" if name == FIRST else "zero"
+    return [own if span.padding == "replicate-first" else span.padding for span in (part.rows, part.columns)]
+
+
+def _zeros(beyond: list[str]) -> list[int]:
     """Give what the convolution is to see beyond the border along each axis that `_pad` leaves to it."""
-    return [1 if span.padding == "zero" else 0 for span in (part.rows, part.columns)]
+    return [1 if padding == "zero" else 0 for padding in beyond]
 
 
-def _pad(x: Tensor, part: Tile) -> Tensor:
+def _pad(x: Tensor, beyond: list[str]) -> Tensor:
     """Give the map with what it sees beyond its border, but for zeros."""
-    for dim, span in enumerate((part.rows, part.columns), start=2):
-        if span.padding != "zero":
+    for dim, padding in enumerate(beyond, start=2):
+        if padding != "zero":
             first, last = x.narrow(dim, 0, 1), x.narrow(dim, x.shape[dim] - 1, 1)
-            before, after = (first, last) if span.padding == "replicate" else (last, first)
+            before, after = (first, last) if padding == "replicate" else (last, first)
             x = torch.cat([before, x, after], dim)
     return x
 

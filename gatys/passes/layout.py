@@ -37,6 +37,8 @@ class Strip(NamedTuple):
     """The same number with the next row, if there is one."""
     values: int
     """The number of values of the whole picture."""
+    first: bool
+    """Whether the first row is the picture's."""
 
 
 class Team:

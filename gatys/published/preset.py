@@ -25,7 +25,7 @@ from ..objective.objective import Objective
 from ..pictures.checks import size_of
 from ..pictures.conversion import AnyPicture, to_tensor
 from ..pictures.resampling import resize
-from ..settings import OWN, SETTINGS, Pooling, Preprocessing, Responses, StatisticName
+from ..settings import OWN, SETTINGS, Padding, Pooling, Preprocessing, Responses, StatisticName, TvForm
 from ..targets.extraction import extract_content, extract_style
 
 CONTENT_LOSSES: Mapping[str, Callable[[int, int], float]] = MappingProxyType(
@@ -43,6 +43,8 @@ STYLE_LOSSES: Mapping[str, tuple[StatisticName, Callable[[int, int], float]]] = 
         "mean (G/NM - A/NM)^2": ("gram", lambda n, m: 4 / n**2),
         "sum (G/NM - A/NM)^2": ("gram", lambda n, m: 4.0),
         "mean (G-A)^2 / (N M)": ("gram", lambda n, m: 4 * m / n),
+        "W2^2 / N": ("crowsonkb", lambda n, m: 1.0),
+        "mean (G/M - A/M)^2 + 10 N^2 (mean (m-m')^2 + mean (s-s')^2)": ("spst", lambda n, m: 4.0),
     }
 )
 """The style terms of sources: the statistic, and from N and M the factor on its penalty for a layer.
@@ -51,15 +53,16 @@ The penalty of Gram matrices is sum((G/M - A/M')^2) / (4 N^2). Sources with a ba
 content; the others divide each Gram matrix by its own M.
 """
 
-TV_LOSSES: Mapping[str, tuple[str, float, int]] = MappingProxyType(
+TV_LOSSES: Mapping[str, tuple[TvForm, Callable[[int], float], int]] = MappingProxyType(
     {
-        "none": ("squared", 0.0, 2),
-        "sum |d|": ("absolute", 1.0, 1),
-        "sum d^2 / 2, corners": ("corner", 0.5, 2),
+        "none": ("squared", lambda values: 0.0, 0),
+        "sum |d|": ("absolute", lambda values: values, 1),
+        "sum d^2 / 2, corners": ("corner", lambda values: 0.5 * values, 2),
+        "mean d^2, nine points": ("nine-point", lambda values: 1.0, 0),
     }
 )
-"""The smoothness terms of sources, of differences d of neighbours in its own pixel units: `tv_form`, factor, d's
-exponent."""
+"""The smoothness terms of sources: `tv_form`, from the number of a picture's values the factor, and the exponent of
+differences d of neighbours where those are of the pixels that the network is given, or 0 where they are in [0, 1]."""
 
 EDGES: Mapping[str, Callable[[tuple[int, int], tuple[int, int]], float]] = MappingProxyType(
     {
@@ -67,9 +70,17 @@ EDGES: Mapping[str, Callable[[tuple[int, int], tuple[int, int]], float]] = Mappi
         "shorter": lambda size, like: min(like) / min(size),
         "height": lambda size, like: like[0] / size[0],
         "shorter, at most as long as the longer was": lambda size, like: min(min(like), max(size)) / min(size),
+        "longer, never enlarged": lambda size, like: min(1.0, max(like) / max(size)),
+        "shorter, where it is a tenth longer": lambda size, like: (
+            min(like) / min(size) if min(size) > 1.1 * min(like) else 1.0
+        ),
+        "own": lambda size, like: 1.0,
     }
 )
 """The edges that sources set: from two (height, width), the factor that brings the first to the second."""
+
+GIVEN = "given"
+"""The word for an optimiser that moves the pixels as the network is given them."""
 
 STRETCH = "both"
 """The word for a style picture that is made as large as the content, whatever its own shape."""
@@ -113,14 +124,23 @@ class Preset:
     init: str
     optimizer: str
     learning_rate: float
-    """The rate: for Adam in units of what the network is given; for L-BFGS a factor."""
+    """The rate: for Adam in units of what it moves, see `moves`; for L-BFGS a factor."""
     steps: int
+    """The steps of the coarsest scale, which is the only one of most sources."""
     history_size: int
     size: int
     edge: str
     """The edge of the result that is `size` pixels long, one of `EDGES`."""
     style_edge: str
     """The edge that the style picture has in common with the result, one of `EDGES` or `STRETCH`."""
+    padding: Padding = "zero"
+    """What convolutions see beyond the border: zeros, unless the source says something else."""
+    moves: str = GIVEN
+    """What the optimiser moves: the pixels that the network is given, or the "picture" in [0, 1]."""
+    scales: tuple[str, int] = ("longer", 0)
+    """The "longer" or "shorter" edge, and the most pixels that it has on the coarsest scale; 0 for one scale alone."""
+    finer_steps: tuple[int, ...] = ()
+    """The steps of the scales above the coarsest, of which the last number holds for all further ones."""
     average: float = 0.0
     """The decay of the average over pictures that the source gives in the place of its last picture; 0 for none."""
 
@@ -154,6 +174,7 @@ class Preset:
         equal = all(isclose(value, style[least]) for value in style.values())
         style_weight = style[least] / (self.style_layers[least] if equal else 1)
         form, tv, exponent = TV_LOSSES[self.tv_loss]
+        schedule = self.schedule(size)
         scale = 1.0 if self.preprocessing == OWN else 3 / sum(PREPROCESSINGS[self.preprocessing][1])
         return {
             "weights": self.weights,
@@ -163,25 +184,46 @@ class Preset:
             "content_layers": {name: value / content_weight for name, value in of_layer.items()},
             "style_layers": {name: value / style_weight for name, value in style.items()},
             "statistic": statistic,
-            "levels": 1,
+            "levels": len(schedule),
             "normalize": False,
-            "padding": "zero",
+            "padding": self.padding,
             "content_weight": content_weight,
             "style_weight": style_weight,
-            "tv_weight": self.tv_weight * tv * scale**exponent * 3 * height * width,
+            "tv_weight": self.tv_weight * tv(3 * height * width) * scale**exponent,
             "tv_form": form,
             "init": self.init,
             "optimizer": self.optimizer,
-            "learning_rate": self.learning_rate / scale if self.optimizer == "adam" else self.learning_rate,
-            "steps": self.steps,
+            "learning_rate": self.learning_rate / (scale if self.optimizer == "adam" and self.moves == GIVEN else 1),
+            "steps": schedule if len(schedule) > 1 else schedule[0],
             "tolerance": 0.0,  # sources take all their steps
             "average": self.average,
             "history_size": self.history_size,
         }
 
+    def schedule(self, size: tuple[int, int]) -> list[int]:
+        """Give the steps of each scale that the source takes for a result of `size` (height, width), full size first.
+
+        The scales that are taken are those that the source has at halves, quarters, ... of the size.
+        """
+        edge, most = self.scales
+        length = max(size) if edge == "longer" else min(size)
+        count = 1
+        while most and length > most:
+            length //= 2
+            count += 1
+        finer = [*self.finer_steps[: count - 1]]
+        finer += self.finer_steps[-1:] * (count - 1 - len(finer))
+        return [self.steps, *finer][::-1]
+
     @property
     def _layers(self) -> list[str]:
         return [*self.content_layers, *self.style_layers]
+
+    @property
+    def edge_in_words(self) -> str:
+        """Give the name of the edge that is `size` pixels long, or "own size" where the source leaves pictures as they are."""
+        word = self.edge.partition(",")[0]
+        return word if word == "height" else "own size" if word == "own" else f"{word} edge"
 
     def result_edge(self, size: tuple[int, int]) -> int:
         """Give the longer edge in pixels that the source would give the result for a content picture of `size`."""
@@ -213,7 +255,7 @@ class Preset:
         Raises:
             InputError: for pictures that are not as above or too small for the layers.
         """
-        targets, settings = self._prepare(net, content_image, style_image)
+        targets, settings = self._prepare(net, content_image, style_image, levels=1)
         names = ("content_weight", "style_weight", "tv_weight", "tv_form")
         return Objective(**targets, **{name: settings[name] for name in names})
 
@@ -226,7 +268,9 @@ class Preset:
         given = targets | {name: value for name, value in settings.items() if name in SETTINGS} | changes
         return optimize(given.pop("net"), **given)
 
-    def _prepare(self, net: VGG, content_image: AnyPicture, style_image: AnyPicture) -> tuple[dict, dict]:
+    def _prepare(
+        self, net: VGG, content_image: AnyPicture, style_image: AnyPicture, levels: int | None = None
+    ) -> tuple[dict, dict]:
         content_image, style_image = to_tensor(content_image, "content image"), to_tensor(style_image, "style image")
         check_image(content_image, net.chosen(self.content_layers), "content image")
         check_image(style_image, net.chosen(self.style_layers), "style image")
@@ -234,7 +278,7 @@ class Preset:
         settings, net = self.settings(size), self.network(net)
         if self.style_edge == STRETCH:
             style_image = resize(style_image, size)
-        how = {name: settings[name] for name in ("normalize", "padding")}
+        how = {name: settings[name] for name in ("normalize", "padding")} | {"levels": levels or settings["levels"]}
         content = extract_content(net, content_image, settings["content_layers"], **how)
         style = extract_style(net, style_image, settings["style_layers"], statistic=settings["statistic"], **how)
         return {"net": net, "content": content, "style": style}, settings

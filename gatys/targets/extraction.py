@@ -148,7 +148,8 @@ def extract_style(
             for every network; the default weights are made for that.
         statistic: what is compared of a style: "gram", its Gram matrices; "covariance", covariance and mean, each by itself; "moments",
             the Gram matrix and the channels' means and deviations; "wasserstein", the distance of normal distributions;
-            "across", the covariance of each layer with the one before it, of two layers or more; or a `Statistic`.
+            "across", the covariance of each layer with the one before it, of two layers or more; "crowsonkb" and "spst", two
+            programs' own forms of "wasserstein" and "moments", for their presets; or a `Statistic`.
         padding, octaves, tile, memory, callback: as for `extract_content`.
         device: where the target is kept; default that of the network.
         place: where the pictures lie; in strips `images` are the rows of this process, `mask` is whole.

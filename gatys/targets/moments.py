@@ -135,31 +135,33 @@ class Wasserstein(ExtendedGram):
 
     def penalty(self, sums: Tensor, target: Tensor) -> Tensor:
         """Give the squared distance over C, (N,)."""
-        return self._distance(sums, target, _root(target))
+        return self._distance(sums, target, self._root(target))
 
     def derivative(self, sums: Tensor, mass: Tensor | float, target: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
         """Give what every statistic does, with the root of the target's covariance kept for the next time."""
         if target not in self._roots:
-            self._roots[target] = _root(target)
+            self._roots[target] = self._root(target)
         return derive(partial(self._distance, root=self._roots[target]), sums, mass, target, scale)
 
-    @staticmethod
-    def _distance(sums: Tensor, target: Tensor, root: Tensor) -> Tensor:
+    def _distance(self, sums: Tensor, target: Tensor, root: Tensor) -> Tensor:
         mean, spread, _ = split_moments(sums.double())
         wanted, wanted_spread, _ = split_moments(target.double())
-        found = _square(mean - wanted) + _Bures.apply(spread, wanted_spread, root)
+        found = _square(mean - wanted) + self._bures(spread, wanted_spread, root)
         return (found / mean.shape[1]).to(sums.dtype)
 
     def magnitude(self, target: Tensor) -> Tensor:
         """Give the mean square of the style's features, (1,)."""
         return split_moments(target)[2].diagonal(dim1=1, dim2=2).mean(dim=1)
 
+    def _root(self, target: Tensor) -> Tensor:
+        """Give the square root of a target's covariance, (1, C, C), float64."""
+        with torch.no_grad():
+            values, vectors = torch.linalg.eigh(split_moments(target.double())[1])
+            return (vectors * values.clamp(min=0).sqrt()[:, None, :]) @ vectors.mT
 
-def _root(target: Tensor) -> Tensor:
-    """Give the square root of a target's covariance, (1, C, C), float64."""
-    with torch.no_grad():
-        values, vectors = torch.linalg.eigh(split_moments(target.double())[1])
-        return (vectors * values.clamp(min=0).sqrt()[:, None, :]) @ vectors.mT
+    def _bures(self, spread: Tensor, wanted: Tensor, root: Tensor) -> Tensor:
+        """Give the part of the distance that is of covariances, (N,), from the root of the target's."""
+        return _Bures.apply(spread, wanted, root)
 
 
 class _Bures(torch.autograd.Function):

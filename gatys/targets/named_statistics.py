@@ -6,9 +6,13 @@ from ..errors import InputError
 from ..settings import STATISTICS, StatisticName
 from .across import Across
 from .moments import Covariance, Moments, Wasserstein
+from .published_moments import CrowsonWasserstein, SpstMoments
 from .statistics import GRAM, Statistic
 
-_BY_NAME: dict[str, Statistic] = {each.name: each for each in (GRAM, Covariance(), Moments(), Wasserstein(), Across())}
+_BY_NAME: dict[str, Statistic] = {
+    each.name: each
+    for each in (GRAM, Covariance(), Moments(), Wasserstein(), Across(), CrowsonWasserstein(), SpstMoments())
+}
 
 
 def find_statistic(statistic: StatisticName | Statistic) -> Statistic:

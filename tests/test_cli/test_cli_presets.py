@@ -78,9 +78,14 @@ def test_the_size_is_the_source_s(pictures):
 def test_the_start_and_the_descent_are_the_source_s(pictures, name):
     options = preset_options.parse_options([*pictures, "--preset", name, "--weights", "untrained"])
     preset = gatys.presets[name]
-    for field in ("steps", "init", "optimizer", "history_size"):
-        assert field in options.filled and getattr(options, field) == getattr(preset, field)
-    assert "statistic" in options.filled and options.statistic == preset.settings((64, 64))["statistic"]
+    settings = preset.settings((preset.size, preset.size))
+    for field in ("steps", "init", "optimizer", "history_size", "statistic", "levels", "padding", "average"):
+        assert field in options.filled and getattr(options, field) == settings[field]
+    assert (
+        max(settings["steps"]) == preset.steps
+        if preset.finer_steps[:1] == (500,)
+        else settings["steps"] == preset.steps
+    )
 
 
 @pytest.mark.parametrize("option", [["--content-weight", "0.01"], ["--levels", "auto"], ["--normalize"]], ids=str)
@@ -94,7 +99,7 @@ def test_what_is_given_wins_even_if_it_is_the_default(pictures, option):
     assert getattr(given, name) != getattr(filled, name)
 
 
-NOT_FETCHED = ("leongatys-pytorch", "neural-style", "neural-style-pt")
+NOT_FETCHED = ("leongatys-pytorch", "neural-style", "neural-style-pt", "spst")
 
 
 def test_an_unknown_preset_lists_those_there_are(pictures, capsys):

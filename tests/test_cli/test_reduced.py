@@ -118,13 +118,14 @@ def test_a_file_that_is_small_itself_is_named_as_before(capsys):
 
 @pytest.mark.parametrize("preset", gatys.presets)
 def test_a_preset_says_how_many_steps_it_needs(preset):
-    takes = gatys.presets[preset].steps
+    size = 384, 512
+    takes = sum(gatys.presets[preset].schedule(size))
     argv = ["panorama.png", "style.png", "--preset", preset, "--weights", "untrained"]
-    assert few_steps(parse_options([*argv, "--steps", str(takes)])) == few_steps(parse_options(argv)) == ""
-    line = few_steps(parse_options([*argv, "--steps", "12"]))
+    assert few_steps(parse_options([*argv, "--steps", str(takes)]), size) == few_steps(parse_options(argv), size) == ""
+    line = few_steps(parse_options([*argv, "--steps", "12"]), size)
     assert line.startswith(f"steps: preset {preset} takes {takes}, and --steps gives it 12")
     assert (", in which Adam changes a pixel by about 0." in line) == (gatys.presets[preset].optimizer == "adam")
-    assert few_steps(parse_options([*argv[:2], "--steps", "12"])) == ""
+    assert few_steps(parse_options([*argv[:2], "--steps", "12"]), size) == ""
 
 
 def test_the_command_line_says_it(monkeypatch, capsys):

@@ -59,7 +59,6 @@ def test_a_preset_leaves_no_widget_of_its_nodes_to_chance(data):
     later = {
         "tile",
         "padding",
-        "steps_per_level",
         "checkpoint_every",
         "keep_on_cancel",
         "time_lapse",
@@ -91,10 +90,12 @@ def test_the_nodes_make_the_source_s_own_loss(standin, data):
 
     content = host_picture(1, 48, 64)
     style = host_picture(2, 48, 64)
-    for name in ("udacity", "neural-style", "pytorch-tutorial", "gordicaleksa"):
+    for name in ("udacity", "neural-style", "pytorch-tutorial", "gordicaleksa", "crowsonkb", "spst"):
         preset = data[name]
         nodes = {node: dict(widgets) for node, widgets in preset["nodes"].items()}
         nodes["GatysLoadVGG19"]["weights"] = "untrained"
+        for node in ("GatysExtractContentFeatures", "GatysExtractStyleGrams"):
+            nodes[node]["levels"] = 1  # the picture has no room for more
         for widget in preset["per_pixel"]:
             nodes["GatysOptimize"][widget] *= 48 * 64 / preset["size"] ** 2
         if name == "udacity":  # on whole multiples of 16 pixels the layers' ratios are the same at every size
@@ -103,7 +104,7 @@ def test_the_nodes_make_the_source_s_own_loss(standin, data):
         vgg19 = run["GatysLoadVGG19"](**nodes["GatysLoadVGG19"]).args[0]
         target = run["GatysExtractContentFeatures"](vgg19, content, **nodes["GatysExtractContentFeatures"]).args[0]
         grams = run["GatysExtractStyleGrams"](vgg19, style, style_scale=1.0, **nodes["GatysExtractStyleGrams"]).args[0]
-        nodes["GatysOptimize"] |= {"steps": 1, "init": "content"}
+        nodes["GatysOptimize"] |= {"steps": 1, "steps_per_level": "", "init": "content"}
         _, history, _ = run["GatysOptimize"](vgg19, seed=0, content=target, style=grams, **nodes["GatysOptimize"]).args
         planes = [picture.movedim(-1, 1) for picture in (content, style)]
         expected = gatys.presets[name].objective(gatys.load_vgg19("untrained"), *planes)

@@ -364,11 +364,17 @@ def test_refusals(net):
         gatys.extract_style(net, p, normalize=False),
         gatys.extract_content(net, p, padding="replicate", normalize=False),
     )
-    with pytest.raises(ValueError, match="padding: expected one of zero, replicate, circular, panorama, got 'reflect'"):
+    with pytest.raises(
+        ValueError, match="padding: expected one of zero, replicate, circular, panorama, replicate-first, got 'reflect'"
+    ):
         gatys.Objective(net, style=style, padding="reflect")
-    with pytest.raises(ValueError, match="padding: expected one of zero, replicate, circular, panorama, got 'same'"):
+    with pytest.raises(
+        ValueError, match="padding: expected one of zero, replicate, circular, panorama, replicate-first, got 'same'"
+    ):
         gatys.extract_content(net, p, padding="same", normalize=False)
-    with pytest.raises(ValueError, match="padding: expected one of zero, replicate, circular, panorama, got None"):
+    with pytest.raises(
+        ValueError, match="padding: expected one of zero, replicate, circular, panorama, replicate-first, got None"
+    ):
         gatys.extract_style(net, p, padding=None, normalize=False)
     with pytest.raises(ValueError, match="content was extracted with 'replicate', got 'zero'; extract it again"):
         gatys.Objective(net, content=content, padding="zero")

@@ -37,7 +37,7 @@ def nets():
 # the sources, each in its own units; what they share is the network's wiring
 
 
-def run(net, x, pool, bgr=False):
+def run(net, x, pool, bgr=False, first="constant"):
     """What each of the source's modules gives: {"conv1_1": before the rectifier, "relu1_1": after it, ...}."""
     found, pool = {}, {"max": F.max_pool2d, "avg": F.avg_pool2d}[pool]
     for block, count in enumerate((2, 2, 4, 4, 1), start=1):
@@ -46,7 +46,8 @@ def run(net, x, pool, bgr=False):
         for index in range(1, count + 1):
             layer = getattr(net, f"conv{block}_{index}")
             weight = layer.weight.flip(1) if bgr and (block, index) == (1, 1) else layer.weight
-            found[f"conv{block}_{index}"] = F.conv2d(x, weight, layer.bias, padding=1)
+            around = F.pad(x, (1, 1, 1, 1), mode=first if (block, index) == (1, 1) else "constant")
+            found[f"conv{block}_{index}"] = F.conv2d(around, weight, layer.bias)
             x = found[f"relu{block}_{index}"] = torch.relu(found[f"conv{block}_{index}"])
     return found
 
@@ -146,6 +147,80 @@ def gordicaleksa(net, x, content, style):
     return 1e5 * F.mse_loss(z["relu4_2"], p["relu4_2"]) + 3e4 * loss / 5 + 1.0 * smooth
 
 
+def newton_schulz(a, rounds=12):
+    """The root of a matrix, and of it the derivative that crowsonkb's program takes, both by iterations of matrices."""
+
+    class Root(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            size, three = torch.linalg.matrix_norm(a), 3 * torch.eye(len(a), dtype=a.dtype)
+            y, z = a / size, torch.eye(len(a), dtype=a.dtype)
+            for _ in range(rounds):
+                t = 0.5 * (three - z @ y)
+                y, z = y @ t, t @ z
+            root = y * size**0.5
+            ctx.save_for_backward(root)
+            return root
+
+        @staticmethod
+        def backward(ctx, given):
+            (root,) = ctx.saved_tensors
+            size, three = torch.linalg.matrix_norm(root), 3 * torch.eye(len(root), dtype=root.dtype)
+            a, q = root / size, given / size
+            for _ in range(rounds):
+                q = 0.5 * (q @ (three - a @ a) - a.T @ (a.T @ q - q @ a))
+                a = 0.5 * a @ (three - a @ a)
+            return 0.5 * q
+
+    return Root.apply(a)
+
+
+def crowsonkb(net, x, content, style):
+    def normal(f):
+        flat = f[0].flatten(1)
+        mean = flat.mean(1)
+        return mean, flat @ flat.T / flat.shape[1] - torch.outer(mean, mean) + 1e-4 * torch.eye(
+            len(flat), dtype=f.dtype
+        )
+
+    z, p, a = (run(net, torchvision(t), "max", first="replicate") for t in (x, content, style))
+    loss = 0.015 * F.mse_loss(z["relu4_2"], p["relu4_2"])
+    for name, weight in zip(FIRSTS, [256, 64, 16, 4, 1], strict=True):
+        (mean, spread), (wanted, wanted_spread) = normal(z["relu" + name]), normal(a["relu" + name])
+        side = newton_schulz(wanted_spread)
+        middle = wanted_spread + spread - 2 * newton_schulz(side @ spread @ side)
+        loss = loss + weight / 341 * (((mean - wanted) ** 2).mean() + middle.diagonal().mean())
+    return loss + 2 * nine_point_means(x)
+
+
+def nine_point_means(x):
+    around = F.pad(x, (1, 1, 1, 1), mode="replicate")
+    _, _, h, w = x.shape
+    middle, right, below = around[..., 1:-1, 1:-1], around[..., 1:-1, 2:], around[..., 2:, 1:-1]
+    straight = ((right - middle) ** 2).mean() / 3 + ((below - middle) ** 2).mean() / 3
+    falling = around[..., 1:, 1:] - around[..., :-1, :-1]
+    rising = around[..., 1:, :-1] - around[..., :-1, 1:]
+    assert falling.shape[2:] == (h + 1, w + 1)
+    return 2 * (straight + (falling**2).mean() / 12 + (rising**2).mean() / 12)
+
+
+def spst(net, x, content, style):
+    def prepare(t):  # the program has these quotients with eight digits
+        return (t.flip(1) - column([103.939 / 255, 116.779 / 255, 123.68 / 255], t)) * 255
+
+    def moments(f):
+        grams, means = product(f) / (f.shape[2] * f.shape[3]), f.mean((2, 3))[0]
+        return grams, means, (grams.diagonal() - means**2).sqrt()
+
+    x, p, a = (run(net, prepare(t), "max", bgr=True) for t in (x, content, style))
+    loss = F.mse_loss(x["relu4_2"], p["relu4_2"])
+    for name, n in zip(FIRSTS, [64, 128, 256, 512, 512], strict=True):
+        weights = 1e3 / n**2, 1e3 / n**2 * n**2 * 1000 / 100, 1e3 / n**2 * n**2 * 1000 / 100
+        for weight, ours, theirs in zip(weights, moments(x["relu" + name]), moments(a["relu" + name]), strict=True):
+            loss = loss + weight * ((ours - theirs) ** 2).mean()
+    return loss
+
+
 SOURCES = {
     "gatys2016": gatys2016,
     "udacity": udacity,
@@ -154,6 +229,8 @@ SOURCES = {
     "neural-style-pt": neural_style_pt,
     "pytorch-tutorial": tutorial,
     "gordicaleksa": gordicaleksa,
+    "crowsonkb": crowsonkb,
+    "spst": spst,
 }
 EQUAL_SIZES = {"gatys2016", "udacity", "pytorch-tutorial"}
 """Sources that know no style of another size than the content's."""
@@ -222,7 +299,8 @@ def test_every_value_has_its_source():
 
 def test_every_preset_says_its_statistic_whatever_the_default_is():
     for name, preset in gatys.presets.items():
-        assert preset.settings((32, 48))["statistic"] == "gram", name
+        expected = name if name in ("crowsonkb", "spst") else "gram"
+        assert preset.settings((32, 48))["statistic"] == expected, name
 
 
 def test_an_unknown_preset_is_refused_with_those_there_are():
@@ -265,6 +343,8 @@ def test_the_course_notebook_weighs_the_style_by_the_number_of_positions():
         ("leongatys-pytorch", (600, 800), 683, (300, 900), (384, 1152)),
         ("neural-style", (600, 800), 512, (300, 900), (171, 512)),
         ("gordicaleksa", (600, 800), 533, (300, 900), (384, 1152)),
+        ("crowsonkb", (600, 800), 512, (300, 900), (171, 512)),
+        ("spst", (600, 800), 800, (800, 900), (384, 432)),
     ],
 )
 def test_sizes(name, content, edge, style, styles):
@@ -272,6 +352,43 @@ def test_sizes(name, content, edge, style, styles):
     assert preset.result_edge(content) == edge
     assert preset.style_size(style, (384, 512)) == styles
     assert preset.style_size(style, (384, 512), 2.0) == pytest.approx([2 * size for size in styles], abs=1)
+
+
+def test_small_styles_are_left_as_they_are():
+    assert gatys.presets["crowsonkb"].style_size((100, 300), (384, 512)) == (100, 300)
+    assert gatys.presets["spst"].style_size((422, 500), (384, 512)) == (422, 500)
+
+
+def test_scales_and_their_steps():
+    """Those of the sources' own rules, of which crowsonkb's has others in between."""
+
+    def theirs(shorter):
+        sizes = [shorter]
+        while sizes[0] > 1023:
+            sizes.insert(0, sizes[0] // 2)
+        return [max(600 // 3**s, 30) for s in range(len(sizes))]
+
+    for shorter in (64, 1023, 1024, 2046, 2048, 4100, 10000, 20000):
+        settings = gatys.presets["spst"].settings((shorter, shorter + 500))
+        found = settings["steps"]
+        assert ([found] if isinstance(found, int) else found[::-1]) == theirs(shorter), shorter
+        assert settings["levels"] == len(theirs(shorter))
+    for longer in (256, 512, 2048):
+        scales = [longer / 2**step for step in range(8) if longer / 2**step >= 128]
+        found = gatys.presets["crowsonkb"].schedule((16 * 8, longer))
+        assert found == [500] * (len(scales) - 1) + [1000]
+    assert gatys.presets["udacity"].settings((3000, 4000))["steps"] == 2000
+
+
+def test_scales_are_descended_and_averaged(nets):
+    content, style = picture((256, 32), 1).float(), picture((256, 40), 2).float()
+    seen = []
+    result = gatys.presets["crowsonkb"].optimize(
+        nets[torch.float32], content, style, steps=[1, 2], callback=lambda p: seen.append((p.level, p.image.shape[2]))
+    )
+    assert seen == [(1, 128), (1, 128), (0, 256)]
+    moved = (result.image - content).abs()
+    assert 0 < moved.mean() < 0.05
 
 
 # the descent
@@ -321,14 +438,32 @@ def test_total_variation_against_autograd(form):
     if form == "corner":
         down, right = down[..., :-1], right[:, :, :-1]
     expected = sum(d.abs().sum() if form == "absolute" else (d**2).sum() for d in (down, right)) / image.numel()
+    expected = nine_point_means(image) if form == "nine-point" else expected
     value, _, gradient = total_variation(image.detach(), form)
     assert value.item() == pytest.approx(expected.item(), rel=1e-12)
     torch.testing.assert_close(gradient, torch.autograd.grad(expected, image)[0], rtol=1e-12, atol=0)
     assert total_variation(torch.rand(2, 3, 1, 1), form)[0].tolist() == [0, 0]
 
 
+@pytest.mark.parametrize("rings", [(True, True), (False, True)], ids=["ring", "panorama"])
+def test_nine_points_where_edges_meet(rings):
+    """The value and the gradient of the middle one of nine, or three, such pictures side by side."""
+    image = picture((5, 7), 3)
+    value, _, gradient = total_variation(image, "nine-point", rings=rings)
+    leaf = image.clone().requires_grad_()
+    around = F.pad(leaf, (1, 1, 0, 0), mode="circular")
+    around = F.pad(around, (0, 0, 1, 1), mode="circular" if rings[0] else "replicate")
+    rows = slice(1, 6) if rings[0] else slice(0, 6)  # of the squares of four pixels
+    straight = (around[..., 1:-1, 2:] - leaf).square().mean() + (around[..., 2:, 1:-1] - leaf).square().mean()
+    falling = (around[..., 1:, 1:] - around[..., :-1, :-1])[..., rows, 1:]
+    rising = (around[..., 1:, :-1] - around[..., :-1, 1:])[..., rows, 1:]
+    expected = 2 / 3 * straight + (falling.square().mean() + rising.square().mean()) / 6
+    assert value.item() == pytest.approx(expected.item(), rel=1e-12)
+    torch.testing.assert_close(gradient, torch.autograd.grad(expected, leaf)[0], rtol=1e-12, atol=1e-16)
+
+
 def test_another_total_variation_is_refused(nets):
-    message = "tv_form: expected one of squared, absolute, corner, got 'l1'"
+    message = "tv_form: expected one of squared, absolute, corner, nine-point, got 'l1'"
     with pytest.raises(ValueError, match=message):
         total_variation(picture((4, 4), 0), "l1")
     style = gatys.extract_style(nets[torch.float64], picture((32, 32), 0), normalize=False)
