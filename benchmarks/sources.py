@@ -2,7 +2,7 @@
 
     python benchmarks/sources.py FILTERS CONTENT STYLE [--size 256] [--evaluations 100] [--presets NAME,NAME]
         [--udacity FOLDER] [--leongatys FOLDER] [--neural-style-pt FOLDER] [--gordicaleksa FOLDER] [--tutorial FILE]
-        [--pictures FOLDER] [--sheet FILE.jpg]
+        [--crowsonkb FOLDER] [--spst FOLDER] [--pictures FOLDER] [--sheet FILE.jpg]
 
 FILTERS is a VGG-16 or VGG-19 as Caffe has it (a VGG-16 becomes the VGG-19 that the programs ask for: the convolutions that
 it lacks are the identity). Programs for torchvision's filters get them as if they had been trained with its mean and
@@ -11,6 +11,7 @@ deviation, the paper gets them with a mean activation of 1 over the two pictures
 The programs run from clones as they are, with their own numbers; only pictures and sizes are given. At the
 first two, a quarter and the last of the evaluations the picture that the program has reached is put aside with its own loss and
 gradient, and compared with the preset's.
+crowsonkb runs at the one size that is compared, without its coarser scales.
 gatys2016 has no program and neural-style's is written in Lua: for them the transcriptions of
 tests/test_published/test_presets.py run in PyTorch's L-BFGS. Then this package descends, and both results are judged by the
 preset's loss, clipped to [0, 1] as they are saved.
@@ -30,7 +31,7 @@ import matplotlib
 import torch
 import torchvision.models
 from PIL import Image, ImageDraw, ImageFont
-from programs import Done, deeper, replaced, torchvision_features
+from programs import Done, crowsonkb_program, deeper, replaced, torchvision_features
 
 import gatys
 from gatys.network.preprocessing import PREPROCESSINGS
@@ -38,7 +39,7 @@ from gatys.pictures.images import read_image
 from gatys.pictures.resampling import resize
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
-BLUE_FIRST = ("leongatys-pytorch", "neural-style-pt")
+BLUE_FIRST = ("leongatys-pytorch", "neural-style-pt", "spst")
 TRANSCRIBED = {"gatys2016": 255, "neural-style": 256}
 """Presets without a program that runs, and what their pixels count to."""
 REAL_STEP = {method: method.step for method in (torch.optim.LBFGS, torch.optim.Adam)}
@@ -62,9 +63,11 @@ class Watch:
 
             return REAL_STEP[torch.optim.LBFGS](optimizer, watched)
 
-        def adam(optimizer):
-            watch.evaluated(optimizer, watch.loss())
-            return REAL_STEP[torch.optim.Adam](optimizer)
+        def adam(optimizer, closure=None):
+            loss = watch.loss() if closure is None else closure()
+            watch.evaluated(optimizer, loss)
+            REAL_STEP[torch.optim.Adam](optimizer)
+            return loss
 
         torch.optim.LBFGS.step, torch.optim.Adam.step = lbfgs, adam
         return self
@@ -156,12 +159,34 @@ def gordicaleksa(place, folder, size, watch):
     exec(compile(source, str(place), "exec"), {"__name__": "__main__", "__file__": str(folder / "program.py")})
 
 
+def crowsonkb(place, folder, size, watch):
+    content, style = (Image.open(folder / f"{name}.png").convert("RGB") for name in ("content", "style"))
+    program, last = crowsonkb_program(place, folder)(devices=["cpu"]), max(watch.marks)
+    program.stylize(content, [style], min_scale=max(size), end_scale=max(size), initial_iterations=last)
+
+
+def spst(place, folder, size, watch):
+    sys.path.insert(0, str(place))
+    sys.argv = ["", "--content", f"{folder}/content.png", "--style", f"{folder}/style.png"]
+    sys.argv += ["--results_root_dir", str(folder / "spst")]
+    source = replaced(
+        (place / "spst.py").read_text(),
+        ("model_dir = os.path.join(os.getcwd(), 'model')", f"model_dir = {str(folder)!r}"),
+        ("'vgg_conv.pth'", "'caffe.pth'"),
+        ("  torch.cuda.synchronize()\n  scale_start", "  scale_start"),  # there may be no card
+        ("os.system('cp", "str('"),
+    )
+    exec(compile(source, str(place), "exec"), {"__name__": "__main__", "__file__": str(place / "spst.py")})
+
+
 PROGRAMS = {
     "udacity": ("udacity", udacity),
     "leongatys-pytorch": ("leongatys", leongatys),
     "neural-style-pt": ("neural_style_pt", neural_style_pt),
     "pytorch-tutorial": ("tutorial", tutorial),
     "gordicaleksa": ("gordicaleksa", gordicaleksa),
+    "crowsonkb": ("crowsonkb", crowsonkb),
+    "spst": ("spst", spst),
 }
 """The option that says where it is, and what runs it."""
 
@@ -265,7 +290,7 @@ def run_source(name, options, net, photo, painting, folder, marks):
         else:
             option, run = PROGRAMS[name]
             run(getattr(options, option), folder, size, watch)
-    if name in TRANSCRIBED or name == "pytorch-tutorial":
+    if name in TRANSCRIBED or name == "pytorch-tutorial" or preset.moves == "picture":
         mean, std = torch.zeros(3), torch.full((3,), 1 / TRANSCRIBED.get(name, 1))
     else:
         mean, std = (torch.tensor(values) for values in PREPROCESSINGS[preset.preprocessing])
