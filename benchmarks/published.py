@@ -48,7 +48,11 @@ def start(net, init, photo):
 
 def loop(preset, objective, picture, marks):
     """At each mark the loss inside, and that of the picture clipped."""
-    scale = 1.0 if preset.preprocessing == OWN or preset.moves == "picture" else 3 / sum(PREPROCESSINGS[preset.preprocessing][1])
+    scale = (
+        1.0
+        if preset.preprocessing == OWN or preset.moves == "picture"
+        else 3 / sum(PREPROCESSINGS[preset.preprocessing][1])
+    )
     values = torch.nn.Parameter(picture * scale)
     if preset.optimizer == "adam":
         optimizer = torch.optim.Adam([values], lr=preset.learning_rate)

@@ -59,9 +59,8 @@ def border_of_paintings(padding: Padding | None) -> Padding:
 
 TvForm = Literal["squared", "absolute", "corner", "nine-point"]
 TV_FORMS: tuple[TvForm, ...] = get_args(TvForm)
-"""What smoothness adds up: the squares of the differences between neighbours; their absolute values; or the squares at
-those pixels only that have a neighbour on both sides (jcjohnson/neural-style), which in a ring all have; or the squares along
-the axes and the diagonals, which prefers no direction (crowsonkb/style-transfer-pytorch)."""
+"""What smoothness adds up: squared differences of neighbours; absolute ones; squared ones at those pixels only that have a
+neighbour on both sides (jcjohnson/neural-style), which in a ring all have; or squared ones along the diagonals, too."""
 
 Propagation = Literal["average", "inside"]
 PROPAGATIONS: tuple[Propagation, ...] = get_args(Propagation)
