@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import comfy.model_management as mm
 import comfy.utils
@@ -104,6 +104,11 @@ def checkpoint_folder() -> Path:
     folder = Path(folder_paths.get_output_directory(), "gatys", "checkpoints")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def checkpoint_options(every: float) -> dict[str, Any]:
+    """Turn the widget of checkpoints, in seconds, into arguments of `gatys.optimize`."""
+    return {"checkpoint": checkpoint_folder() if every else None, "checkpoint_every": every}
 
 
 # the network on the host's devices

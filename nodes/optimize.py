@@ -195,8 +195,7 @@ class GatysOptimize(io.ComfyNode):
                     memory=host.free_memory(vgg19),
                     **memory_options(tile, padding),
                     precision=host.precision(precision),
-                    checkpoint=host.checkpoint_folder() if checkpoint_every else None,
-                    checkpoint_every=checkpoint_every,
+                    **host.checkpoint_options(checkpoint_every),
                     callback=follow,
                 )
                 images.append(result.image.to(host.storage_device()))

@@ -184,8 +184,7 @@ class GatysOptimizeFrames(io.ComfyNode):
                 memory=host.free_memory(vgg19),
                 **memory_options(tile, padding),
                 precision=host.precision(precision),
-                checkpoint=host.checkpoint_folder() if checkpoint_every else None,
-                checkpoint_every=checkpoint_every,
+                **host.checkpoint_options(checkpoint_every),
                 callback=show,
             )
         for state in () if report.cancelled else result.states:

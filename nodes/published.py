@@ -17,7 +17,7 @@ WIDGETS = {
     "GatysExtractStyleGrams": (*STYLE_LAYERS, "more_layers", "levels", "normalize", "padding", "statistic"),
     "GatysOptimize": (
         *("steps", "optimizer", "learning_rate", "content_weight", "style_weight", "tv_weight", "tv_form", "init"),
-        *("strength", "tolerance", "average", "laplacian_weight", "steps_per_level"),
+        *("strength", "tolerance", "average", "laplacian_weight", "octaves", "steps_per_level"),
     ),
 }
 """The widgets that a preset sets, by the ids of their nodes."""
@@ -61,6 +61,7 @@ def _values(settings: dict[str, Any]) -> dict[str, Any]:
         "steps_per_level": ", ".join(map(str, steps)),
         "strength": STRENGTH,  # the weights are the source's own
         "laplacian_weight": DEFAULTS["laplacian_weight"],
+        "octaves": 1,  # sources look at one size
         "weights": "paper" if settings["weights"] == PAPER_FILE else settings["weights"],  # as Load VGG19 calls it
     }
 
