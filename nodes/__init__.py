@@ -13,6 +13,7 @@ from .keep_luminance import KeepLuminance
 from .load_style import LoadStyle
 from .load_vgg19 import LoadVGG19
 from .match_colors import MatchColors
+from .match_features import MatchFeatures
 from .optical_flow import OpticalFlow
 from .optimize import GatysOptimize
 from .optimize_frames import GatysOptimizeFrames
@@ -39,6 +40,7 @@ class GatysExtension(ComfyExtension):
             PlotHistory,
             GradientShares,
             OpticalFlow,
+            MatchFeatures,
         ]
 
 
