@@ -67,9 +67,9 @@ if TYPE_CHECKING:
     from .video.clips import open_clip as open_clip
     from .video.film_flow import FilmFlow as FilmFlow
     from .video.film_flow import film_flow as film_flow
+    from .video.film_results import FilmFrame as FilmFrame
+    from .video.film_results import FramesResult as FramesResult
     from .video.flow import optical_flow as optical_flow
-    from .video.frames import FilmFrame as FilmFrame
-    from .video.frames import FramesResult as FramesResult
     from .video.frames import iterate_frames as iterate_frames
     from .video.frames import optimize_frames as optimize_frames
     from .video.motion import occlusion_mask as occlusion_mask
@@ -108,7 +108,8 @@ _ROOMS = {
     "video.clips": "open_clip",
     "video.film_flow": "FilmFlow film_flow",
     "video.flow": "optical_flow",
-    "video.frames": "FilmFrame FramesResult iterate_frames optimize_frames",
+    "video.film_results": "FilmFrame FramesResult",
+    "video.frames": "iterate_frames optimize_frames",
     "video.motion": "occlusion_mask warp",
 }
 """Where each public name is defined; a test compares it with the imports above."""

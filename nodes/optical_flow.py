@@ -11,11 +11,15 @@ from torchvision.utils import flow_to_image
 
 from ..gatys.pictures.checks import size_of
 from ..gatys.settings import FLOWS
+from ..gatys.video.distances import NEXT
 from ..gatys.video.film_flow import FilmFlow, film_flow
 from ..gatys.video.flow import Raft, flow_function, raft_bytes
 from ..gatys.video.motion import occlusion_mask
 from . import host
 from .sockets import FlowSocket, OpticalFlowModelSocket, schema
+
+LONG_TERM = (1, 2, 4)
+"""The distances of frames that the paper looks at."""
 
 
 class OpticalFlow(io.ComfyNode):
@@ -54,6 +58,13 @@ class OpticalFlow(io.ComfyNode):
                     "raft_large downloads. raft_large: the most exact, downloaded once (21 MB). raft_small: 4 MB. dis: OpenCV's, "
                     "fast, without weights (pip install opencv-python-headless).",
                 ),
+                io.Boolean.Input(
+                    "long_term",
+                    default=False,
+                    optional=True,  # saved prompts lack it
+                    tooltip="On: also the motion to the second and the fourth frame before, with which Gatys Optimize Frames gives "
+                    "back what was hidden for some frames as it was. It takes three times the time and the memory.",
+                ),
             ],
             outputs=[
                 FlowSocket.Output(
@@ -75,26 +86,27 @@ class OpticalFlow(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, frames: Tensor, method: str, model: Any = None) -> io.NodeOutput:
+    def execute(cls, frames: Tensor, method: str, model: Any = None, long_term: bool = False) -> io.NodeOutput:
         pictures, _ = host.split_alpha(frames)
         report = host.ProgressReport(max(1, len(pictures) - 1)).downloaded
+        distances = LONG_TERM if long_term else NEXT
         with torch.inference_mode(False), torch.no_grad():
-            flow = cls._flow(pictures, method, model, report)
+            flow = cls._flow(pictures, method, model, report, distances)
             image = flow_to_image(flow.back).movedim(1, -1).float().div_(255)
             both_ways = zip(flow.back, () if flow.ahead is None else flow.ahead, strict=True)
             hidden = torch.cat([occlusion_mask(back, ahead) for back, ahead in both_ways])[:, 0]
         return io.NodeOutput(flow, image.to(host.storage_device()), hidden.to(host.storage_device()))
 
     @classmethod
-    def _flow(cls, pictures: Tensor, method: str, model: Any, report: Any) -> FilmFlow:
+    def _flow(cls, pictures: Tensor, method: str, model: Any, report: Any, distances: tuple[int, ...]) -> FilmFlow:
         patcher = None if model is None else _patcher(model)
         if patcher is None:
             function = flow_function(method, folder=host.model_folders(host.FLOW_FOLDER), progress=report)
             if not isinstance(function, Raft):
-                return film_flow(pictures, function, callback=report)
+                return film_flow(pictures, function, distances=distances, callback=report)
             patcher = host.patcher_of(function.module)
         with host.working_on(patcher.model, patcher, raft_bytes(size_of(pictures))) as module:
-            return film_flow(pictures.to(patcher.load_device), module, callback=report)
+            return film_flow(pictures.to(patcher.load_device), module, distances=distances, callback=report)
 
 
 def _patcher(model: Any) -> Any:

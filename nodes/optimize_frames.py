@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..gatys import Progress
 from ..gatys.passes.plan import wanted_bytes
 from ..gatys.settings import DEFAULTS, INITS, TEMPORAL_WEIGHT, Init, Optimizer, Precision
 from ..gatys.targets.regions import AnyStyle
+from ..gatys.video.distances import NEXT
 from ..gatys.video.film_flow import FilmFlow
 from ..gatys.video.frames import optimize_frames
 from . import host
@@ -48,7 +50,7 @@ class GatysOptimizeFrames(io.ComfyNode):
             inputs=[
                 Vgg19Socket.Input("vgg19", tooltip="The network that content and style were extracted with."),
                 ContentSocket.Input("content", tooltip="The film: Extract Content Features of a batch, in order."),
-                StyleSocket.Input("style", tooltip="How to paint; the same for all frames."),
+                StyleSocket.Input("style", tooltip="How to paint; the same for all frames unless last_style is wired."),
                 io.Image.Input(
                     "init_image",
                     optional=True,
@@ -98,6 +100,7 @@ class GatysOptimizeFrames(io.ComfyNode):
                 ),
                 laplacian_input(),
                 octaves_input(),
+                *_long_inputs(),
             ],
             outputs=[
                 io.Image.Output(
@@ -143,26 +146,19 @@ class GatysOptimizeFrames(io.ComfyNode):
         warped: Tensor | None = None,
         occlusion: Tensor | None = None,
         flow: FilmFlow | None = None,
+        passes: int = 1,
+        last_style: AnyStyle | None = None,
     ) -> io.NodeOutput:
         count = content.target.image.shape[0]
-        start = init if init_image is None or init != "auto" else host.split_alpha(init_image)[0]
-        if not isinstance(start, str) and start.shape[0] != 1:
-            raise ValueError(
-                f"init_image: expected one picture, to start the first frame from, got {start.shape[0]}; take one of them"
-            )
-        report = host.ProgressReport(steps * count, keep_on_cancel=keep_on_cancel)
-
-        def show(progress: Progress, frame: int) -> None:
-            # whether a frame will start anew is known when it starts, so that each takes an equal part of the bar
-            report.step(progress, offset=frame * steps, share=steps)
-
-        need = wanted_bytes(content.target.size, [*content.target.used, *style.used], optimizer, octaves)
+        report = host.ProgressReport(steps * count * passes, keep_on_cancel=keep_on_cancel)
+        used = [*content.target.used, *style.used, *(last_style or style).used]
+        need = wanted_bytes(content.target.size, used, optimizer, octaves)
         with host.working(vgg19, need) as net:
             result = optimize_frames(
                 net,
                 content.target,
-                style=style,
-                init=start,
+                style=_styles(style, last_style, count),
+                init=_start(init, init_image),
                 steps=steps,
                 later_steps=later_steps,
                 warm_start=warm_start,
@@ -178,6 +174,8 @@ class GatysOptimizeFrames(io.ComfyNode):
                 tolerance=tolerance,
                 octaves=octaves,
                 flow=flow,
+                long_term=NEXT if flow is None else flow.distances,
+                passes=passes,
                 tv_weight=tv_weight,
                 laplacian_weight=laplacian_weight,
                 seed=seed,
@@ -185,12 +183,12 @@ class GatysOptimizeFrames(io.ComfyNode):
                 **memory_options(tile, padding),
                 precision=host.precision(precision),
                 **host.checkpoint_options(checkpoint_every),
-                callback=show,
+                callback=lambda progress, turn: report.step(progress, offset=turn * steps, share=steps),
             )
-        for state in () if report.cancelled else result.states:
-            state.unlink(missing_ok=True)
         if report.cancelled:
             report.keep(len(result.images), count, "frames")
+        for state in () if report.cancelled else result.states:
+            state.unlink(missing_ok=True)
         alpha = None if content.alpha is None else content.alpha[: len(result.images)]
         return io.NodeOutput(host.join_alpha(result.images, alpha), list(result.histories))
 
@@ -238,3 +236,44 @@ def _film_inputs() -> list[io.Int.Input | io.Boolean.Input | io.Float.Input]:
             "there. 0: never.",
         ),
     ]
+
+
+def _long_inputs() -> list[Any]:
+    """Give the inputs about the film as a whole."""
+    return [
+        io.Int.Input(
+            "passes",
+            default=1,
+            min=1,
+            max=100,
+            optional=True,  # saved prompts lack it
+            tooltip="How often the film is painted: 1 once; 3 forward, back and forward again. In each further pass a frame "
+            "starts half from its own result and half from its neighbour's, with later_steps, so that what comes late reaches "
+            "early frames, too. Not with warped or occlusion.",
+        ),
+        StyleSocket.Input(
+            "last_style",
+            optional=True,
+            tooltip="A second style, of the same kind: the blend moves from style, at the first frame, to this one, at the "
+            "last. Unwired: one style for the whole film.",
+        ),
+    ]
+
+
+def _start(init: Init, picture: Tensor | None) -> Init | Tensor:
+    """Give where the first frame starts.
+
+    Raises:
+        ValueError: for several pictures.
+    """
+    start = init if picture is None or init != "auto" else host.split_alpha(picture)[0]
+    if not isinstance(start, str) and start.shape[0] != 1:
+        raise ValueError(
+            f"init_image: expected one picture, to start the first frame from, got {start.shape[0]}; take one of them"
+        )
+    return start
+
+
+def _styles(style: AnyStyle, last: AnyStyle | None, count: int) -> Any:
+    """Give one style, or keyframes of two, for a film of so many frames."""
+    return style if last is None or count == 1 else [(0, style), (count - 1, last)]

@@ -6,6 +6,7 @@ import os
 import re
 from argparse import Namespace
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -56,6 +57,7 @@ def check_film(options: Options, *, shared: bool = False) -> None:
     if options.start is not None and options.end is not None and options.end <= options.start:
         raise InputError(f"--end: expected a time after --start {options.start:g}, got {options.end:g}; give another")
     _check_content(options)
+    _check_style_at(options)
     if options.out is not None:
         _check_out(options, Path(options.out))
     if options.trace is not None:
@@ -71,6 +73,30 @@ def check_film(options: Options, *, shared: bool = False) -> None:
     if other is not None:
         raise InputError(
             f"--checkpoint: {str(folder)!r} holds another file, {other!r}; give an empty folder of its own"
+        )
+
+
+def _check_style_at(options: Options) -> None:
+    """Check that each style has a time of its own."""
+    if options.style_at is None:
+        return
+    for option, given in (
+        ("--blend", options.blend),
+        ("--style-mask", options.style_mask),
+        ("--save-style", options.save_style),
+    ):
+        if given:
+            raise InputError(f"{option}: expected one style for the whole film, got --style-at; give one of the two")
+    styles, times = [*options.style, *options.load_style], options.style_at
+    if len(times) != len(styles):
+        raise InputError(
+            f"--style-at: expected one for each of the {len(styles)} styles {', '.join(map(repr, styles))}, got {len(times)}; "
+            "repeat --style-at once for each, in this order"
+        )
+    if any(one >= other for one, other in pairwise(times)):
+        told = ", ".join(f"{time:g}" for time in times)
+        raise InputError(
+            f"--style-at: expected times in order, got {told}; bring the styles in the order of their times"
         )
 
 

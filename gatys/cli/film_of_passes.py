@@ -6,6 +6,7 @@ import logging
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from ..errors import ImageError, InputError
 from ..pictures.resampling import resize
 from ..targets.targets import ContentTarget
 from ..video.clip import ClipFrame
-from ..video.frames import FilmFrame
+from ..video.film_results import FilmFrame
 from ..video.larger_flow import larger_frame
 from .kept_passes import KeptPasses
 from .painted_film import PaintedFilm
@@ -87,6 +88,9 @@ class FilmOfPasses(PaintedFilm):
 
         told = {"passes": self._options.passes, "results": self._results, "done": self._done.count}
         return Frames(count, target), told
+
+    def _time_of(self, index: int) -> Fraction:
+        return self._shown_at[index].time
 
     def _keep(self, made: FilmFrame) -> None:
         """Keep a frame that is done in a pass."""

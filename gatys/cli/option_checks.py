@@ -16,7 +16,8 @@ from .parsed import Options
 
 Style = TypeVar("Style")
 FILM_OPTIONS = (
-    "start", "end", "every", "fps", "flow", "later_steps", "long_term", "passes", "anchor_every", "codec", "crf", "no_sound",
+    "start", "end", "every", "fps", "flow", "later_steps", "style_at", "long_term", "passes", "anchor_every", "codec", "crf",
+    "no_sound",
 )  # fmt: skip
 """The options of films that are None, or 0, where they are not given."""
 

@@ -198,6 +198,7 @@ _HELP = {
     "(default: auto)",
     "later_steps": "steps of a frame that starts from the one before it (default: a quarter of --steps)",
     "temporal_weight": "factor of staying near the frame before, at least 0",
+    "style_at": "when in the film a style is alone, as --start; once for each STYLE and --load-style (default: one for all)",
     "long_term": "how many frames before a frame is held to, each where no nearer one is to be trusted, as 1,2,4 (default: 1)",
     "passes": "how often the film is painted: forward, back, forward, ... (default: 1)",
     "anchor_every": "frames after which one is painted as the first is, against drift; 0 is never",
@@ -294,6 +295,7 @@ def _add_film(parser: argparse.ArgumentParser) -> None:
     add("flow", choices=(*FLOWS, "none"))
     add("later_steps", type=whole(1), metavar="COUNT")
     add("temporal_weight", type=AT_LEAST_0, metavar="FACTOR")
+    add("style_at", action="append", type=seconds_of, metavar="TIME")
     add("long_term", type=distances, metavar="COUNT,...")
     add("passes", type=whole(1), metavar="COUNT")
     add("anchor_every", type=whole(0), default=0, metavar="COUNT")

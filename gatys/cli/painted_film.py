@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,10 @@ from ..targets.targets import ContentTarget, StyleTarget
 from ..video.clip import Clip, ClipFrame
 from ..video.clip_writing import ClipWriter
 from ..video.distances import NEXT
+from ..video.film_results import FilmFrame
+from ..video.film_style import Keyframes
 from ..video.flow import flow_function
-from ..video.frames import LATER_STEPS, FilmFrame, iterate_frames
+from ..video.frames import LATER_STEPS, iterate_frames
 from ..video.larger_flow import LargerFlow
 from .console import Bar, interruptible, tell
 from .film_progress import FilmBar
@@ -194,11 +197,29 @@ class PaintedFilm:
         return self._targets(frames), {"previous": previous, "first_index": self._done.count}
 
     def _style(self) -> Any:
+        if self._options.style_at is not None:
+            keys = Keyframes(list(zip(self._options.style_at, self._each_style(), strict=True)))
+            return lambda index: keys.at(float(self._clip.cut.first + self._time_of(index)))
         options, style = self._options, self._kept.style(self._net, self._given, self._options, WHOLE)
         if options.save_style is not None and isinstance(style, StyleTarget):
             style.save(options.save_style, overwrite=options.overwrite_style, thumbnail=self._given.thumbnail)
             log.info("saved the style as %s", options.save_style)
         return style
+
+    def _each_style(self) -> Iterator[Any]:
+        """Give the styles one by one, in the order of `--style-at`."""
+        given, options = self._given, self._options
+        for picture in given.pictures:
+            one = replace(given, pictures=[picture], loaded=[])
+            yield self._kept.style(self._net, one, replace(options, load_style=()), WHOLE)
+        for path, loaded in zip(options.load_style, given.loaded, strict=True):
+            one = replace(given, pictures=[], loaded=[loaded])
+            yield self._kept.style(self._net, one, replace(options, load_style=(path,)), WHOLE)
+
+    def _time_of(self, index: int) -> Fraction:
+        """Give when a frame is shown; it is the one that was read last."""
+        assert self._frame is not None  # noqa: S101 (its target was given)
+        return self._frame[0].time
 
     def _find_flow(self) -> LargerFlow | None:
         """Give the function of the flow, before long work; None for none."""

@@ -66,6 +66,8 @@ class Options(Settings):
     fps: float | None
     flow: str | None
     later_steps: int | None
+    style_at: Sequence[float] | None
+    """When in the film each style is alone, in seconds."""
     long_term: Sequence[int] | None
     passes: int | None
     anchor_every: int

@@ -24,7 +24,7 @@ from .options import NO_CONTENT
 from .parsed import Options
 from .picture_lists import find_pictures
 
-_STYLES = ("style", "load_style", "blend", "style_mask", "propagation")
+_STYLES = ("style", "load_style", "blend", "style_mask", "propagation", "style_at")
 """What goes together: where a style is given beside `--like`, none of these is taken from the record."""
 _SETTINGS = (
     "preset", "size", "style_scale", "depth", "file_quality", "blend", "propagation", "match_colors", "match_features", "keep_luminance",
@@ -34,7 +34,7 @@ _SETTINGS = (
 )  # fmt: skip
 """The options that a record holds: those that make the picture. None of them names a file that is written."""
 _FILM = (
-    "film", "start", "end", "every", "fps", "flow", "later_steps", "long_term", "passes", "temporal_weight", "anchor_every",
+    "film", "start", "end", "every", "fps", "flow", "later_steps", "style_at", "long_term", "passes", "temporal_weight", "anchor_every",
     "codec", "crf", "no_sound",
 )  # fmt: skip
 """Those that only a film's record holds."""

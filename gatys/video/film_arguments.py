@@ -14,10 +14,9 @@ from ..errors import InputError
 from ..objective.term import Term
 from ..pictures.conversion import AnyPicture
 from ..settings import Settings
-from ..targets.regions import RegionalStyle
-from ..targets.targets import StyleTarget
 from .distances import NEXT, check_distances
 from .film_flow import AnyFlow
+from .film_style import FilmStyle
 from .past import Masks, Warped
 
 
@@ -39,8 +38,10 @@ class FilmArguments(Settings):
     frames and goes on with the one that was not.
     """
 
-    style: StyleTarget | RegionalStyle | None = None
-    """The style to paint in; the same for all frames."""
+    style: FilmStyle = None
+    """The style to paint in, the same for all frames. Or keyframes: pairs of a frame's number and its style, in order, such
+    as [(0, wave), (48, starry)], between which the blend moves in a straight line (`blend_styles`); before the first
+    and after the last there is that one. Or a function that gives the style of a frame by its number."""
     later_steps: int | None = None
     """The evaluations of a frame that starts from its past; by default a quarter of `steps`."""
     warm_start: bool = True

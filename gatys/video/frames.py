@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,14 @@ from ..errors import InputError, InputTypeError
 from ..network.vgg import VGG
 from ..objective.temporal import TemporalTarget
 from ..passes.layout import WHOLE
-from ..pictures.checks import shape_of, size_of
+from ..pictures.checks import size_of
 from ..pictures.conversion import as_picture
 from ..pictures.resampling import resize
+from ..targets.regions import AnyStyle
 from ..targets.targets import ContentTarget, fit_levels
 from .film_arguments import FilmArguments, Results
+from .film_results import FilmFrame, FramesResult
+from .film_style import style_of_frame
 from .motion import warp
 from .past import Frame, Past, Pasts
 from .several_passes import Turn, WholeFilm, count_of, pairs_of
@@ -41,59 +44,6 @@ BLEND = 0.5
 """The share of what a further pass has just made, where that is to be trusted, in the start of the frame beside it."""
 ENOUGH = 0.5
 """The share of a frame's area that its past must cover, or it is made anew."""
-
-
-@dataclass(frozen=True, eq=False)
-class FilmFrame:
-    """A frame as `iterate_frames` gives it.
-
-    Example:
-        >>> for frame in gatys.iterate_frames(net, frames, style=style):
-        ...     gatys.save_image(frame.image, f"{frame.index:04}.png")
-    """
-
-    index: int
-    """Its number in the film."""
-    image: Tensor
-    """The result, (1, 3, H, W), sRGB in [0, 1], on the device where the targets are kept."""
-    history: tuple[Record, ...]
-    """The records of its evaluations."""
-    notes: tuple[str, ...]
-    """What went wrong on the way and was mended, in sentences."""
-    stopped: bool
-    """Whether the callback ended the film in this frame: it is the last one, and unfinished."""
-    state: Path | None = None
-    """The file with its last state, where it was asked for; see `Result.state`."""
-    pass_index: int = 0
-    """The number of the pass that it was made in, from 0."""
-
-    def __repr__(self) -> str:
-        return f"FilmFrame({self.index}, {shape_of(self.image)}, {len(self.history)} steps, {len(self.notes)} notes)"
-
-
-@dataclass(frozen=True, eq=False)
-class FramesResult:
-    """The result of `optimize_frames`: one picture for each frame, with losses and notes.
-
-    Example:
-        >>> film = gatys.optimize_frames(net, frames, style=style)
-        >>> for index, image in enumerate(film.images):
-        ...     gatys.save_image(image, f"{index:04}.png")
-    """
-
-    images: Tensor
-    """The results, (N, 3, H, W), sRGB in [0, 1], one for each frame, on the device where the targets are kept."""
-    histories: tuple[tuple[Record, ...], ...]
-    """The records of each frame, one for each evaluation."""
-    notes: tuple[str, ...]
-    """What went wrong on the way and was mended, in sentences; empty for an ordinary run."""
-    stopped: bool
-    """Whether the callback ended it early: the last picture is then the best of an unfinished frame."""
-    states: tuple[Path, ...] = ()
-    """The files with the last states of the frames, where they were asked for; see `Result.state`."""
-
-    def __repr__(self) -> str:
-        return f"FramesResult({shape_of(self.images)}, {sum(map(len, self.histories))} steps, {len(self.notes)} notes)"
 
 
 @takes_two(FilmArguments, also={"contents": "content"})  # as it was called in 0.1
@@ -232,8 +182,9 @@ def _pass(
         before: the last frames that are made already, which is kept up to date.
         results: where results are kept.
     """
-    later = _later_steps(told.steps, told.later_steps)
+    later, style_of = _later_steps(told.steps, told.later_steps), style_of_frame(told.style)
     for turn in turns:
+        style = style_of(turn.index)
         index, frame, last = turn.index, turn.content, before[-1] if before else None
         if last is not None and frame.image.shape != last.content.shape:
             raise InputError(
@@ -244,15 +195,15 @@ def _pass(
         anchor = first_pass and last is not None and told.anchor_every > 0 and index % told.anchor_every == 0
         past = None if anchor else pasts.of(index, frame, before, turn.way)
         if turn.own is None:
-            how = _start(net, told, frame, past, last, later)
+            how = _start(net, told, frame, style, past, last, later)
         else:
             start = turn.own if past is None else past.blended(turn.own, BLEND)
-            how = {"init": start, "steps": _at_full_size(later, fit_levels(frame, told.style, frame.size))}
+            how = {"init": start, "steps": _at_full_size(later, fit_levels(frame, style, frame.size))}
         if past is not None and told.temporal_weight > 0:
             how["temporal"] = TemporalTarget(past.held, past.trust)
         report = _Report(told.callback, turn.number)
         given = settings_of(told) | {"terms": told.terms, "callback": report} | how
-        result = optimize(net, content=frame, style=told.style, **given)
+        result = optimize(net, content=frame, style=style, **given)
         image = result.image.to(frame.image.device)
         if results is not None and not report.stopped:
             results[index] = image
@@ -298,7 +249,13 @@ def _previous_frame(pair: Any) -> Frame:
 
 
 def _start(
-    net: VGG, told: FilmArguments, content: ContentTarget, past: Past | None, last: Frame | None, later: int
+    net: VGG,
+    told: FilmArguments,
+    content: ContentTarget,
+    style: AnyStyle | None,
+    past: Past | None,
+    last: Frame | None,
+    later: int,
 ) -> dict[str, Any]:
     """Say where a frame of the first pass starts, and with how many steps."""
     init = name_or_picture(told.init)
@@ -307,7 +264,7 @@ def _start(
 
     def begun(picture: Tensor) -> Tensor:
         target = replace(content, image=picture)
-        return starting_picture(net, target, told.style, own, content.size, told.seed, WHOLE).to(picture)
+        return starting_picture(net, target, style, own, content.size, told.seed, WHOLE).to(picture)
 
     def ground() -> Tensor:
         if last is None or past is None:
@@ -320,7 +277,7 @@ def _start(
         return (begun(content.image) + near).clamp(0, 1)
 
     if past is not None and told.warm_start and past.share >= ENOUGH and (last is not None or own == "auto"):
-        levels = fit_levels(content, told.style, content.size)
+        levels = fit_levels(content, style, content.size)
         how = {"init": past.start(ground), "steps": _at_full_size(later, levels)}
     return how
 

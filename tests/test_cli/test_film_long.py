@@ -172,6 +172,32 @@ def test_colours_and_larger_frames(monkeypatch):
     assert (chroma(painted("out")[2:3]) - chroma(small)).abs().median() < 0.02
 
 
+@pytest.mark.parametrize("passes", [1, 2])
+def test_a_style_for_each_frame(net, passes):
+    drawing((40, 48), 5).save("other.png")
+    style = lambda name: gatys.extract_style(net, gatys.load_image(name), {"conv1_1": 1.0, "conv2_1": 1.0}, levels=1)
+    style("other.png").save("other.safetensors")
+    times = ["--style-at", "0.1", "--style-at", "0:0.3", "--load-style", "other.safetensors"]
+    more = ["--film", "--depth", "16", "--fps", "10", "--start", "0.1", "--passes", str(passes)]
+    assert run("-o", "out", *times, *more) == 0
+    frames = torch.cat([gatys.load_image(f"frames/{index}.png") for index in range(1, COUNT)])
+    contents = gatys.extract_content(net, frames, layers={"conv2_2": 1.0})
+    keys = [(0, style("style.png")), (2, style("other.png"))]
+    told = {"passes": passes, "steps": 4, "later_steps": 2, "precision": "float32", "tolerance": 0}
+    made = gatys.optimize_frames(net, contents, style=keys, flow=between, **told)
+    difference = (painted("out") - made.images).abs()
+    assert len(made.images) == 3 and difference.mean() < 1e-4 and difference.max() < 0.05
+
+
+def test_a_film_of_several_styles_is_made_again():
+    drawing((40, 48), 5).save("other.png")
+    times = ["--style-at", "0", "--style-at", "0.1"]
+    assert cli.main(["frames", "style.png", "other.png", "-o", "a.mkv", "--codec", "ffv1", *times, *QUICK]) == 0
+    assert cli.main(["--like", "a.mkv", "-o", "b.mkv", "--device", "cpu"]) == 0
+    first, second = ([frame.pixels for frame in gatys.open_clip(path)] for path in ("a.mkv", "b.mkv"))
+    assert torch.equal(torch.cat(first), torch.cat(second))
+
+
 # what makes no sense
 
 

@@ -304,3 +304,27 @@ def test_flows_of_other_packs_are_told_from_models(standin, model):
         ValueError, match="model: expected an optical flow model, as Load Optical Flow Model gives, got"
     ):
         standin.run(FLOW, frames=panned(), model=model, method="dis")
+
+
+def test_long_consistency_and_two_styles_are_what_gatys_makes(standin, vgg19, style, content, make, hook):
+    pytest.importorskip("cv2", reason="OpenCV is not installed")
+    gatys = sys.modules[f"{standin.pack.__name__}.gatys"]
+    flow = standin.run(FLOW, frames=panned(), method="dis", long_term=True)[0]
+    assert flow.distances == (1, 2) and len(standin.run(FLOW, frames=panned(), method="dis")[0].farther) == 0
+    other = standin.run("GatysExtractStyleGrams", vgg19=vgg19, image=picture(4), conv3_1=0.0, conv4_1=0.0, conv5_1=0.0)[
+        0
+    ]
+    shown = []
+    hook(lambda value, total, preview, node_id=None: shown.append((value, total)))
+    images, histories = make(panned(), flow=flow, tolerance=0.0, passes=2, last_style=other)
+    wanted = gatys.optimize_frames(
+        vgg19.net, content(panned()).target, style=[(0, style), (2, other)], flow="dis", long_term=(1, 2), passes=2,
+        tolerance=0.0, **OPTIONS,
+    )  # fmt: skip
+    torch.testing.assert_close(images, wanted.images.movedim(1, -1), rtol=0, atol=1e-5)
+    assert [len(history) for history in histories] == [6, 4, 4] and shown[-1] == (24, 24)
+    assert shown == sorted(shown)
+
+
+def test_a_still_of_two_styles_is_of_the_first(make, style):
+    assert torch.equal(make(film(1), last_style=style)[0], make(film(1))[0])
