@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from .descent.records import Progress as Progress
     from .descent.records import Record as Record
     from .descent.records import Result as Result
+    from .descent.share_weights import ShareWeights as ShareWeights
+    from .descent.share_weights import weights_for_shares as weights_for_shares
     from .descent.stylize import stylize as stylize
     from .errors import CheckpointError as CheckpointError
     from .errors import DownloadError as DownloadError
@@ -81,6 +83,7 @@ _ROOMS = {
     "descent.protocol": "Descent",
     "descent.plot": "plot_history",
     "descent.records": "Progress Record Result",
+    "descent.share_weights": "ShareWeights weights_for_shares",
     "descent.stylize": "stylize",
     "errors": "CheckpointError DownloadError FolderError GatysError ImageError InputError InputTypeError MissingPackage "
     "OutOfMemory StyleFileError UnknownPreset UntrainedWarning WeightsError",

@@ -21,6 +21,7 @@ from .pack_folder import check_pack_folder, serve_examples
 from .plot_history import PlotHistory
 from .save_style import SaveStyle
 from .style_region import StyleRegion
+from .weights_for_shares import WeightsForShares
 
 
 class GatysExtension(ComfyExtension):
@@ -41,6 +42,7 @@ class GatysExtension(ComfyExtension):
             GradientShares,
             OpticalFlow,
             MatchFeatures,
+            WeightsForShares,
         ]
 
 

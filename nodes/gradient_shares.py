@@ -78,10 +78,10 @@ class GradientShares(io.ComfyNode):
                 tv_weight=tv_weight,
             )
             shares = gradient_shares(objective, picture.to(net.mean, copy=True))  # a copy that autograd accepts
-        return io.NodeOutput(_as_text(shares))
+        return io.NodeOutput(as_text(shares))
 
 
-def _as_text(shares: dict[str, float]) -> str:
+def as_text(shares: dict[str, float]) -> str:
     if not any(shares.values()):
         return "nothing pulls at this picture: every gradient is 0"
     width = max(map(len, shares))

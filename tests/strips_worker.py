@@ -154,6 +154,17 @@ def octaves_on_a_ring(net, place):
     return evaluated(net, place, *both, size=(80, 32), octaves=2, tile=16, keep=True)
 
 
+def weights_of_shares(net, place):
+    content, style = content_and_style(net, place)
+    shares = {"content": 0.3, "conv1_1": 0.2, "tv": 0.1}
+    found = gatys.weights_for_shares(net, content=content, style=style, shares=shares, place=place)
+    objective = gatys.Objective(net, **found.arguments, place=place)
+    image = rows_of(place, pictures(1, 3, 69, 22, seed=5))
+    measured = gatys.gradient_shares(objective, image)
+    weights = {"content_weight": found.content_weight, "tv_weight": found.tv_weight}
+    return {"losses": found.shares | weights | {f"there {k}": v for k, v in measured.items()}, "rows": image}
+
+
 def stopped_by_the_last_process(net, place):
     last = place.team.rank == place.team.count - 1
 
@@ -256,6 +267,7 @@ CASES = (
     matched_content,
     octaves_with_regions,
     octaves_on_a_ring,
+    weights_of_shares,
 )
 
 

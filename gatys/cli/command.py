@@ -55,6 +55,7 @@ from .preset_options import filled, parse_options
 from .record import check_filters
 from .saving import default_name, free_path, save_picture
 from .session import Session, how_to_go_on
+from .shares import with_shares
 from .sheet import paint_sheet
 from .streams import steady_streams
 
@@ -256,13 +257,14 @@ def _agree_on_filters_and_styles(net: VGG, given: Inputs, options: Options, sess
 
 
 def _make_targets(net: VGG, given: Inputs, options: Options, session: Session, kept: NetworkAndStyle) -> dict[str, Any]:
-    """Give the targets of the descent, by their names as arguments; the style is saved if that is asked for."""
+    """Give the targets of the descent, and weights that shares ask for, by their names as arguments; the style is saved if that is asked for."""
     style = kept.style(net, given, options, session.place)
     # save before the descent, so that a failure here has cost no time
     if options.save_style is not None and isinstance(style, StyleTarget) and session.first:
         style.save(options.save_style, overwrite=options.overwrite_style, thumbnail=given.thumbnail)
         log.info("saved the style as %s", options.save_style)
-    return {"content": kept.content(net, given, options, session.place), "style": style}
+    targets = {"content": kept.content(net, given, options, session.place), "style": style}
+    return with_shares(net, targets, given, options, session.place) if options.shares else targets
 
 
 def _descend(
@@ -295,7 +297,7 @@ def _descend(
                 raise StopIteration
 
         settings |= {"init": given.start, "size": size, "callback": follow, "place": session.place}
-        result = optimize(net, **targets, **settings)
+        result = optimize(net, **(settings | targets))
     return result, interruption.asked, planned
 
 

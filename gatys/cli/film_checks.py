@@ -50,6 +50,10 @@ def check_film(options: Options, *, shared: bool = False) -> None:
                 f"--{name.replace('_', '-')}: expected a run of one picture, got a film, whose file so far can be "
                 "played; leave it out"
             )
+    if options.shares is not None:
+        raise InputError(
+            "--shares: expected a run of one picture, got a film; run it on one frame, and give the film the weights it tells"
+        )
     if options.fps is not None and not is_folder(options):
         raise InputError(
             f"--fps: expected a folder or a list of frames, got the film {options.content!r}; leave it out"

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from ..descent.asked_shares import parse_shares
 from ..descent.schedule import parse_steps
 from ..network.layers import parse_layers
 from ..settings import check_strength, check_tolerance
@@ -36,6 +37,15 @@ def distances(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(
             f"expected different whole numbers from 1 on, with commas, such as 1,2,4, got {text!r}"
         ) from None
+
+
+def shares(text: str) -> str:
+    """Give a text of shares as it is, once it is one."""
+    try:
+        parse_shares(text)
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(str(problem).removeprefix("shares: ")) from None
+    return text
 
 
 def whole(least: int, most: int | None = None, **words: Any) -> Callable[[str], Any]:

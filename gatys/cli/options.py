@@ -44,6 +44,7 @@ from .option_values import (
     layers,
     number,
     seconds_of,
+    shares,
     steps_of,
     strength,
     tolerance,
@@ -149,16 +150,14 @@ _HELP = {
     "(the covariance of each layer with the one before it), crowsonkb or spst (as these programs have it, for their presets)",
     "content_weight": "alpha, factor of the content term, at least 0",
     "style_weight": "beta, factor of the style term, at least 0",
-    "strength": "how strongly the style shows, from 0 (nearly CONTENT) to 1 (CONTENT hardly counts), in steps that look "
-    "equal: a factor on --content-weight, which is 1 at 0.5",
+    "strength": "how strongly the style shows, from 0 (nearly CONTENT) to 1 (CONTENT hardly counts), in steps that look equal: a factor on --content-weight, which is 1 at 0.5",
     "octaves": "at how many sizes of the result the style is matched at once, each half of the one before: 1 is the paper's, more "
     "hold large forms beside fine strokes; at most as many as --levels, and auto are at least as many",
     "tv_weight": "factor of smoothness, at least 0; 0.1 calms the grain",
-    "tv_form": "what is smooth: squared differences of neighbours, absolute ones, or as neural-style, squared without those "
-    "along the lower and right edge (corner), or squared ones along the diagonals, too (nine-point)",
+    "tv_form": "what is smooth: squared differences of neighbours, absolute ones, or as neural-style, squared without those along the lower and right edge (corner), or squared ones along the diagonals, too (nine-point)",
     "laplacian_weight": "factor of keeping the lines of CONTENT, such as eyes and mouths, at the pixels, at least 0; 0.02 keeps a face",
-    "normalize": "divide each layer's term by the size of its target, so that the weights mean the same for every "
-    "network and picture; without it they must be chosen anew (default: --normalize)",
+    "shares": "weights by what they do: shares of the gradient at the start, such as 'content=10%%, conv1_1=20%%' (docs/settings.md) (default: none)",
+    "normalize": "divide each layer's term by the size of its target, so that the weights mean the same for every network and picture; without it they must be chosen anew (default: --normalize)",
     "init": "where to start: recolored (the content in the colours of the style), content, noise, mean (the mean colour, as "
     "neural-style), auto (recolored if there is a content, else noise) or a picture file",
     "steps": "number of evaluations of loss and gradient, over all levels; or of each level, full size first: 20,40,80",
@@ -323,6 +322,7 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     add("tv_weight", type=AT_LEAST_0, metavar="FACTOR")
     add("tv_form", choices=TV_FORMS)
     add("laplacian_weight", type=AT_LEAST_0, metavar="FACTOR")
+    add("shares", type=shares, metavar="NAME=PERCENT,...")
     add("normalize", action=argparse.BooleanOptionalAction, default=True)
 
 

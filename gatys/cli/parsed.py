@@ -97,6 +97,8 @@ class Options(Settings):
     statistic: StatisticName
     normalize: bool
     levels: Levels
+    shares: str | None
+    """The shares of the gradient that are asked for, as `asked_shares.parse_shares` reads them."""
     # what is kept on the way
     save_every: Every | None
     time_lapse: str | None

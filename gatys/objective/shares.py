@@ -6,9 +6,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from ..network.vgg import check_image
 from ..passes.plan import make_plan
-from ..pictures.checks import size_of
 from ..pictures.conversion import AnyPicture, to_tensor
 from .evaluation import Bounded
 from .losses import Terms
@@ -27,7 +25,7 @@ def gradient_parts(objective: Objective, image: AnyPicture) -> Iterator[tuple[st
         Terms with the weight 0 are left out; the parts of a layer in several regions come as one.
     """
     image = image if isinstance(image, Tensor) else to_tensor(image).to(objective.net.mean)
-    check_image(image, objective.used)
+    objective.place.check(image, objective.used, "image")
     for name, one in objective.only():
         yield name, _terms(one, image)[1]
 
@@ -53,15 +51,23 @@ def gradient_shares(objective: Objective, image: AnyPicture) -> dict[str, float]
         >>> objective = gatys.Objective(net, content=content, style=style)
         >>> shares = gatys.gradient_shares(objective, result.image)
     """
-    lengths = {name: float(part.norm()) for name, part in gradient_parts(objective, image)}
+    lengths = gradient_lengths(objective, image)
     whole = sum(lengths.values())
     return {name: length / whole if whole else 0.0 for name, length in lengths.items()}
 
 
+def gradient_lengths(objective: Objective, image: AnyPicture) -> dict[str, float]:
+    """Give the length of each part of the gradient, by the names that `gradient_parts` gives; in strips, of the whole."""
+    team = objective.place.team
+    lengths = ((name, part.norm()) for name, part in gradient_parts(objective, image))
+    return {name: float(part if team.alone else team.add(part.square()).sqrt()) for name, part in lengths}
+
+
 def _terms(objective: Objective, image: Tensor) -> tuple[Terms, Tensor]:
     """Evaluate as `Objective.terms` does, within the memory there is."""
+    place = objective.place
     plan = make_plan(
-        size_of(image),
+        place.extent(place.size(image), objective.used, objective.padding),
         objective.used,
         device=image.device,
         optimizer="adam",  # it has no history

@@ -457,6 +457,7 @@ def test_the_flow_is_that_of_larger_frames(monkeypatch):
         (["film.mp4", "style.png", "--time-lapse", "a.gif"], "--time-lapse: expected a run of one picture"),
         (["film.mp4", "style.png", "--trace", "style.png"], "--trace: 'style.png' is also another file of this run"),
         (["film.mp4", "style.png", "--workers", "2"], "--workers: a film is painted by one process, got 2"),
+        (["film.mp4", "style.png", "--shares", "content=9%"], "--shares: expected a run of one picture, got a film; run"),
         (["frames", "style.png", "--film", "--fps", "0.0001"], "--fps: expected a finite number from 0.001 to 1000, got '0.0001'"),
         (["film.mp4", "style.png", "--fps", "9"], "--fps: expected a folder or a list of frames, got the film 'film.mp4'"),
         (["film.mp4", "style.png", "--start", "3", "--end", "2"], "--end: expected a time after --start 3, got 2"),

@@ -117,3 +117,45 @@ def test_bad_inputs_are_named(look, content, style, image, wired, message):
     have = {"content": content, "style": style}
     with pytest.raises(ValueError, match=message):
         look(image, **{name: have[name] for name in wired})
+
+
+# the way round: Weights for Shares
+
+FOR_SHARES = "GatysWeightsForShares"
+
+
+def test_weights_give_the_shares_that_are_asked_for(standin, vgg19, content, style):
+    asked = "content conv2_2=12%, style conv1_1=40%, tv=5%"
+    new, styled, *weights, text = standin.run(FOR_SHARES, vgg19=vgg19, content=content, style=style, shares=asked)
+    assert read(text)["style conv1_1"] == 40.0 and read(text)["content conv2_2"] == 12.0
+    wanted = standin.gatys.weights_for_shares(
+        vgg19.net,
+        content=content.target,
+        style=style,
+        shares={"content conv2_2": 0.12, "style conv1_1": 0.4, "tv": 0.05},
+    )
+    assert weights == pytest.approx([wanted.content_weight, wanted.style_weight, wanted.tv_weight])
+    assert dict(new.target.layers) == pytest.approx(dict(wanted.content.layers))
+    assert dict(styled.layers) == pytest.approx(dict(wanted.style.layers)) and new.alpha is content.alpha
+
+
+def test_what_it_gives_is_what_gradient_shares_then_shows(standin, vgg19, content, style, look):
+    inputs = {"vgg19": vgg19, "content": content, "style": style, "shares": "content=30%", "image": picture(6)}
+    new, styled, alpha, beta, gamma, text = standin.run(FOR_SHARES, **inputs)
+    weights = {"content_weight": alpha, "style_weight": beta, "tv_weight": gamma}
+    assert read(look(picture(6), content=new, style=styled, **weights)) == pytest.approx(read(text), abs=0.051)
+    both = [share for name, share in read(text).items() if name.startswith("content")]
+    assert sum(both) == pytest.approx(30, abs=0.11)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({"shares": "content=0.1"}, "shares: expected names with percents like content=10%, conv1_1=20%, got"),
+        ({"shares": "content=70%, style=40%"}, "shares: 110 % in all, which is more than 100 %; ask for less"),
+        ({"shares": "content=10%", "image": picture(1)}, "shares: content has no gradient at this picture"),
+    ],
+)
+def test_shares_that_cannot_be_are_named(standin, vgg19, content, style, inputs, message):
+    with pytest.raises(ValueError, match=message):
+        standin.run(FOR_SHARES, vgg19=vgg19, content=content, style=style, **inputs)
