@@ -160,7 +160,7 @@ class Settings:
     in [0, 1]), "mean" (the network's mean colour with noise of a thousandth, as jcjohnson/neural-style does), or a
     picture (1 or N, 3, H, W), which is resized where needed. "auto" is "recolored" where there are content and style,
     else "content" where there is one, and else "noise"."""
-    steps: int | Sequence[int] = 120
+    steps: int | Sequence[int] = 200
     """Number of evaluations of loss and gradient over all levels, or of each level, full size first; see
     `schedule.split_steps`."""
     tolerance: float = TOLERANCE
@@ -283,9 +283,9 @@ DEFAULTS: Mapping[str, Any] = {field.name: field.default for field in fields(Set
 
 Quality = Literal["draft", "good", "final"]
 QUALITIES: Mapping[Quality, Mapping[str, Any]] = {
-    "draft": {"size": 320, "levels": "auto", "steps": 60, "precision": "auto"},
+    "draft": {"size": 320, "levels": "auto", "steps": 90, "precision": "auto"},
     "good": {"size": SIZE, "levels": "auto", "steps": DEFAULTS["steps"], "precision": DEFAULTS["precision"]},
-    "final": {"size": 1024, "levels": "auto", "steps": 200, "precision": "float32"},
+    "final": {"size": 1024, "levels": "auto", "steps": 350, "precision": "float32"},
 }
 """What each quality sets where nothing else is said; "good" is what the defaults are."""
 

@@ -82,8 +82,8 @@ class GatysOptimize(io.ComfyNode):
                     default=DEFAULTS["steps"],
                     min=1,
                     max=100000,
-                    tooltip="Evaluations of loss and gradient, over all levels. 30 show where it goes, 120 are enough for "
-                    "most pictures, beyond 300 little changes.",
+                    tooltip="Evaluations of loss and gradient, over all levels. 60 show where it goes, 200 are enough for "
+                    "most pictures, beyond 400 little changes.",
                 ),
                 *descent_inputs(),
                 io.Combo.Input(

@@ -24,7 +24,7 @@ def levels_input(what: str) -> io.Int.Input:
         min=0,
         max=12,
         tooltip=f"Number of sizes the {what} is extracted at, each half of the one before; the optimiser works from the "
-        "smallest up. 0 chooses by size, down to about 128 pixels on the short edge. 1 is full size only, as in the "
+        "smallest up. 0 chooses by size, down to about 56 pixels on the short edge. 1 is full size only, as in the "
         "paper: more of the fine texture, less of the large forms. Content and style need the same number, or 0.",
     )
 
@@ -101,8 +101,8 @@ def level_steps_input() -> io.String.Input:
         "steps_per_level",
         default="",
         optional=True,
-        tooltip="Steps of each level, full size first, such as 20, 40, 80; they replace steps. Empty divides steps evenly or, "
-        "from noise, gives each coarser level twice as many.",
+        tooltip="Steps of each level, full size first, such as 20, 40, 80; they replace steps. Empty gives each coarser "
+        "level half as many again or, from noise, twice as many.",
     )
 
 

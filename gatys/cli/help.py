@@ -21,7 +21,7 @@ FIRST = {
     "--size PIXELS": "longer edge of the result; 0: as CONTENT (default: 512)",
     "--strength 0..1": "0 is nearly CONTENT, 1 is mostly STYLE (default: 0.5)",
     "--style-scale FACTOR": "width of the strokes: below 1 finer (default: 1)",
-    "--steps COUNT": "how long to work on it (default: 120)",
+    "--steps COUNT": "how long to work on it (default: 200)",
     "--keep-luminance": "keep the colours of CONTENT",
     "--preset NAME": "settings of a well-known program; see --list-presets",
     "--weights FILTERS": "auto, paper, imagenet, untrained, a file (default: auto)",

@@ -43,7 +43,7 @@ def optimize(net: VGG, told: Arguments) -> Result:
         >>> net = gatys.load_vgg()
         >>> content = gatys.extract_content(net, gatys.load_image("photo.jpg", size=512))
         >>> style = gatys.extract_style(net, gatys.load_image("painting.jpg", size=512))
-        >>> result = gatys.optimize(net, content=content, style=style, steps=120)
+        >>> result = gatys.optimize(net, content=content, style=style, steps=200)
         >>> gatys.save_image(result, "result.png")
     """
     course = plan_course(net, told)

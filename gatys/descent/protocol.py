@@ -48,7 +48,7 @@ class Descent(Protocol):
         ...
         ...     def restore(self, state):
         ...         self.best, self.next = state["best"], state["next"]
-        >>> result = gatys.optimize(net, content=content, style=style, optimizer=SmallSteps, steps=120)
+        >>> result = gatys.optimize(net, content=content, style=style, optimizer=SmallSteps, steps=200)
     """
 
     @property

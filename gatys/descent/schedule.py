@@ -7,16 +7,17 @@ from collections.abc import Sequence
 
 from ..errors import InputError
 
-FROM_NOISE = 2.0
-"""The factor from a level's steps to those of the next coarser level where the start is noise."""
+RATIOS = {"noise": 2.0, "content": 1.5, "picture": 1.0}
+"""The factor from a level's steps to those of the next coarser level, by what a run starts from: noise, where the coarse
+levels have all the large forms to find; the content, where they bring those of the style; or a picture of one's own, which
+shows them already (chosen through trained filters, benchmarks/RESULTS.md, "Defaults")."""
 
 
 def split_steps(steps: int | Sequence[int], levels: int, *, ratio: float = 1.0) -> list[int]:
     """Give the steps of each level, level 0 first.
 
     A whole number is divided so that each level gets `ratio` times the steps of the one above it, and at least one.
-    `optimize` takes 2 from noise, where the coarse levels have all the large forms to find, and 1 from a picture that
-    shows them already (measured in benchmarks/levels.py). A step on a level costs a quarter of one on the level above.
+    `optimize` takes one of `RATIOS`. A step on a level costs a quarter of one on the level above.
     A sequence gives the steps of each level itself, level 0 first.
 
     Raises:

@@ -95,7 +95,7 @@ def stylize(photo: AnyPicture, painting: AnyPicture | Iterable[AnyPicture], told
         InputError, WeightsError, OutOfMemory: as `load_vgg`, `extract_content`, `extract_style` and `optimize` do.
 
     Example:
-        >>> result = gatys.stylize("photo.jpg", "painting.jpg", size=512, steps=120)
+        >>> result = gatys.stylize("photo.jpg", "painting.jpg", size=512, steps=200)
         >>> gatys.save_image(result, "result.png")
     """
     if told.match_colors is not None:

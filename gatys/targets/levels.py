@@ -10,8 +10,8 @@ from ..errors import InputError
 from ..network.layers import Layer, minimum_size
 from ..settings import check_octaves
 
-AUTOMATIC_EDGE = 128
-"""`levels="auto"` goes down to the level whose short edge is nearest to this many pixels, between 91 and 181."""
+AUTOMATIC_EDGE = 56
+"""`levels="auto"` goes down to the level whose short edge is nearest to this many pixels, between 40 and 79."""
 
 
 Levels = int | Literal["auto"]

@@ -43,7 +43,7 @@ class FilmArguments(Settings):
     as [(0, wave), (48, starry)], between which the blend moves in a straight line (`blend_styles`); before the first
     and after the last there is that one. Or a function that gives the style of a frame by its number."""
     later_steps: int | None = None
-    """The evaluations of a frame that starts from its past; by default a quarter of `steps`."""
+    """The evaluations of a frame that starts from its past; by default an eighth of `steps`."""
     warm_start: bool = True
     """Whether a frame starts from its past; False starts each as the first one, held together by the temporal term
     alone."""

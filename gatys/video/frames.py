@@ -38,7 +38,7 @@ from .motion import warp
 from .past import Frame, Past, Pasts
 from .several_passes import Turn, WholeFilm, count_of, pairs_of
 
-LATER_STEPS = 0.25
+LATER_STEPS = 0.125
 """The default of `later_steps`, as a share of `steps`."""
 BLEND = 0.5
 """The share of what a further pass has just made, where that is to be trusted, in the start of the frame beside it."""

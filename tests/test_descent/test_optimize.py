@@ -157,7 +157,7 @@ def test_levels(net):
 
 
 def test_automatic_levels():
-    for short, levels in ((512, 3), (384, 3), (256, 2), (192, 2), (180, 1), (128, 1), (20, 1)):
+    for short, levels in ((512, 4), (384, 4), (256, 3), (192, 3), (158, 2), (80, 2), (79, 1), (20, 1)):
         assert resolve_levels("auto", (short, 700), [LAYERS["conv5_1"]]) == levels
     with pytest.raises(
         ValueError, match="image: 15 x 700 pixels is too small for these layers, which need at least 16"
@@ -171,7 +171,7 @@ def test_automatic_levels():
 
 
 def test_automatic_levels_meet_given_ones(net):
-    large, small = pictures(1, 3, 256, 256), pictures(1, 3, 32, 32)
+    large, small = pictures(1, 3, 128, 128), pictures(1, 3, 32, 32)
     automatic = gatys.extract_content(net, large, ["conv1_1"], "auto", normalize=False)
     assert automatic.levels == 2
     given = {levels: gatys.extract_style(net, small, ["conv1_1"], levels, normalize=False) for levels in (1, 2, 3)}

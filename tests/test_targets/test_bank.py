@@ -144,7 +144,7 @@ def test_automatic_levels_give_way(net, counts, automatic):
     # by themselves these pictures have 2 and 3 levels
     pair = [
         gatys.extract_style(net, picture(1, size=(edge, 600)), {"conv1_1": 1.0}, count, normalize=False)
-        for edge, count in zip((300, 550), counts, strict=True)
+        for edge, count in zip((130, 250), counts, strict=True)
     ]
     blend = blend_styles([(style, 1) for style in pair])
     assert (blend.levels, blend.automatic) == (2, automatic)
