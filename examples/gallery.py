@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 import gatys
 from gatys.pictures.resampling import scale_picture
-from gatys.settings import CONTENT_WEIGHT, ROOTS, STATISTICS, STRENGTH, TV_WEIGHT
+from gatys.settings import ROOTS, STATISTICS, STRENGTH, TV_WEIGHT
 
 HERE = Path(__file__).parent
 WIDTH = 256  # longer edge of a result in pixels
@@ -31,7 +31,7 @@ BASE = {  # what a panel does not say: the package's defaults, but for size, ste
     "levels": 1,
     "content_layers": ["conv4_2"],
     "style_layers": [f"conv{block}_1" for block in range(1, 6)],
-    "content_weight": CONTENT_WEIGHT,
+    "content_weight": 0.002,
     "strength": STRENGTH,
     "tv_weight": TV_WEIGHT,
     "tv_form": "squared",

@@ -120,7 +120,7 @@ STYLE_SUFFIX = ".safetensors"
 SIZE = 512
 """The longer edge of a result in pixels, unless another is asked for."""
 
-CONTENT_WEIGHT, STYLE_WEIGHT, TV_WEIGHT = 0.002, 1.0, 0.0
+CONTENT_WEIGHT, STYLE_WEIGHT, TV_WEIGHT = 0.004, 1.0, 0.0
 TEMPORAL_WEIGHT = 5.0
 """The default weights, chosen with trained filters (benchmarks/look.py) for normalised targets; `Objective` has the
 same."""

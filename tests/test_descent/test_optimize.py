@@ -40,7 +40,7 @@ def test_result_is_the_best_picture_of_the_history(net, optimizer):
     assert losses["total"] == pytest.approx(best, rel=1e-5)
     record = result.history[-1]
     assert record["total"] == record.total == record.asdict()["total"]
-    assert record.total == pytest.approx(0.002 * record.content + record.style, rel=1e-5)
+    assert record.total == pytest.approx(0.004 * record.content + record.style, rel=1e-5)
     assert set(record.layers) == {"content conv2_2", "style conv1_1", "style conv2_1"}
     assert sum(v for name, v in record.layers.items() if name.startswith("style")) == pytest.approx(
         record.style, rel=1e-5

@@ -191,7 +191,7 @@ def test_what_is_shown_is_short(net, pair):
     assert repr(content).startswith("ContentTarget(56 x 40, conv4_2, 1 levels, untrained:2 (max pooling")
     assert repr(result).startswith("Result(56 x 40, 2 steps, total ")
     assert repr(net).startswith("VGG(vgg19, untrained:2 (max pooling")
-    assert repr(objective) == "Objective(level 0, content 0.002, style 1, tv 0.1, temporal 1)"
+    assert repr(objective) == "Objective(level 0, content 0.004, style 1, tv 0.1, temporal 1)"
     assert repr(calm) == "Settings(init=<picture of 56 x 40>, steps=200)" and repr(gatys.Settings()) == "Settings()"
     assert repr(gatys.presets).startswith("Presets(gatys2016, ")
 

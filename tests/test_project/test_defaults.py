@@ -56,7 +56,7 @@ def test_nodes_python_and_command_line_agree(node, function):
 def test_what_the_defaults_are():
     assert of_function(gatys.extract_content)["normalize"] is of_function(gatys.extract_style)["normalize"] is True
     assert COMMAND["weights"] == "auto" and COMMAND["pooling"] == "max"
-    assert (COMMAND["steps"], COMMAND["content_weight"]) == (200, 0.002)
+    assert (COMMAND["steps"], COMMAND["content_weight"]) == (200, 0.004)
 
 
 def test_the_first_template_has_the_defaults():
