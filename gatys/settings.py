@@ -149,9 +149,9 @@ class Settings:
         InputError: for a value that is not as below.
 
     Example:
-        >>> calm = gatys.Settings(steps=200, tv_weight=0.1)
+        >>> calm = gatys.Settings(steps=300, tv_weight=0.1)
         >>> calm
-        Settings(steps=200, tv_weight=0.1)
+        Settings(steps=300, tv_weight=0.1)
         >>> result = gatys.optimize(net, content=content, style=style, settings=calm)
     """
 

@@ -288,7 +288,7 @@ def test_another_network_is_refused_with_both_named(monkeypatch, average_pooled,
 def test_levels_of_saved_styles(monkeypatch, levels, name, count):
     """Of an automatic one, as many as are asked for; of any other, exactly its own."""
     seen = descended(monkeypatch)
-    assert StyleTarget.load("auto.safetensors").levels == 2
+    assert StyleTarget.load("auto.safetensors").levels == 3
     argv = ["-", "--load-style", f"{name}.safetensors", *QUICK, "--steps", "9", "--levels", levels, "--size", "200"]
     assert cli.main(argv) == 0
     assert seen["style"].levels == count
@@ -416,8 +416,8 @@ BAD = {  # what is wrong: arguments, a part of the sentence
         "--levels: style 'bank.safetensors' was saved with 1, got 2; give 1 or auto",
     ),
     "more levels than an automatic style": (
-        ["-", "--load-style", "auto.safetensors", "--levels", "3"],
-        "--levels: style 'auto.safetensors' was saved with 2, got 3",
+        ["-", "--load-style", "auto.safetensors", "--levels", "4", "--steps", "9"],
+        "--levels: style 'auto.safetensors' was saved with 3, got 4",
     ),
     "other levels than the content": (
         ["content.png", "--load-style", "three.safetensors"],

@@ -395,8 +395,8 @@ def test_a_film_goes_on_where_it_was_cut_short(net, targets, tmp_path):
 
     still = pictures(1, 3, 32, 40, seed=1).expand(2, -1, -1, -1)  # the second frame starts from the first
     content = gatys.extract_content(net, still, CONTENT, 2, normalize=True)
-    whole = gatys.optimize_frames(net, content, style=targets["style"], steps=12)
-    film = {"content": content, "style": targets["style"], "steps": 12, "checkpoint": tmp_path}
+    whole = gatys.optimize_frames(net, content, style=targets["style"], steps=24)
+    film = {"content": content, "style": targets["style"], "steps": 24, "checkpoint": tmp_path}
     with pytest.raises(Crash):
         gatys.optimize_frames(net, **film, callback=cut)
     seen = []

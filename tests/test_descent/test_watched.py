@@ -183,8 +183,8 @@ def test_levels_end_when_they_have_arrived(net, both):
     seen = []
     result = gatys.optimize(net, **both, steps=400, tolerance=0.05, callback=seen.append)
     counts = [sum(record.level == level for record in result.history) for level in (0, 1)]
-    assert all(WINDOW < count < 200 for count in counts)
-    assert seen[0].schedule == (200, 200) and seen[-1].schedule == tuple(counts)
+    assert all(WINDOW < count < 160 for count in counts)
+    assert seen[0].schedule == (160, 240) and seen[-1].schedule == tuple(counts)
     assert seen[-1].step == seen[-1].steps == sum(counts)
     assert not result.notes
     assert len(gatys.optimize(net, **both, steps=60, tolerance=0).history) == 60

@@ -69,9 +69,9 @@ def test_later_frames_start_from_the_last_result_with_fewer_steps(extract, make)
     assert [len(history) for history in result.histories] == [6, 1, 1]
 
 
-def test_later_steps_are_a_quarter_unless_given(net, style, extract):
-    result = optimize_frames(net, extract(noisy(2)), style=style, steps=10)
-    assert [len(history) for history in result.histories] == [10, 2]
+def test_later_steps_are_an_eighth_unless_given(net, style, extract):
+    result = optimize_frames(net, extract(noisy(2)), style=style, steps=16)
+    assert [len(history) for history in result.histories] == [16, 2]
 
 
 def test_later_steps_are_spent_at_full_size(net, style, extract):
