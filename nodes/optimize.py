@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from comfy_api.latest import io
 from torch import Tensor
@@ -12,7 +14,7 @@ from ..gatys.descent.time_lapse import TimeLapse
 from ..gatys.errors import one_or_each
 from ..gatys.passes.plan import wanted_bytes
 from ..gatys.pictures.checks import size_of
-from ..gatys.settings import DEFAULTS, INITS, Init, Optimizer, Precision, TvForm
+from ..gatys.settings import DEFAULTS, INITS, Init, Optimizer, Precision
 from ..gatys.targets.regions import AnyStyle
 from . import host
 from .sockets import Content, ContentSocket, HistorySocket, StyleSocket, Vgg19Socket, schema
@@ -137,27 +139,20 @@ class GatysOptimize(io.ComfyNode):
         steps: int,
         optimizer: Optimizer,
         learning_rate: float,
-        content_weight: float,
-        style_weight: float,
-        tv_weight: float,
         init: Init,
         seed: int,
-        tv_form: TvForm = DEFAULTS["tv_form"],
         tile: int = 0,
         padding: PaddingOrAuto = "auto",
         steps_per_level: str = "",
         checkpoint_every: float = 0.0,
         keep_on_cancel: bool = False,
         precision: Precision = DEFAULTS["precision"],
-        strength: float = DEFAULTS["strength"],
-        tolerance: float = DEFAULTS["tolerance"],
         time_lapse: int = 0,
-        average: float = DEFAULTS["average"],
-        laplacian_weight: float = DEFAULTS["laplacian_weight"],
         octaves: int = DEFAULTS["octaves"],
         content: Content | None = None,
         style: AnyStyle | None = None,
         init_image: Tensor | None = None,
+        **settings: Any,
     ) -> io.NodeOutput:
         frames, start, alpha = _pictures(content, init_image if init == "auto" else None)
         schedule = parse_steps(steps_per_level, "steps_per_level") if steps_per_level.strip() else steps
@@ -182,21 +177,14 @@ class GatysOptimize(io.ComfyNode):
                     steps=schedule,
                     optimizer=optimizer,
                     learning_rate=learning_rate or None,
-                    content_weight=content_weight,
-                    style_weight=style_weight,
-                    strength=strength,
-                    tolerance=tolerance,
-                    average=average,
                     octaves=octaves,
-                    tv_weight=tv_weight,
-                    tv_form=tv_form,
-                    laplacian_weight=laplacian_weight,
                     seed=seed + index,
                     memory=host.free_memory(vgg19),
                     **memory_options(tile, padding),
                     precision=host.precision(precision),
                     **host.checkpoint_options(checkpoint_every),
                     callback=follow,
+                    **settings,  # those that have the same names and values in the node
                 )
                 images.append(result.image.to(host.storage_device()))
                 histories.append(result.history)
