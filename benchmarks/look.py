@@ -9,6 +9,7 @@ not made again. It needs scikit-image, piq and POT beside the package.
 Figures, each of the picture as saved, in 8 bits, at the size of the content:
 - mean, cov, gram: how far the style is from that of the painting, in layers that no setting optimises (conv1_2, conv2_2,
   conv3_3, conv4_3, max pooling): the relative error of the features' means, covariances and Gram matrices, a mean over the layers.
+- cov 2, cov 4: that of the covariances where both are half and a quarter as large: whether large forms are the painting's, too.
 - colour: sliced Wasserstein distance of the colours in CIELAB to the painting's.
 - SSIM, GMSD, edges: how much of the photograph's luma is left: structural similarity (Wang et al., 2004), deviation of the similarity
   of gradient magnitudes (Xue et al., 2014; 0 is the photograph) and correlation of gradient magnitudes.
@@ -40,7 +41,7 @@ from gatys.pictures.resampling import resize
 
 JUDGED = ("conv1_2", "conv2_2", "conv3_3", "conv4_3")
 LUMA = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
-FIGURES = ("mean", "cov", "gram", "colour", "SSIM", "GMSD", "edges", "grain", "grain 2", "grain 4", "seconds")
+FIGURES = ("mean", "cov", "gram", "cov 2", "cov 4", "colour", "SSIM", "GMSD", "edges", "grain", "grain 2", "grain 4", "seconds")
 
 
 def luma(picture):
@@ -63,6 +64,10 @@ def style_errors(net, picture, painting):
         sum(float((ours[n][i] - theirs[n][i]).norm() / theirs[n][i].norm()) for n in JUDGED) / len(JUDGED)
         for i in range(3)
     ]
+
+
+def smaller(picture, factor):
+    return resize(picture, tuple(edge // factor for edge in picture.shape[-2:]))
 
 
 def colours(picture, painting):
@@ -93,6 +98,7 @@ def judge(net, picture, photo, painting):
     a, b = luma(picture), luma(photo)
     return [
         *style_errors(net, picture, painting),
+        *(style_errors(net, smaller(picture, factor), smaller(painting, factor))[1] for factor in (2, 4)),
         colours(picture, painting),
         float(piq.ssim(a, b, downsample=False)),
         float(piq.gmsd(a, b)),
