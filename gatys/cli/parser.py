@@ -42,7 +42,7 @@ ELSEWHERE: Mapping[str, str] = {
         "--history-size": "lbfgs-num-correction num-correction",
         "--checkpoint": "resume",
         "--save-every": "save-iter save-iters save-iterations checkpoint-iterations saving-freq save-freq save-interval",
-        "--levels": "scales num-scales pyramid octaves multiscale multires",
+        "--levels": "scales num-scales pyramid multiscale multires",
         "--tile": "tile-size tiles patch-size",
         "--precision": "fp16 half bf16 amp float16 use-fp16 dtype autocast",
         "--normalize": "normalize-gradients normalize-weights",

@@ -298,7 +298,7 @@ presets = Presets(
     ),
     _preset(
         "spst",
-        "the program of Scaling Painting Style Transfer",
+        "Scaling Painting Style Transfer",
         "leongatys-pytorch, with means and deviations of the channels beside their Gram matrices, from coarse to fine, for pictures "
         "as large as they are. Its fast way; L-BFGS remembers 10 steps in place of 100 on finer scales, here 100 on all.",
         "bgalerne/scaling_painting_style_transfer, spst.py @d39643c4",

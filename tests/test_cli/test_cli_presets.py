@@ -139,7 +139,7 @@ def test_the_papers_weights_are_fetched_unless_they_are_there(pictures, tmp_path
 def test_what_was_parsed_is_all_that_was_asked_and_nobody_writes_to_it(pictures):
     options = preset_options.parse_options([*pictures, "--steps", "3,4", "--blend", "2"])
     typed = vars(build_parser().parse_intermixed_args([*pictures, "--steps", "3,4", "--blend", "2"]))
-    assert vars(options).keys() == {*typed, "filled", "expected_filters", "temporal_weight"}
+    assert vars(options).keys() == {*typed, "filled", "expected_filters", "temporal_weight", "of_pictures"}
     assert (options.style, options.steps, options.blend) == (("style.png",), (3, 4), (2.0,)) and hash(options.style)
     with pytest.raises(dataclasses.FrozenInstanceError):
         options.size = 3

@@ -74,7 +74,7 @@ def test_the_run_starts_with_these_shares(ran, caplog):
 
 def test_without_it_the_weights_are_as_given(ran):
     _, given = ran()
-    assert given["content_weight"] == 0.002 and dict(given["style"].layers) == {"conv1_1": 1.0, "conv2_1": 1.0}
+    assert given["content_weight"] == 0.004 and dict(given["style"].layers) == {"conv1_1": 1.0, "conv2_1": 1.0}
 
 
 def test_a_result_remembers_its_shares(ran):

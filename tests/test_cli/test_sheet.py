@@ -50,7 +50,7 @@ def runs(monkeypatch, net):
 
     monkeypatch.setattr(cli, "load_vgg", counted("networks", lambda *given, **rest: net))
     monkeypatch.setattr(network_and_style, "make_style", counted("styles", network_and_style.make_style))
-    monkeypatch.setattr(network_and_style, "extract_content", counted("contents", network_and_style.extract_content))
+    monkeypatch.setattr(network_and_style, "make_content", counted("contents", network_and_style.make_content))
     monkeypatch.setattr(cli, "optimize", counted("descents", cli.optimize))
     return counts
 

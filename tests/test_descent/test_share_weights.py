@@ -134,7 +134,7 @@ def test_other_pictures_to_measure_at(net, content, style, give, at):
 
 def test_a_content_that_does_not_pull_keeps_its_weight(give):
     found = give({"conv1_1": 0.5}, at="content")
-    assert found.content_weight == pytest.approx(0.002)
+    assert found.content_weight == pytest.approx(0.004)
     assert found.shares["content conv2_2"] == 0 and found.shares["style conv1_1"] == pytest.approx(0.5)
 
 
@@ -211,7 +211,7 @@ def test_the_laplacian_has_a_share_too(net, give, weight):
 def test_style_or_content_alone(net, style, content, give):
     assert give({"conv1_1": 0.7}, content=None, size=(24, 24)).shares["style conv1_1"] == pytest.approx(0.7)
     found = give({"tv": 0.2}, style=None, at="noise")
-    assert found.content_weight == pytest.approx(0.002) and found.style is None
+    assert found.content_weight == pytest.approx(0.004) and found.style is None
     assert found.shares["tv"] == pytest.approx(0.2)
 
 
