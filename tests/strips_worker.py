@@ -246,8 +246,6 @@ def matched_content(net, place):
 CASES = (
     deep_layers,
     replicate_with_two_passes,
-    nine_points_and_a_border_repeated_once,
-    nine_points_in_a_ring,
     ring_whose_edge_the_poolings_do_not_divide,
     ring,
     content_mask_and_regions,
@@ -268,6 +266,8 @@ CASES = (
     octaves_with_regions,
     octaves_on_a_ring,
     weights_of_shares,
+    nine_points_and_a_border_repeated_once,
+    nine_points_in_a_ring,
 )
 
 
