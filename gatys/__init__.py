@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from .targets.extraction import extract_content as extract_content
     from .targets.extraction import extract_style as extract_style
     from .targets.matching import match_features as match_features
+    from .targets.moments import ShiftedGram as ShiftedGram
     from .targets.regions import RegionalStyle as RegionalStyle
     from .targets.regions import regional_style as regional_style
     from .targets.statistics import Statistic as Statistic
@@ -104,6 +105,7 @@ _ROOMS = {
     "targets.matching": "match_features",
     "targets.regions": "RegionalStyle regional_style",
     "settings": "Settings __version__",
+    "targets.moments": "ShiftedGram",
     "targets.statistics": "Statistic",
     "targets.style_files": "StyleInfo read_style_info",
     "targets.targets": "ContentTarget StyleTarget",

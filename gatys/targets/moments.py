@@ -1,4 +1,4 @@
-"""Statistics that know means beside second moments: covariance, moments, Wasserstein.
+"""Statistics that know means beside second moments: covariance, moments, Wasserstein, and the shifted Gram matrix.
 
 A Gram matrix is the sum of a covariance and of the product of means, G = S + m m^T, so that a picture can have the Gram matrix
 of a style with too much of the one and too little of the other: contrast drifts, and flat areas get texture that makes up for
@@ -8,14 +8,17 @@ corner the number of positions. It adds up over tiles, regions and processes lik
 
 from __future__ import annotations
 
+import math
 from collections.abc import MutableMapping
 from functools import partial
+from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
+from ..errors import InputError
 from .gram import gram_sum, gram_sum_gradient
 from .statistics import Statistic, derive
 
@@ -66,6 +69,51 @@ def split_moments(sums: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Give means (N, C), covariances and second moments (N, C, C) of extended second moments (N, C + 1, C + 1)."""
     mean, second = sums[:, :-1, -1], sums[:, :-1, :-1]
     return mean, second - mean[:, :, None] * mean[:, None, :], second
+
+
+class ShiftedGram(ExtendedGram):
+    """The Gram matrix of features moved by s u, where u is the mean of all features of the style in a layer.
+
+    sum_i (f_i + s u) (f_i + s u)^T / M, compared as Gram matrices are: activation shift, Novak and Nikulin, *Improving the
+    Neural Algorithm of Artistic Style*, arXiv:1605.04603, section 3, where s = -1 and u = 1. Features are mostly 0 after a ReLU,
+    so that products of two seldom say anything; moved to both sides of 0, they do. u makes s the same for every network.
+
+    Args:
+        shift: s, a finite number; 0 is the Gram matrix.
+
+    Raises:
+        InputError: for any other shift.
+
+    Example:
+        >>> style = gatys.extract_style(net, painting, statistic=gatys.ShiftedGram())
+        >>> style
+        StyleTarget(gram shifted by -1 of ...)
+    """
+
+    def __init__(self, shift: float = -1.0):
+        if isinstance(shift, bool) or not isinstance(shift, Real) or not math.isfinite(shift):
+            raise InputError(f"shift: expected a finite number, such as -1, got {shift!r}")
+        self.shift = float(shift)
+        self.name = f"gram shifted by {self.shift:g}"
+
+    def penalty(self, sums: Tensor, target: Tensor) -> Tensor:
+        """Give the squared distance of the shifted Gram matrices over 4 C^2, (N,)."""
+        unit = self._unit(target)
+        distance = self._shifted(sums, unit) - self._shifted(target, unit)
+        return _square(distance) / (4 * distance.shape[1] ** 2)
+
+    def magnitude(self, target: Tensor) -> Tensor:
+        """Give the mean square of the entries of the style's shifted Gram matrix, (1,)."""
+        return self._shifted(target, self._unit(target)).square().mean(dim=(1, 2))
+
+    @staticmethod
+    def _unit(target: Tensor) -> Tensor:
+        return split_moments(target)[0].mean(dim=1)[:, None, None]
+
+    def _shifted(self, sums: Tensor, unit: Tensor) -> Tensor:
+        mean, _, gram = split_moments(sums)
+        move = self.shift * unit
+        return gram + move * (mean[:, :, None] + mean[:, None, :]) + move.square()
 
 
 def _square(values: Tensor) -> Tensor:

@@ -12,11 +12,11 @@ from safetensors.torch import save_file
 
 import gatys
 from gatys.settings import STATISTICS
-from gatys.targets.moments import Covariance, Moments, Wasserstein
+from gatys.targets.moments import Covariance, Moments, ShiftedGram, Wasserstein
 from gatys.targets.named_statistics import find_statistic
 from gatys.targets.published_moments import CrowsonWasserstein, SpstMoments
 
-EXTENDED = (Covariance(), Moments(), Wasserstein(), CrowsonWasserstein(), SpstMoments())
+EXTENDED = (Covariance(), Moments(), Wasserstein(), CrowsonWasserstein(), SpstMoments(), ShiftedGram())
 each_statistic = pytest.mark.parametrize("statistic", EXTENDED, ids=[each.name for each in EXTENDED])
 LAYERS = {"conv1_1": 1.0, "conv2_1": 0.5}
 
@@ -56,6 +56,13 @@ def expected(name, f, w, style):
         return parts.sum(dim=(1, 2)) / (4 * channels**2)
     gram, wanted_gram = spread + outer, wanted_spread + wanted_outer
     variance, wanted_variance = (s.diagonal(dim1=1, dim2=2) for s in (spread, wanted_spread))
+    if name == "gram shifted by -1":
+        (shifted, moved), (wanted_shifted, wanted_moved) = (
+            moments_of(f - style.mean(), w),
+            moments_of(style - style.mean(), None),
+        )
+        here, there = (s + m[:, :, None] * m[:, None] for m, s in ((shifted, moved), (wanted_shifted, wanted_moved)))
+        return (here - there).square().sum(dim=(1, 2)) / (4 * channels**2)
     if name == "moments":
         floor = 1e-5 * wanted_variance.mean()
         deviation, wanted_deviation = (variance + floor).sqrt(), (wanted_variance + floor).sqrt()
@@ -229,3 +236,20 @@ def test_an_unknown_statistic_is_refused(net):
         match="statistic: expected one of gram, .*across, crowsonkb, spst or a gatys.Statistic, got",
     ):
         gatys.extract_style(net, picture(1), statistic="means")
+
+
+def test_a_shift_of_nothing_is_the_gram_matrix(net, content):
+    painting, start = picture(4, size=(32, 32)), picture(5, size=(32, 32))
+    found = []
+    for statistic in ("gram", gatys.ShiftedGram(0)):
+        style = gatys.extract_style(net, painting, LAYERS, statistic=statistic)
+        found.append(gatys.Objective(net, style=style).evaluate(start, tile=16))
+    (losses, gradient), (again, other) = found
+    assert again["style"] == pytest.approx(losses["style"], rel=1e-5)
+    assert (other - gradient).norm() < 1e-5 * gradient.norm()
+
+
+@pytest.mark.parametrize("shift", [math.nan, math.inf, "-1", True])
+def test_a_shift_is_a_number(shift):
+    with pytest.raises(gatys.InputError, match="shift: expected a finite number, such as -1, got"):
+        gatys.ShiftedGram(shift)
