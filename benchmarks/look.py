@@ -41,7 +41,21 @@ from gatys.pictures.resampling import resize
 
 JUDGED = ("conv1_2", "conv2_2", "conv3_3", "conv4_3")
 LUMA = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
-FIGURES = ("mean", "cov", "gram", "cov 2", "cov 4", "colour", "SSIM", "GMSD", "edges", "grain", "grain 2", "grain 4", "seconds")
+FIGURES = (
+    "mean",
+    "cov",
+    "gram",
+    "cov 2",
+    "cov 4",
+    "colour",
+    "SSIM",
+    "GMSD",
+    "edges",
+    "grain",
+    "grain 2",
+    "grain 4",
+    "seconds",
+)
 
 
 def luma(picture):

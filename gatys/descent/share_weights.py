@@ -39,7 +39,13 @@ ROUNDING = 0.005
 
 @dataclass(frozen=True, eq=False)
 class ShareWeights:
-    """The weights that give each part of the gradient its share at one picture; `weights_for_shares` makes it."""
+    """The weights that give each part of the gradient its share at one picture; `weights_for_shares` makes it.
+
+    Example:
+        >>> found = gatys.weights_for_shares(net, content=content, style=style, shares={"conv1_1": 0.2})
+        >>> round(found.shares["style conv1_1"], 2)
+        0.2
+    """
 
     content: ContentTarget | None
     """The content with new coefficients of its layers."""

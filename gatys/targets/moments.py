@@ -93,7 +93,7 @@ class ShiftedGram(ExtendedGram):
     def __init__(self, shift: float = -1.0):
         if isinstance(shift, bool) or not isinstance(shift, Real) or not math.isfinite(shift):
             raise InputError(f"shift: expected a finite number, such as -1, got {shift!r}")
-        self.shift = float(shift)
+        self.shift: float = float(shift)
         self.name = f"gram shifted by {self.shift:g}"
 
     def penalty(self, sums: Tensor, target: Tensor) -> Tensor:

@@ -162,7 +162,10 @@ def test_the_list_of_settings_stands_once():
         ({"tv_weight": -1}, "tv_weight: expected a finite number of at least 0, got -1"),
         ({"tv_form": "round"}, "tv_form: expected one of squared, absolute, corner, nine-point, got 'round'"),
         ({"precision": "double"}, "precision: expected one of auto, float32, bfloat16, float16, got 'double'"),
-        ({"padding": "mirror"}, "padding: expected one of zero, replicate, circular, panorama, replicate-first, got 'mirror'"),
+        (
+            {"padding": "mirror"},
+            "padding: expected one of zero, replicate, circular, panorama, replicate-first, got 'mirror'",
+        ),
     ],
 )
 def test_settings_that_cannot_be_are_refused_at_once(wrong, said):
