@@ -20,7 +20,6 @@ class MatchFeatures(io.ComfyNode):
             node_id="GatysMatchFeatures",
             display_name="Match Features",
             search_aliases=[
-                "neural neighbor",
                 "nearest neighbor style transfer",
                 "NNST",
                 "strokes follow forms",

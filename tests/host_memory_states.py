@@ -66,7 +66,17 @@ def main(comfy):
         mm.unload_all_models()
         other_model()
         result = ours.GatysOptimize.execute(
-            vgg19, 3, "lbfgs", 0.0, 0.01, 1.0, 0.0, "auto", 0, content=content, style=style
+            vgg19,
+            steps=3,
+            optimizer="lbfgs",
+            learning_rate=0.0,
+            content_weight=0.01,
+            style_weight=1.0,
+            tv_weight=0.0,
+            init="auto",
+            seed=0,
+            content=content,
+            style=style,
         ).args[0]
         return result, loaded(), pressed
 

@@ -265,7 +265,10 @@ def test_it_sees_each_layer_whole_where_the_first_block_would_pass_in_bands(net,
 @pytest.mark.parametrize(
     ("statistic", "said"),
     [
-        ("grams", "expected one of gram, covariance, moments, wasserstein, across or a gatys.Statistic, got 'grams'"),
+        (
+            "grams",
+            "expected one of gram, covariance, moments, wasserstein, across, crowsonkb, spst or a gatys.Statistic, got 'grams'",
+        ),
         (5, "got 5"),
         (Moments, "got <class"),
     ],
