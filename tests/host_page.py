@@ -27,7 +27,7 @@ NEWER = {
 """The host's own nodes that some workflows use and 0.3.64 does not have."""
 
 
-STEPS, SHRINK = 3, 4
+STEPS, SHRINK = 4, 4
 """The steps of a run that is to be short, and what its pictures' edges are divided by."""
 
 
@@ -113,7 +113,7 @@ def ask(script: str, server: host_server.Server, *arguments: str | Path, timeout
 
 
 def small(prompt):
-    """The same graph at a quarter of its size and with three steps, one for each level of the largest."""
+    """The same graph at a quarter of its size and with four steps, one for each level of the largest."""
     prompt = json.loads(json.dumps(prompt))
     wired_to_steps = {
         node["inputs"]["steps"][0] for node in prompt.values() if isinstance(node["inputs"].get("steps"), list)

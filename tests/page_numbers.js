@@ -68,7 +68,7 @@ const classic = (page) => ({
 const vue = (page) => {
   const field = async (id, name) => {
     const says = `normalize-space(.)="${await page.evaluate(label, [id, name])}"`
-    return page.locator(`//*[@data-node-id="${id}"]//*[${says} and not(*[${says}])]/ancestor-or-self::*[.//input][1]//input`)
+    return page.locator(`//*[@data-node-id="${id}"]//*[${says} and not(*[${says}])]/ancestor-or-self::*[count(.//input)=1][1]//input`)
   }
   const enter = async (id, name) => {
     const { x, y, width, height } = await (await field(id, name)).boundingBox()

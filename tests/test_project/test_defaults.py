@@ -43,7 +43,7 @@ def of_node(node):
 def test_nodes_python_and_command_line_agree(node, function):
     widgets, arguments = of_node(node), of_function(function)
     # 0 and "auto" are how widgets say None; extraction in Python is at one level unless more are asked for
-    differently = {"learning_rate", "levels", "tile", "padding", "layers", "checkpoint_every", "later_steps"}
+    differently = {"learning_rate", "levels", "tile", "padding", "layers", "checkpoint_every", "later_steps", "passes"}
     shared = (widgets.keys() & arguments.keys()) - differently
     assert shared, node
     assert {name: widgets[name] for name in shared} == {name: arguments[name] for name in shared}
