@@ -92,7 +92,7 @@ def tiny(prompt):
     """The same graph for a picture of 64 pixels in two steps."""
     prompt = json.loads(json.dumps(prompt))
     sums = [node["inputs"] for node in prompt.values() if node["class_type"] == "ComfyMathExpression"]
-    assert [values["expression"].split()[0] for values in sums] == ["320", "60"]
+    assert [values["expression"].split()[0] for values in sums] == ["320", "90"]
     for values, small in zip(sums, ("64", "2"), strict=True):
         values["expression"] = values["expression"].replace(values["expression"].split()[0], small, 1)
     return prompt

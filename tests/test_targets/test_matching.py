@@ -206,4 +206,4 @@ def test_an_automatic_number_of_levels_is_lowered_for_a_small_style(net):
     photo = picture(1, size=(260, 256), dtype=torch.float64)
     content = gatys.extract_content(net, photo, ["conv3_1"], "auto", mask=half(20, 20))
     matched = gatys.match_features(net, content, picture(2, size=(6, 60), dtype=torch.float64))
-    assert (content.levels, matched.levels, len(matched.guides)) == (2, 1, 1)
+    assert (content.levels, matched.levels, len(matched.guides)) == (3, 1, 1)
