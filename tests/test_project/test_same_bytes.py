@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-BEFORE = "bd8ff1ebdc508694d613fc0ac4846c83b1c545d5"
+BEFORE = "4a04a7beca545a0c833ec4fe8dd11a803467beb4"
 
 
 def package_of(commit, folder):
