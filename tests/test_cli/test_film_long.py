@@ -201,6 +201,29 @@ def test_a_film_of_several_styles_is_made_again():
 # what makes no sense
 
 
+@pytest.mark.parametrize(
+    ("more", "part"),
+    [
+        (
+            ["--blend", "1", "--style-at", "0"],
+            "--blend: expected one style for the whole film, got --style-at; give one",
+        ),
+        (
+            ["--style-at", "0", "--style-at", "1"],
+            "--style-at: expected one for each of the 1 styles 'style.png', got 2",
+        ),
+        (
+            ["--load-style", "other.safetensors", "--style-at", "1", "--style-at", "0"],
+            "--style-at: expected times in order, got 1, 0; bring the styles in the order of their times",
+        ),
+    ],
+)
+def test_times_of_styles_that_make_no_sense(net, capsys, more, part):
+    gatys.extract_style(net, gatys.load_image("style.png"), {"conv1_1": 1.0}, levels=1).save("other.safetensors")
+    assert run("-o", "out", "--film", *more) == 2
+    assert part in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_states_that_are_refused(monkeypatch, capsys):
     Path("states").mkdir()
     argv = ["-o", "out", "--film", "--checkpoint", "states", *PASSES]
