@@ -1,4 +1,4 @@
-"""What each statistic of a style costs: processor time of an evaluation, in turns, as a share of the Gram matrices'.
+"""What each statistic of a style costs, and octaves of it: processor time of an evaluation, in turns, as a share of the Gram matrices'.
 
 OMP_NUM_THREADS=1 python benchmarks/statistic.py [--size 512] [--rounds 7] [--weights FILE]
 """
@@ -28,8 +28,15 @@ def main() -> None:
     for name in STATISTICS:
         style = gatys.extract_style(net, painting, statistic=name)
         objectives[name] = gatys.Objective(net, content=content, style=style)
-        objectives[name].compute_in(choose("auto", net))
-    taken: dict[str, list[float]] = {name: [] for name in STATISTICS}
+    several = {
+        "style": gatys.extract_style(net, painting, levels=3),
+        "content": gatys.extract_content(net, photo, levels=3),
+    }
+    for octaves in (2, 3):
+        objectives[f"{octaves} octaves"] = gatys.Objective(net, **several, octaves=octaves)
+    for objective in objectives.values():
+        objective.compute_in(choose("auto", net))
+    taken: dict[str, list[float]] = {name: [] for name in objectives}
     for _ in range(options.rounds + 1):  # the first warms up
         for name, objective in objectives.items():
             before = time.process_time()

@@ -62,7 +62,7 @@ SHEETS = {
         ("conv1_1 to conv3_1", {"style_layers": DEEP[:3]}),
         ("conv1_1 to conv5_1", {}),
     ],
-    "statistic": [(name, {"statistic": name}) for name in STATISTICS],
+    "statistic": [(name, {"statistic": name}) for name in STATISTICS[:5]],  # those beyond are the presets' own
     "untrained": [("trained filters", {}), ("untrained filters", {"weights": "untrained"})],
     "pooling": [("max", {}), ("average", {"pooling": "average"})],
     "style_scale": [(f"{s:g}", {"style_scale": s}) for s in (0.5, 1.0, 2.0)],
