@@ -25,7 +25,7 @@ from ..targets.targets import common_levels, fit_levels
 from .arguments import Arguments
 from .batch import Batch
 from .choice import choose_descent
-from .schedule import RATIOS, split_steps
+from .schedule import ratio_of, split_steps
 from .start import FROM_CONTENT, begin, full_size, loosen, name_or_picture, starting_picture, stay_grey
 
 log = logging.getLogger(__name__)
@@ -172,7 +172,7 @@ def plan_course(net: VGG, told: Arguments) -> Course:
     start = starting_picture(net, content, style, init, full, told.seed, place, rings=around)
     from_noise = not isinstance(init, Tensor) and (init in ("noise", "mean") or content is None)
     kind = "noise" if from_noise else "picture" if isinstance(init, Tensor) else "content"
-    schedule = split_steps(told.steps, levels, ratio=RATIOS[kind])
+    schedule = split_steps(told.steps, levels, ratio=ratio_of(kind, levels))
     sizes = [level_size(full, level) for level in range(levels)]
     if content is not None and not isinstance(init, Tensor) and init in FROM_CONTENT:
         start = loosen(start, noise_share(told.strength), full, told.seed, place, rings=around)

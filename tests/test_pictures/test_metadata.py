@@ -1,6 +1,7 @@
 """What pictures say beside their pixels: it is kept, in every format, and read by others' readers."""
 
 import errno
+import functools
 import io
 import json
 import os
@@ -44,6 +45,7 @@ def photograph(tmp_path, name="photo.jpg", **how):
     return tmp_path / name
 
 
+@functools.cache  # it holds the time at which it was made
 def adobe_profile():
     """A profile of RGB whose green is purer than sRGB's: its colours are duller where they are taken for sRGB's."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
