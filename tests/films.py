@@ -1,11 +1,15 @@
 """Films for tests, made with PyAV: frames of known numbers, times, colour tags, turns and sound."""
 
+import os
+import signal
 import struct
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+
+from gatys.cli.film_progress import FilmBar
 
 
 def film(path, frames, *, codec="ffv1", form="yuv444p", times=None, rate=25, matrix=1, full=False, sound=None, **how):
@@ -91,3 +95,16 @@ def shown(path):
     """Each frame of a film as PyAV decodes it."""
     with av.open(str(path)) as container:
         return list(container.decode(video=0))
+
+
+def press(monkeypatch, at, step=1, times=1):
+    """Press Ctrl-C in a step of a frame."""
+    follow = FilmBar.step
+
+    def pressing(bar, progress, index):
+        follow(bar, progress, index)
+        if (index, progress.step) == (at, step):
+            for _ in range(times):
+                os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(FilmBar, "step", pressing)

@@ -2,76 +2,50 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from ..descent.tensor_file import Damaged, read_tensors, write_tensors
-from ..errors import CheckpointError, ImageError
-from ..pictures.images import read_image, write_image
-
-log = logging.getLogger(__name__)
+from .kept_frames import KeptFrames
 
 FORMAT = "gatys film 1"
 
 
-class KeptFilm:
+class KeptFilm(KeptFrames):
     """The frames that are done, each a PNG of 16 bits, and the last result as it is.
 
     Args:
-        folder: where they are kept, beside the state of the frame that is painted; None keeps nothing.
-        key: what the film is made of: another one's state is refused.
+        folder, key: as for `KeptFrames`.
         most: how many of the last results are kept.
 
     Raises:
-        CheckpointError: for the state of another film, and for a damaged one.
+        CheckpointError: as for `KeptFrames`.
     """
 
+    format, file = FORMAT, "film.safetensors"
+
     def __init__(self, folder: Path | None, key: str, most: int = 1):
-        self._folder, self._key, self._failed = folder, key, False
-        self.count = 0
-        """The number of frames that are done."""
-        self.steps = 0
-        """The number of steps that they took."""
         self.results: deque[Tensor] = deque(maxlen=most)
         """The results of the last ones, (1, 3, H, W) each."""
-        if folder is not None and self._state.exists():
-            self._read()
+        super().__init__(folder, key)
 
-    @property
-    def _state(self) -> Path:
-        assert self._folder is not None  # noqa: S101 (asked for only then)
-        return self._folder / "film.safetensors"
+    def _take(self, tensors: Mapping[str, Tensor], said: Mapping[str, str]) -> bool:
+        results = tensors["result"]
+        if results.ndim != 4 or results.dtype != torch.float32 or len(results) > self.count:
+            return False
+        self.results.extend(results.split(1))
+        return True
+
+    def _files(self) -> Iterable[Path]:
+        return map(self._picture, range(self.count))
+
+    _all_files = _files
 
     def _picture(self, index: int) -> Path:
-        assert self._folder is not None  # noqa: S101 (asked for only then)
-        return self._folder / f"film-{index:06}.png"
-
-    def _read(self) -> None:
-        name, to_do = repr(str(self._folder)), "empty the folder to begin anew"
-        try:
-            tensors, said = read_tensors(self._state)
-            count, steps, key = int(said["count"]), int(said["steps"]), said["key"]
-            results = tensors["result"]
-            sound = said["format"] == FORMAT and count > 0 and results.ndim == 4 and results.dtype == torch.float32
-            sound = sound and len(results) <= count
-        except (Damaged, KeyError, ValueError, OSError) as problem:
-            raise CheckpointError(f"--checkpoint: the film in {name} is damaged ({problem}); {to_do}") from problem
-        if not sound:
-            raise CheckpointError(f"--checkpoint: the film in {name} makes no sense; {to_do}")
-        if key != self._key:
-            raise CheckpointError(
-                f"--checkpoint: {name} holds another film; give that one's inputs and options again, or another folder"
-            )
-        missing = next((path for path in map(self._picture, range(count)) if not path.exists()), None)
-        if missing is not None:
-            raise CheckpointError(f"--checkpoint: the film in {name} has lost {missing.name!r}; {to_do}")
-        self.count, self.steps = count, steps
-        self.results.extend(results.split(1))
+        return self._at(f"film-{index:06}.png")
 
     def pictures(self) -> Iterator[Tensor]:
         """Read the frames that are done.
@@ -79,11 +53,7 @@ class KeptFilm:
         Raises:
             CheckpointError: where one is missing or damaged.
         """
-        for index in range(self.count):
-            try:
-                yield read_image(self._picture(index)).pixels
-            except ImageError as problem:
-                raise CheckpointError(f"--checkpoint: {problem}; empty the folder to begin anew") from problem
+        yield from map(self._pixels, self._files())
 
     def keep(self, image: Tensor, result: Tensor, steps: int, state: Path | None) -> None:
         """Keep a frame that is done; where the disk refuses, this is said once, and no further one is kept.
@@ -96,26 +66,8 @@ class KeptFilm:
         """
         self.count, self.steps = self.count + 1, self.steps + steps
         self.results.append(result.detach().to("cpu", torch.float32))
-        if self._folder is None or self._failed:
-            return
-        said = {"format": FORMAT, "key": self._key, "count": str(self.count), "steps": str(self.steps)}
-        try:
-            write_image(self._picture(self.count - 1), image, depth=16)
-            write_tensors(self._state, {"result": torch.cat(list(self.results))}, said)
-        except (OSError, ImageError) as problem:
-            log.warning("--checkpoint: the film is kept up to frame %d only: %s", self.count - 1, problem)
-            self._failed = True
-            return
-        if state is not None:
-            state.unlink(missing_ok=True)
-
-    def clear(self) -> None:
-        """Delete all that is kept, once the film is there."""
-        if self._folder is None:
-            return
-        self._state.unlink(missing_ok=True)
-        for index in range(self.count):
-            self._picture(index).unlink(missing_ok=True)
+        if self._folder is not None:
+            self._write(self._picture(self.count - 1), image, {"result": torch.cat(list(self.results))}, state)
 
 
 def exact(image: Tensor) -> Tensor:

@@ -12,22 +12,22 @@ RATIOS = {"noise": 2.0, "content": 1.5, "picture": 1.0}
 levels have all the large forms to find; the content, where they bring those of the style; or a picture of one's own, which
 shows them already (chosen through trained filters, benchmarks/RESULTS.md, "Defaults")."""
 
-LEVELS = 8.5
-"""The most steps of all levels for each of full size, from the content: of many levels each gets less more than the finer one,
-or a large picture would have hardly any strokes at full size."""
+MOST = 8.5
+"""The most steps that all levels together take for each step of full size, from the content: of many levels each gets less more
+than the finer one, or a large picture would have hardly any strokes at full size."""
 
 
 def ratio_of(kind: str, levels: int) -> float:
-    """Give the factor of `RATIOS` for a start of some kind; from the content a smaller one where `LEVELS` asks for that.
+    """Give the factor of `RATIOS` for a start of some kind; from the content a smaller one where `MOST` asks for that.
 
     Example:
         >>> [ratio_of("content", levels) for levels in (1, 4, 5, 6)]
         [1.5, 1.5, 1.26, 1.13]
     """
-    hundredths = round(100 * RATIOS[kind])
-    while kind == "content" and hundredths > 100 and sum((hundredths / 100) ** k for k in range(levels)) > LEVELS:
-        hundredths -= 1
-    return hundredths / 100
+    if kind != "content":
+        return RATIOS[kind]
+    ratios = (hundredths / 100 for hundredths in range(round(100 * RATIOS[kind]), 100, -1))
+    return next((ratio for ratio in ratios if sum(ratio**level for level in range(levels)) <= MOST), 1.0)
 
 
 def split_steps(steps: int | Sequence[int], levels: int, *, ratio: float = 1.0) -> list[int]:

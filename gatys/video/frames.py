@@ -182,7 +182,7 @@ def _pass(
         before: the last frames that are made already, which is kept up to date.
         results: where results are kept.
     """
-    later, style_of = _later_steps(told.steps, told.later_steps), style_of_frame(told.style)
+    later, style_of = resolve_later_steps(told.steps, told.later_steps), style_of_frame(told.style)
     for turn in turns:
         style = style_of(turn.index)
         index, frame, last = turn.index, turn.content, before[-1] if before else None
@@ -289,7 +289,12 @@ def _each(contents: ContentTarget | Iterable[ContentTarget]) -> Iterator[Content
         yield from target.pictures()
 
 
-def _later_steps(steps: int | Sequence[int], later_steps: int | None) -> int:
+def resolve_later_steps(steps: int | Sequence[int], later_steps: int | None) -> int:
+    """Give the steps of a frame that starts from its past: what was asked for, or else a share of all `steps`.
+
+    Raises:
+        InputError: for anything but a whole number of at least 1.
+    """
     if later_steps is None:
         return max(1, round(LATER_STEPS * (steps if isinstance(steps, int) else sum(steps))))
     if isinstance(later_steps, bool) or not isinstance(later_steps, int) or later_steps < 1:

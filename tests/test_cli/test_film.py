@@ -13,13 +13,13 @@ import av
 import numpy as np
 import pytest
 import torch
-from films import film, packets, shown
+from films import film, packets, press, shown
 from pictures import drawing
 from PIL import Image
 
 import gatys
 from gatys.cli import command as cli
-from gatys.cli import kept_film
+from gatys.cli import kept_film, kept_frames
 from gatys.cli import painted_film as films_cli
 from gatys.cli.film_progress import FilmBar, FilmTime
 from gatys.cli.option_checks import is_film
@@ -261,19 +261,6 @@ def test_presets_fill_a_film(capsys):
 # Ctrl-C, checkpoints, disks
 
 
-def press(monkeypatch, at, step=1, times=1):
-    """Press Ctrl-C in a step of a frame."""
-    follow = films_cli.FilmBar.step
-
-    def pressing(bar, progress, index):
-        follow(bar, progress, index)
-        if (index, progress.step) == (at, step):
-            for _ in range(times):
-                os.kill(os.getpid(), signal.SIGINT)
-
-    monkeypatch.setattr(films_cli.FilmBar, "step", pressing)
-
-
 def test_ctrl_c_keeps_the_frames_that_are_done(monkeypatch, capsys):
     press(monkeypatch, 3)
     assert run("film.mp4", "style.png", "-o", "out.mp4") == 130
@@ -386,7 +373,7 @@ def test_a_checkpoint_that_finds_no_room_ends_no_film(monkeypatch, capsys):
     def full(*_, **__):
         raise ImageError("no room")
 
-    monkeypatch.setattr(kept_film, "write_image", full)
+    monkeypatch.setattr(kept_frames, "write_image", full)
     assert run("film.mp4", "style.png", "-o", "out.mp4", "--checkpoint", "states") == 0
     assert capsys.readouterr().err.count("the film is kept up to frame 0 only: no room") == 1
     with pytest.raises(CheckpointError):

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from films import press
 from pictures import drawing, picture
 from PIL import Image
 
 import gatys
 from gatys.cli import command as cli
-from gatys.cli import film_of_passes, kept_passes
+from gatys.cli import film_of_passes, kept_frames, kept_passes
 from gatys.cli import painted_film as films_cli
 from gatys.errors import CheckpointError, ImageError
 
@@ -77,19 +78,6 @@ def run(*argv):
 def painted(out):
     names = sorted(os.listdir(out))
     return torch.cat([gatys.load_image(Path(out) / name) for name in names])
-
-
-def press(monkeypatch, at, step=1, times=1):
-    """Press Ctrl-C in a step of a frame."""
-    follow = films_cli.FilmBar.step
-
-    def pressing(bar, progress, index):
-        follow(bar, progress, index)
-        if (index, progress.step) == (at, step):
-            for _ in range(times):
-                os.kill(os.getpid(), signal.SIGINT)
-
-    monkeypatch.setattr(films_cli.FilmBar, "step", pressing)
 
 
 @pytest.mark.parametrize("more", [LONG, PASSES, [*PASSES, *LONG]])
@@ -237,11 +225,11 @@ def test_states_that_are_refused(monkeypatch, capsys):
     os.replace("elsewhere.png", "states/film-000001-0.png")
     Path("states/film-000001-0.png").write_bytes(b"no picture")
     assert "empty the folder to begin anew" in said()
-    state = Path("states") / kept_passes.STATE
+    state = Path("states") / kept_passes.KeptPasses.file
     state.write_bytes(state.read_bytes()[:-9])
     assert "--checkpoint: the film in 'states' is damaged" in said()
     words = {"format": "x", "count": "1", "steps": "4", "frames": "4", "key": ""}
-    kept_passes.write_tensors(state, {"count": torch.zeros(1)}, words)
+    kept_frames.write_tensors(state, {"count": torch.zeros(1)}, words)
     assert "makes no sense" in said()
 
 
@@ -262,7 +250,7 @@ def test_a_checkpoint_that_finds_no_room_ends_no_film(monkeypatch, capsys):
     def full(*_, **__):
         raise ImageError("no room")
 
-    monkeypatch.setattr(kept_passes, "write_image", full)
+    monkeypatch.setattr(kept_frames, "write_image", full)
     assert run("-o", "out", "--film", "--checkpoint", "states", "--passes", "2") == 0
     assert capsys.readouterr().err.count("the film is kept up to frame 0 only: no room") == 1
     kept = kept_passes.KeptPasses(None, "")

@@ -5,54 +5,16 @@ import weakref
 
 import pytest
 import torch
+from panning import PAN, SIZE, STEPS, known, panned, starts
 from pictures import picture
 
 import gatys
 from gatys.video.past import Sight, past_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-SIZE, PAN = (36, 40), 4
-STEPS = {"steps": 6, "later_steps": 3}
 FAR = (1, 2)
 LOOKED_AT = {"steps": 1, "later_steps": 1}
 """With one step the result is the start."""
-
-
-def panned(count=3):
-    """A camera that moves to the right by 4 pixels a frame."""
-    wide = picture(3, size=(SIZE[0], SIZE[1] + 3 * PAN))
-    return torch.cat([wide[..., PAN * index :][..., : SIZE[1]] for index in range(count)])
-
-
-def known(count=3):
-    back = torch.zeros(count - 1, 2, *SIZE)
-    back[:, 0] = PAN
-    return gatys.FilmFlow(back, -back)
-
-
-@pytest.fixture(scope="module")
-def net():
-    return gatys.load_vgg("untrained", pooling="average")
-
-
-@pytest.fixture(scope="module")
-def style(net):
-    return gatys.extract_style(net, picture(2, size=SIZE), {"conv1_1": 0.5, "conv2_1": 0.5}, normalize=True)
-
-
-@pytest.fixture(scope="module")
-def extract(net):
-    return lambda film: gatys.extract_content(net, film, {"conv2_2": 1.0}, normalize=True)
-
-
-@pytest.fixture(scope="module")
-def make(net, style):
-    return lambda film, **options: gatys.optimize_frames(net, film, style=style, **(STEPS | options))
-
-
-def starts(make, film, **options):
-    """The pictures that frames start from: after one step the result is the start."""
-    return make(film, **({"later_steps": 1} | options)).images
 
 
 def between(frame, other):
