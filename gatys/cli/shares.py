@@ -8,6 +8,7 @@ from typing import Any
 from ..descent.asked_shares import parse_shares
 from ..descent.share_weights import weights_for_shares
 from ..network.vgg import VGG
+from ..objective.objective import AS_THEY_ARE
 from ..passes.layout import Layout
 from .inputs import Inputs
 from .parsed import Options
@@ -22,16 +23,9 @@ def with_shares(net: VGG, targets: dict[str, Any], given: Inputs, options: Optio
         **targets,
         shares=parse_shares(options.shares or ""),
         at=given.start,
-        content_weight=options.content_weight,
-        style_weight=options.style_weight,
-        tv_weight=options.tv_weight,
-        laplacian_weight=options.laplacian_weight,
-        octaves=options.octaves,
-        tv_form=options.tv_form,
-        padding=options.padding,
         size=given.size if given.content is None else None,
-        seed=options.seed,
         place=place,
+        **{name: getattr(options, name) for name in ("content_weight", "strength", "octaves", "seed", *AS_THEY_ARE)},
     )
     layers = [f"{name} {layer}={c:.4g}" for name in targets for layer, c in _layers(found.arguments[name])]
     weights = f"content_weight {found.content_weight:.4g}, style_weight {found.style_weight:.4g}"

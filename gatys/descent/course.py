@@ -11,13 +11,13 @@ from torch import Tensor
 
 from ..network.vgg import VGG
 from ..objective.evaluation import Bounded
-from ..objective.objective import Objective, resolve_padding
+from ..objective.objective import AS_THEY_ARE, Objective, resolve_padding
 from ..objective.octaves import check_levels
 from ..passes.plan import HALF_ABOVE, Plan, make_plan, outlook
 from ..passes.precision import choose
 from ..passes.speed import measured
 from ..pictures.colors import average_channels
-from ..settings import STRENGTH, noise_share, rings
+from ..settings import STRENGTH, rings
 from ..targets.levels import level_size
 from ..targets.regions import every_style
 from ..targets.statistics import check_whole_picture
@@ -26,7 +26,7 @@ from .arguments import Arguments
 from .batch import Batch
 from .choice import choose_descent
 from .schedule import ratio_of, split_steps
-from .start import FROM_CONTENT, begin, full_size, loosen, name_or_picture, starting_picture, stay_grey
+from .start import begin, full_size, name_or_picture, start_of_run, stay_grey
 
 log = logging.getLogger(__name__)
 
@@ -86,17 +86,13 @@ class Course:
             style=told.style,
             temporal=told.temporal,
             content_weight=told.alpha,
-            style_weight=told.style_weight,
-            tv_weight=told.tv_weight,
             temporal_weight=told.temporal_weight,
-            laplacian_weight=told.laplacian_weight,
             terms=told.terms,
             level=level,
-            padding=told.padding,
-            tv_form=told.tv_form,
             octaves=self.octaves(level),
             tv_rounding=TV_ROUNDING,
             place=told.place,
+            **{name: getattr(told, name) for name in AS_THEY_ARE},
         )
 
     def plan(self, level: int, objective: Objective, dtype: torch.dtype) -> Plan:
@@ -169,13 +165,11 @@ def plan_course(net: VGG, told: Arguments) -> Course:
     if style is not None:
         check_levels(told.octaves, levels)
     around = rings(resolve_padding(content, told.padding))
-    start = starting_picture(net, content, style, init, full, told.seed, place, rings=around)
+    start = start_of_run(net, content, style, init, full, told.seed, place, strength=told.strength, rings=around)
     from_noise = not isinstance(init, Tensor) and (init in ("noise", "mean") or content is None)
     kind = "noise" if from_noise else "picture" if isinstance(init, Tensor) else "content"
     schedule = split_steps(told.steps, levels, ratio=ratio_of(kind, levels))
     sizes = [level_size(full, level) for level in range(levels)]
-    if content is not None and not isinstance(init, Tensor) and init in FROM_CONTENT:
-        start = loosen(start, noise_share(told.strength), full, told.seed, place, rings=around)
     given_start = init if isinstance(init, Tensor) else None
     grey = (False,) * len(start) if told.terms else stay_grey(content, style, given_start, len(start), place)
     if any(grey):

@@ -24,12 +24,22 @@ from ..objective.shares import gradient_lengths
 from ..objective.term import Term
 from ..passes.layout import WHOLE, Layout
 from ..pictures.conversion import AnyPicture
-from ..settings import CONTENT_WEIGHT, STYLE_WEIGHT, TV_WEIGHT, Padding, TvForm, rings
+from ..settings import (
+    CONTENT_WEIGHT,
+    STRENGTH,
+    STYLE_WEIGHT,
+    TV_WEIGHT,
+    Padding,
+    TvForm,
+    check_strength,
+    content_factor,
+    rings,
+)
 from ..targets.across import Across
 from ..targets.regions import AnyStyle, RegionalStyle
 from ..targets.targets import ContentTarget, StyleTarget
 from .asked_shares import checked_shares
-from .start import full_size, name_or_picture, starting_picture
+from .start import full_size, name_or_picture, start_of_run
 
 _OF_LAYERS = ("content", "style")
 """The terms whose layers have a coefficient each."""
@@ -80,6 +90,7 @@ def weights_for_shares(
     style: AnyStyle | None = None,
     at: AnyPicture = "auto",
     content_weight: float = CONTENT_WEIGHT,
+    strength: float = STRENGTH,
     style_weight: float = STYLE_WEIGHT,
     tv_weight: float = TV_WEIGHT,
     laplacian_weight: float = 0.0,
@@ -107,6 +118,8 @@ def weights_for_shares(
             content does not pull at itself: where it is to have a share, the start must be another, as "recolored" is,
             which is "auto" where there are content and style.
         content_weight, style_weight, tv_weight, laplacian_weight: the weights as given, for the ratios of what is not named.
+        strength: that of the run. A start made of the content is loosened by it, and the content weight that is found is
+            what this strength makes the right one: an `Objective` by itself takes it times `settings.content_factor`.
         size: the (height, width) of the result, as for `optimize`.
         seed: the seed of a start that is noise.
         place: where the pictures lie.
@@ -125,10 +138,12 @@ def weights_for_shares(
     init = name_or_picture(at)
     full = full_size(content, style, init, size, place)
     around = rings(resolve_padding(content, padding))
-    image = starting_picture(net, content, style, init, full, seed, place, rings=around)
+    check_strength(strength)
+    of_strength = content_factor(strength)
+    image = start_of_run(net, content, style, init, full, seed, place, strength=strength, rings=around)
     asked = checked_shares(shares)
     # a weight of 0 says nothing of what another one would do: it is measured as 1, and counts for nothing else
-    given = {"content": content_weight, "style": style_weight, "tv": tv_weight}
+    given = {"content": content_weight * of_strength, "style": style_weight, "tv": tv_weight}
     given |= {"laplacian": laplacian_weight} | {t.name: t.weight for t in terms}
     named = {name.partition(" ")[0] for name in asked}
     named |= set(_OF_LAYERS) if named & LAYERS.keys() else set()
@@ -158,7 +173,7 @@ def weights_for_shares(
     return ShareWeights(
         content=new_content,
         style=new_style,
-        content_weight=used["content"] * times_content,
+        content_weight=used["content"] * times_content / of_strength,
         style_weight=used["style"] * times_style,
         tv_weight=used["tv"] * factors.get("tv", 1.0),
         laplacian_weight=used["laplacian"] * factors.get("laplacian", 1.0),

@@ -14,7 +14,7 @@ from ..network.vgg import VGG
 from ..passes.layout import Layout, Rings
 from ..pictures.colors import are_grey
 from ..pictures.conversion import AnyPicture, to_tensor
-from ..settings import INITS
+from ..settings import INITS, noise_share
 from ..targets.recoloring import knows_colors, recolored
 from ..targets.regions import RegionalStyle, every_style
 from ..targets.targets import ContentTarget, StyleTarget
@@ -163,6 +163,25 @@ def starting_picture(
     else:
         image = content.image
     return image.to(device=net.mean.device, dtype=net.mean.dtype).clone(memory_format=torch.contiguous_format)
+
+
+def start_of_run(
+    net: VGG,
+    content: ContentTarget | None,
+    style: StyleTarget | RegionalStyle | None,
+    init: str | Tensor,
+    full: tuple[int, int],
+    seed: int,
+    place: Layout,
+    *,
+    strength: float,
+    rings: Rings,
+) -> Tensor:
+    """Give the picture that a run of some strength starts from: `starting_picture`, loosened if it is made of the content."""
+    start = starting_picture(net, content, style, init, full, seed, place, rings=rings)
+    if content is None or isinstance(init, Tensor) or init not in FROM_CONTENT:
+        return start
+    return loosen(start, noise_share(strength), full, seed, place, rings=rings)
 
 
 def _recolored(

@@ -42,6 +42,9 @@ from .temporal import TemporalTarget, TemporalTerm
 from .term import Term, View, weigh
 from .two_passes import TwoPasses
 
+AS_THEY_ARE = ("style_weight", "tv_weight", "laplacian_weight", "tv_form", "padding")
+"""The settings of a run that its objectives take as they are; others depend on the level, or on the strength."""
+
 
 class Objective:
     """The loss of pictures against targets, and its gradient.

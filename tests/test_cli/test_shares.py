@@ -9,6 +9,7 @@ from pictures import drawing
 import gatys
 import gatys.cli.command as cli
 from gatys.pictures.metadata import read_record
+from gatys.settings import content_factor
 
 QUICK = [
     "--size",
@@ -51,19 +52,23 @@ def ran(monkeypatch):
     return run
 
 
-def test_the_run_starts_with_these_shares(ran, caplog):
+@pytest.mark.parametrize("strength", [0.5, 0.8])
+def test_the_run_starts_with_these_shares(ran, caplog, strength):
     with caplog.at_level(logging.INFO):
-        net, given = ran("--shares", SHARES)
+        net, given = ran("--shares", SHARES, "--strength", str(strength))
     names = ("content", "style", "content_weight", "style_weight", "tv_weight")
     content = given["content"]
     start = []
     gatys.optimize(
         net,
         **{name: given[name] for name in names},
+        strength=strength,
         steps=2,
         callback=lambda progress: start.append(progress.image.clone()),
     )
-    shares = gatys.gradient_shares(gatys.Objective(net, **{name: given[name] for name in names}), start[0])
+    there = {name: given[name] for name in names}
+    there["content_weight"] *= content_factor(strength)
+    shares = gatys.gradient_shares(gatys.Objective(net, **there), start[0])
     assert shares == pytest.approx(
         {"content conv2_2": 0.3, "style conv1_1": 0.5, "style conv2_1": 0.15, "tv": 0.05}, rel=0.01
     )

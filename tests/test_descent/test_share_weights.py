@@ -8,6 +8,7 @@ import gatys
 from gatys.descent.asked_shares import parse_shares
 from gatys.descent.start import starting_picture
 from gatys.passes.layout import WHOLE
+from gatys.settings import content_factor
 
 CONTENT = {"conv2_2": 1.0, "conv3_1": 0.5}
 STYLE = {"conv1_1": 0.2, "conv2_1": 0.3, "conv3_1": 0.5}
@@ -87,6 +88,25 @@ def test_a_run_with_these_weights_starts_with_these_shares(net, content, style):
     shares = gatys.gradient_shares(gatys.Objective(net, **found.arguments), seen[0])
     assert shares["content conv2_2"] + shares["content conv3_1"] == pytest.approx(0.3, rel=0.01)
     assert shares["style conv3_1"] == pytest.approx(0.3, rel=0.01)
+
+
+@pytest.mark.parametrize("strength", [0.1, 0.9])
+def test_a_run_of_another_strength_starts_with_these_shares(net, content, style, strength):
+    """Strength changes the content's weight and, above its default, the start: both are measured as the run has them."""
+    targets = {
+        "content": gatys.extract_content(net, content.image, CONTENT),
+        "style": gatys.extract_style(net, picture(2, size=(40, 32)).double(), STYLE),
+    }
+    found = gatys.weights_for_shares(net, **targets, shares={"content": 0.3, "style conv3_1": 0.3}, strength=strength)
+    seen, run = [], found.arguments | {"strength": strength, "steps": 2}
+    gatys.optimize(net, **run, callback=lambda progress: seen.append(progress.image.clone()))
+    there = found.arguments | {"content_weight": found.content_weight * content_factor(strength)}
+    shares = gatys.gradient_shares(gatys.Objective(net, **there), seen[0])
+    assert shares["content conv2_2"] + shares["content conv3_1"] == pytest.approx(0.3, rel=0.01)
+    assert shares["style conv3_1"] == pytest.approx(0.3, rel=0.01)
+    plain = gatys.gradient_shares(gatys.Objective(net, **there), begin(net, content, style))
+    loose = plain["style conv3_1"] != pytest.approx(0.3, rel=0.01)
+    assert loose == (strength > 0.5)  # the start without noise is another picture
 
 
 def test_what_is_not_named_keeps_its_ratios(net, content, style, give):
