@@ -14,9 +14,10 @@ from tempfile import gettempdir
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageChops, ImageDraw, ImageFont
 
 import gatys
+from gatys.descent.asked_shares import parse_shares
 from gatys.pictures.resampling import scale_picture
 from gatys.settings import ROOTS, STATISTICS, STRENGTH, TV_WEIGHT
 
@@ -33,14 +34,19 @@ BASE = {  # what a panel does not say: the package's defaults, but for size, ste
     "style_layers": [f"conv{block}_1" for block in range(1, 6)],
     "content_weight": 0.002,
     "strength": STRENGTH,
+    "laplacian_weight": 0.0,
     "tv_weight": TV_WEIGHT,
     "tv_form": "squared",
     "pooling": "max",
     "style_scale": 1.0,
     "init": "auto",
     "optimizer": "lbfgs",
+    "average": 0.0,
     "padding": "zero",
     "statistic": STATISTICS[0],
+    "octaves": 1,
+    "match": 0.0,  # share of the painting's features in what the content holds
+    "shares": "",  # of the gradient at the start; they set the weights
     "factor": 0.0,  # of the second painting
 }
 TEXTURE = {"content": None, "width": 128, "steps": 400}
@@ -48,6 +54,9 @@ MASK = torch.linspace(-4, 5, WIDTH).clamp(0, 1).expand(WIDTH * 3 // 4, WIDTH)  #
 DEEP = [f"conv{block}_1" for block in range(1, 6)]
 
 FROM_NOISE = {"init": "noise", "steps": 300, "content_weight": 0.1}
+LARGE = {"content": None, "width": 512, "steps": 150, "levels": 3}
+PORTRAIT = {"content": "portrait.webp", "style": "style2.jpg"}
+AROUND = {"content": "panorama.jpg", "width": 512}
 
 # each sheet: its panels as (label, settings) or (label, settings, what to show of it)
 SHEETS = {
@@ -63,6 +72,15 @@ SHEETS = {
         ("conv1_1 to conv5_1", {}),
     ],
     "statistic": [(name, {"statistic": name}) for name in STATISTICS[:5]],  # those beyond are the presets' own
+    "octaves": [(f"{n}", LARGE | {"octaves": n}) for n in (1, 3)],
+    "match_features": [
+        ("not matched", {"strength": 0.25}),
+        *((f"share {share:g}", {"strength": 0.25, "match": share}) for share in (0.5, 1.0)),
+    ],
+    "shares": [(f"content={n}%", {"shares": f"content={n}%"}) for n in (1, 5, 20)],
+    "laplacian_weight": [(f"{w:g}", PORTRAIT | {"laplacian_weight": w}) for w in (0.0, 0.02, 0.1)],
+    "panorama": [(f"{p}: the ends, joined", AROUND | {"padding": p}, "ends") for p in ("zero", "panorama")],
+    "average": [(f"{a:g}, adam", {"optimizer": "adam", "average": a}) for a in (0.0, 0.9)],
     "untrained": [("trained filters", {}), ("untrained filters", {"weights": "untrained"})],
     "pooling": [("max", {}), ("average", {"pooling": "average"})],
     "style_scale": [(f"{s:g}", {"style_scale": s}) for s in (0.5, 1.0, 2.0)],
@@ -105,11 +123,13 @@ def paint(settings):
     content = of["content"] and gatys.extract_content(
         net, picture(of["content"], of["width"]), of["content_layers"], **how
     )
-    if of["padding"] == "circular":
+    if of["match"]:
+        content = gatys.match_features(net, content, picture(of["style"], of["width"]), share=of["match"])
+    if of["padding"] in ("circular", "panorama"):
         how["padding"] = "replicate"  # a painting is not tileable
     weight = 1 / len(of["style_layers"])
     layers = dict.fromkeys(of["style_layers"], weight)
-    how["statistic"] = of["statistic"]
+    how |= {"statistic": of["statistic"], "octaves": of["octaves"]}
     styles = [
         (gatys.extract_style(net, scale_picture(picture(name, of["width"]), of["style_scale"]), layers, **how), share)
         for name, share in ((of["style"], 1 - of["factor"]), ("style2.jpg", of["factor"]))
@@ -119,14 +139,21 @@ def paint(settings):
     if of.get("regions"):
         second = gatys.extract_style(net, picture("style2.jpg", of["width"]), layers, **how)
         style = gatys.regional_style([(style, 1 - MASK), (second, MASK)])
+    weights = {name: of[name] for name in ("content_weight", "tv_weight", "laplacian_weight")}
+    targets = {"content": content, "style": style}
+    if of["shares"]:
+        shares = parse_shares(of["shares"])
+        targets = gatys.weights_for_shares(net, shares=shares, **targets, **weights).arguments
+        weights = {}
     return gatys.optimize(
         net,
-        content=content,
-        style=style,
         size=None if content else (of["width"], of["width"]),
-        init=of["init"],
-        padding=of["padding"],
-        **{name: of[name] for name in ("steps", "optimizer", "content_weight", "strength", "tv_weight", "tv_form")},
+        **{
+            name: of[name]
+            for name in ("init", "padding", "steps", "optimizer", "average", "strength", "octaves", "tv_form")
+        },
+        **targets,
+        **weights,
     ).image
 
 
@@ -151,6 +178,10 @@ def shown(result, what):
             for y in (0, result.height):
                 laid.paste(result, (x, y))
         return laid.resize((384, 384), Image.BICUBIC)
+    if what == "ends":
+        turned = ImageChops.offset(result, result.width // 2, 0)
+        middle = result.width // 2
+        return turned.crop((middle - 96, 0, middle + 96, result.height)).resize((384, 2 * result.height), Image.BICUBIC)
     content = picture("content.jpg", WIDTH)
     if what == "mask":
         result = to_image(MASK[None, None])
