@@ -41,7 +41,6 @@ BASE = {  # what a panel does not say: the package's defaults, but for size, ste
     "style_scale": 1.0,
     "init": "auto",
     "optimizer": "lbfgs",
-    "average": 0.0,
     "padding": "zero",
     "statistic": STATISTICS[0],
     "octaves": 1,
@@ -80,7 +79,6 @@ SHEETS = {
     "shares": [(f"content={n}%", {"shares": f"content={n}%"}) for n in (1, 5, 20)],
     "laplacian_weight": [(f"{w:g}", PORTRAIT | {"laplacian_weight": w}) for w in (0.0, 0.02, 0.1)],
     "panorama": [(f"{p}: the ends, joined", AROUND | {"padding": p}, "ends") for p in ("zero", "panorama")],
-    "average": [(f"{a:g}, adam", {"optimizer": "adam", "average": a}) for a in (0.0, 0.9)],
     "untrained": [("trained filters", {}), ("untrained filters", {"weights": "untrained"})],
     "pooling": [("max", {}), ("average", {"pooling": "average"})],
     "style_scale": [(f"{s:g}", {"style_scale": s}) for s in (0.5, 1.0, 2.0)],
@@ -148,10 +146,7 @@ def paint(settings):
     return gatys.optimize(
         net,
         size=None if content else (of["width"], of["width"]),
-        **{
-            name: of[name]
-            for name in ("init", "padding", "steps", "optimizer", "average", "strength", "octaves", "tv_form")
-        },
+        **{name: of[name] for name in ("init", "padding", "steps", "optimizer", "strength", "octaves", "tv_form")},
         **targets,
         **weights,
     ).image
