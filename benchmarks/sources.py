@@ -11,7 +11,8 @@ deviation, the paper gets them with a mean activation of 1 over the two pictures
 The programs run from clones as they are, with their own numbers; only pictures and sizes are given. At the
 first two, a quarter and the last of the evaluations the picture that the program has reached is put aside with its own loss and
 gradient, and compared with the preset's.
-crowsonkb runs at the one size that is compared, without its coarser scales.
+crowsonkb runs at the one size that is compared, without its coarser scales, here as there, and its picture is the
+average over its steps.
 gatys2016 has no program and neural-style's is written in Lua: for them the transcriptions of
 tests/test_published/test_presets.py run in PyTorch's L-BFGS. Then this package descends, and both results are judged by the
 preset's loss, clipped to [0, 1] as they are saved.
@@ -51,6 +52,8 @@ class Watch:
     def __init__(self, marks):
         self.marks, self.count, self.kept = marks, 0, {}
         self.loss = None  # gives the loss where the optimiser is given no closure
+        self.saved = None  # gives the picture that is saved where it is not the one that moves
+        self.last = None  # that picture at the last evaluation
 
     def __enter__(self):
         watch = self
@@ -83,6 +86,7 @@ class Watch:
             (values,) = optimizer.param_groups[0]["params"]
             self.kept[self.count] = values.detach().clone(), float(loss.detach()), values.grad.clone()
         if self.count == max(self.marks):
+            self.last = self.saved and self.saved()
             raise Done
 
 
@@ -162,6 +166,7 @@ def gordicaleksa(place, folder, size, watch):
 def crowsonkb(place, folder, size, watch):
     content, style = (Image.open(folder / f"{name}.png").convert("RGB") for name in ("content", "style"))
     program, last = crowsonkb_program(place, folder)(devices=["cpu"]), max(watch.marks)
+    watch.saved = lambda: program.get_image_tensor()[None]  # the average over its steps
     program.stylize(content, [style], min_scale=max(size), end_scale=max(size), initial_iterations=last)
 
 
@@ -279,7 +284,7 @@ def prepare_filters(filters, photo, painting, folder):
 
 
 def run_source(name, options, net, photo, painting, folder, marks):
-    """What the source has at the marks: {evaluation: (picture, loss, gradient by the picture)}."""
+    """What the source has at the marks, {evaluation: (picture, loss, gradient by the picture)}, and what it would save."""
     size = tuple(photo.shape[-2:])
     preset = gatys.presets[name]
     with Watch(marks) as watch, contextlib.redirect_stdout(io.StringIO()):
@@ -300,7 +305,19 @@ def run_source(name, options, net, photo, painting, folder, marks):
         if name in BLUE_FIRST:
             values, gradient = values.flip(1), gradient.flip(1)
         found[mark] = values * std + mean, loss, gradient / std
-    return found
+    return found, found[max(found)][0].clamp(0, 1) if watch.last is None else watch.last
+
+
+def at_one_size(preset, net, photo, painting):
+    """The preset's targets at full size alone, which is what the programs are run at."""
+    settings = preset.settings(tuple(photo.shape[-2:]))
+    if settings["levels"] == 1:
+        return {}
+    net = preset.network(net)
+    how = {name: settings[name] for name in ("normalize", "padding")}
+    content = gatys.extract_content(net, photo, settings["content_layers"], **how)
+    style = gatys.extract_style(net, painting, settings["style_layers"], statistic=settings["statistic"], **how)
+    return {"content": content, "style": style}
 
 
 def compare(name, options, nets, folder):
@@ -316,7 +333,7 @@ def compare(name, options, nets, folder):
     objective = preset.objective(net, photo, painting)
     last = options.evaluations
     began = time.process_time()
-    theirs = run_source(name, options, net, photo, painting, folder, {1, 2, last // 4, last})
+    theirs, kept = run_source(name, options, net, photo, painting, folder, {1, 2, last // 4, last})
     spent = time.process_time() - began
     for mark, (picture, loss, gradient) in theirs.items():
         terms, own = objective.terms(picture)  # `evaluate` refuses pictures that leave [0, 1]
@@ -327,9 +344,9 @@ def compare(name, options, nets, folder):
     if not options.pictures:
         return
     began = time.process_time()
-    result = preset.optimize(net, photo, painting, steps=last)
+    result = preset.optimize(net, photo, painting, steps=last, **at_one_size(preset, net, photo, painting))
     ours = time.process_time() - began
-    saved = {"ours": result.image, "source": theirs[last][0].clamp(0, 1)}
+    saved = {"ours": result.image, "source": kept}
     losses = {}
     for what, picture in saved.items():
         gatys.save_image(picture, options.pictures / f"{name}-{what}.png")
