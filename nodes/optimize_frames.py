@@ -122,6 +122,7 @@ class GatysOptimizeFrames(io.ComfyNode):
         content: Content,
         style: AnyStyle,
         steps: int,
+        later_steps: int,
         keep_on_cancel: bool,
         optimizer: Optimizer,
         learning_rate: float,
@@ -150,6 +151,7 @@ class GatysOptimizeFrames(io.ComfyNode):
                 style=_styles(style, last_style, count),
                 init=_start(init, init_image),
                 steps=steps,
+                later_steps=later_steps or None,
                 warped=None if warped is None else host.split_alpha(warped)[0],
                 occlusion=host.mask_or_none(occlusion),
                 optimizer=optimizer,
@@ -186,11 +188,11 @@ def _film_inputs() -> list[io.Int.Input | io.Boolean.Input | io.Float.Input]:
         ),
         io.Int.Input(
             "later_steps",
-            default=50,
-            min=1,
+            default=0,
+            min=0,
             max=100000,
-            tooltip="Evaluations for a frame that starts from the last result, all at full size. 20 to 50 are enough "
-            "for a calm film; more where much moves.",
+            tooltip="Evaluations for a frame that starts from the last result, all at full size. 0: so many that the frame "
+            "takes a quarter of the first one's time: 9 for 200 steps at 512 pixels, 15 at 256. More where much moves.",
         ),
         io.Boolean.Input(
             "warm_start",

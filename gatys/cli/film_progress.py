@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from operator import mul
 from time import monotonic
 from typing import Any
 
 from ..descent.records import Progress
 from ..descent.time_left import TimeLeft, clock
+from ..video.later_steps import later_of
 from .console import Bar, losses_of
 
 FRAMES_BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
@@ -16,11 +18,11 @@ class FilmTime:
     """The clock of a film.
 
     Args:
-        later: the steps of a frame that starts from the one before it.
+        later: the steps of a frame that starts from the one before it; None for what films take by themselves.
         now: the time in seconds at which the first frame begins.
     """
 
-    def __init__(self, later: int, now: float):
+    def __init__(self, later: int | None, now: float):
         self._later, self._began, self._frame = later, now, TimeLeft(now)
         self._seconds, self._count = 0.0, 0
         self._index: int | None = None
@@ -29,7 +31,7 @@ class FilmTime:
         """Give the seconds that are left after a step; None where nobody knows how many frames there are.
 
         A frame takes as long as those that started from the one before it took on average. Until one of them is done,
-        it is reckoned from this frame: its later steps are all at full size.
+        it is reckoned from this frame: later steps are all at full size.
 
         Args:
             progress: the step.
@@ -49,14 +51,18 @@ class FilmTime:
         if self._count:
             each = self._seconds / self._count
         else:
-            costs = (
-                progress.expected
-                if any(progress.expected)
-                else [4.0**-level for level in range(len(progress.schedule))]
-            )
-            whole = sum(steps * cost for steps, cost in zip(progress.schedule, costs, strict=True))
-            each = (now - self._began + left) * min(1.0, self._later * costs[0] / whole)
+            each = (now - self._began + left) * self._share(progress, index)
         return left + each * max(0, count - index - 1)
+
+    def _share(self, progress: Progress, index: int) -> float:
+        """Give about what a frame takes that starts from its past, as a share of the one with this number."""
+        if index and self._later is None:
+            return 1.0  # this is one
+        levels = range(len(progress.schedule))
+        costs = progress.expected if any(progress.expected) else [4.0**-level for level in levels]
+        later = later_of(progress.schedule, costs) if self._later is None else [self._later, *[0] * len(levels[1:])]
+        share = sum(map(mul, later, costs)) / sum(map(mul, progress.schedule, costs))
+        return min(1.0, share)
 
 
 class FilmBar(Bar):
@@ -66,10 +72,10 @@ class FilmBar(Bar):
         quiet: whether nothing is shown.
         count: about how many frames there are; None where nobody knows.
         done: the number of frames that are there already.
-        later: the steps of a frame that starts from the one before it.
+        later: the steps of a frame that starts from the one before it; None for what films take by themselves.
     """
 
-    def __init__(self, quiet: bool, count: int | None, done: int, later: int):
+    def __init__(self, quiet: bool, count: int | None, done: int, later: int | None):
         options: dict[str, Any] = {"bar_format": FRAMES_BAR, "total": count, "initial": done}
         super().__init__("frames", quiet, **options)
         self._film_time = FilmTime(later, monotonic())

@@ -194,7 +194,7 @@ _HELP = {
     "every": "of so many frames paint the first, shown as long as all of them (default: 1)",
     "fps": f"frames a second of a film whose frames are a folder or list (default: {RATE})",
     "flow": f"what tells how the scene moves: {', '.join(FLOWS)} (docs/films.md), or none: the camera stands still (default: auto)",
-    "later_steps": "steps of a frame that starts from the one before it (default: an eighth of --steps)",
+    "later_steps": "steps of a frame that starts from the one before it (default: so many that it takes a quarter of the first one's time)",
     "temporal_weight": "factor of staying near the frame before, at least 0",
     "style_at": "when in the film a style is alone, as --start; once for each STYLE and --load-style (default: one for all)",
     "long_term": "how many frames before a frame is held to, each where no nearer one is to be trusted, as 1,2,4 (default: 1)",

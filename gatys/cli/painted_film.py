@@ -30,7 +30,7 @@ from ..video.distances import NEXT
 from ..video.film_results import FilmFrame
 from ..video.film_style import Keyframes
 from ..video.flow import flow_function
-from ..video.frames import iterate_frames, resolve_later_steps
+from ..video.frames import iterate_frames
 from ..video.larger_flow import LargerFlow
 from .console import Bar, interruptible, tell
 from .film_progress import FilmBar
@@ -149,12 +149,11 @@ class PaintedFilm:
         settings = settings_of(options) | {"init": self._given.start, "anchor_every": options.anchor_every}
         self._flow = self._find_flow()
         settings |= {"later_steps": options.later_steps, "flow": self._flow, "long_term": self._distances}
-        later = resolve_later_steps(options.total_steps, options.later_steps)
         terminable = options.checkpoint is not None
         with (
             _few_plans(),
             interruptible(terminable, saves="the film so far") as interruption,
-            FilmBar(options.quiet, self._turns, self._done.count, later) as bar,
+            FilmBar(options.quiet, self._turns, self._done.count, options.later_steps) as bar,
         ):
             planned = 0
 

@@ -58,6 +58,22 @@ def split_steps(steps: int | Sequence[int], levels: int, *, ratio: float = 1.0) 
     raise InputError(f"steps: expected a whole number or one of at least 1{each}, got {steps!r}")
 
 
+def costs_of(sizes: Sequence[tuple[int, int]], octaves: int = 1) -> list[float]:
+    """Give what a step of each level takes, as a share of one at full size: what pixels the network reads there.
+
+    Args:
+        sizes: the (height, width) of each level, full size first.
+        octaves: at how many sizes the style is matched, of those that are there from a level on.
+
+    Example:
+        >>> costs_of([(80, 80), (40, 40)])
+        [1.0, 0.25]
+    """
+    areas = [height * width for height, width in sizes]
+    read = [sum(areas[level : level + octaves]) for level in range(len(areas))]
+    return [each / read[0] for each in read]
+
+
 def parse_steps(text: str, what: str = "") -> int | list[int]:
     """Read `"200"` as 200, and `"20, 40, 80"` as the steps of each level, full size first; `what` names the input.
 

@@ -34,12 +34,11 @@ from ..targets.targets import ContentTarget, fit_levels
 from .film_arguments import FilmArguments, Results
 from .film_results import FilmFrame, FramesResult
 from .film_style import style_of_frame
+from .later_steps import steps_of_later
 from .motion import warp
 from .past import Frame, Past, Pasts
 from .several_passes import Turn, WholeFilm, count_of, pairs_of
 
-LATER_STEPS = 0.125
-"""The default of `later_steps`, as a share of `steps`."""
 BLEND = 0.5
 """The share of what a further pass has just made, where that is to be trusted, in the start of the frame beside it."""
 ENOUGH = 0.5
@@ -182,7 +181,7 @@ def _pass(
         before: the last frames that are made already, which is kept up to date.
         results: where results are kept.
     """
-    later, style_of = resolve_later_steps(told.steps, told.later_steps), style_of_frame(told.style)
+    style_of = style_of_frame(told.style)
     for turn in turns:
         style = style_of(turn.index)
         index, frame, last = turn.index, turn.content, before[-1] if before else None
@@ -195,10 +194,10 @@ def _pass(
         anchor = first_pass and last is not None and told.anchor_every > 0 and index % told.anchor_every == 0
         past = None if anchor else pasts.of(index, frame, before, turn.way)
         if turn.own is None:
-            how = _start(net, told, frame, style, past, last, later)
+            how = _start(net, told, frame, style, past, last)
         else:
             start = turn.own if past is None else past.blended(turn.own, BLEND)
-            how = {"init": start, "steps": _at_full_size(later, fit_levels(frame, style, frame.size))}
+            how = {"init": start, "steps": steps_of_later(told, frame.size, fit_levels(frame, style, frame.size))}
         if past is not None and told.temporal_weight > 0:
             how["temporal"] = TemporalTarget(past.held, past.trust)
         report = _Report(told.callback, turn.number)
@@ -255,7 +254,6 @@ def _start(
     style: AnyStyle | None,
     past: Past | None,
     last: Frame | None,
-    later: int,
 ) -> dict[str, Any]:
     """Say where a frame of the first pass starts, and with how many steps."""
     init = name_or_picture(told.init)
@@ -278,7 +276,7 @@ def _start(
 
     if past is not None and told.warm_start and past.share >= ENOUGH and (last is not None or own == "auto"):
         levels = fit_levels(content, style, content.size)
-        how = {"init": past.start(ground), "steps": _at_full_size(later, levels)}
+        how = {"init": past.start(ground), "steps": steps_of_later(told, content.size, levels)}
     return how
 
 
@@ -287,21 +285,3 @@ def _each(contents: ContentTarget | Iterable[ContentTarget]) -> Iterator[Content
         if not isinstance(target, ContentTarget):
             raise InputTypeError(f"content: expected a ContentTarget for each frame, got {type(target).__name__}")
         yield from target.pictures()
-
-
-def resolve_later_steps(steps: int | Sequence[int], later_steps: int | None) -> int:
-    """Give the steps of a frame that starts from its past: what was asked for, or else a share of all `steps`.
-
-    Raises:
-        InputError: for anything but a whole number of at least 1.
-    """
-    if later_steps is None:
-        return max(1, round(LATER_STEPS * (steps if isinstance(steps, int) else sum(steps))))
-    if isinstance(later_steps, bool) or not isinstance(later_steps, int) or later_steps < 1:
-        raise InputError(f"later_steps: expected a whole number of at least 1, got {later_steps!r}")
-    return later_steps
-
-
-def _at_full_size(steps: int, levels: int) -> list[int]:
-    """Give the steps of each level: one for each coarser level, which is the look at the start, and changes nothing."""
-    return [max(1, steps - levels + 1), *[1] * (levels - 1)]

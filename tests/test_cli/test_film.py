@@ -557,6 +557,18 @@ def test_time_left_of_a_film():
     assert clock.after(progress(2, 2, schedule=(2,)), 100.0, 2, None) is None
 
 
+@pytest.mark.parametrize(("expected", "coarse"), [((), 0.25), ((1.0, 0.5), 0.5)])
+def test_time_left_of_a_film_that_chooses_its_later_steps(expected, coarse):
+    clock = FilmTime(later=None, now=0.0)
+    for step in range(1, 11):
+        left = clock.after(progress(step, 12, int(step < 9), (4, 8), expected), 10.0 * step, 0, 3)
+    # two of twelve steps of 10 s are left, and then two frames with one step at each level, which is all that a quarter has
+    assert left == pytest.approx(20 + 2 * 120 * (1 + coarse) / (4 + 8 * coarse))
+    # a film that goes on begins with a frame like those that are left
+    again = FilmTime(later=None, now=0.0)
+    assert again.after(progress(1, 2, 0, (2,)), 10.0, 5, 8) == pytest.approx(10 + 2 * 20)
+
+
 class Terminal(io.StringIO):
     def isatty(self):
         return True

@@ -75,6 +75,11 @@ def test_film_is_what_gatys_makes(standin, vgg19, style, content, make):
     assert images.shape == (3, 48, 40, 3) and images.dtype == torch.float32 and not images.requires_grad
 
 
+def test_later_steps_of_0_are_a_quarter_of_the_first_frames(make):
+    _, histories = make(film(), steps=9, later_steps=0)
+    assert [len(history) for history in histories] == [9, 2, 2]
+
+
 def test_first_frame_is_that_of_gatys_optimize(standin, vgg19, style, content, make):
     images, _ = make(film())
     scene = content(film()[:1])

@@ -69,9 +69,35 @@ def test_later_frames_start_from_the_last_result_with_fewer_steps(extract, make)
     assert [len(history) for history in result.histories] == [6, 1, 1]
 
 
-def test_later_steps_are_an_eighth_unless_given(net, style, extract):
-    result = optimize_frames(net, extract(noisy(2)), style=style, steps=16)
-    assert [len(history) for history in result.histories] == [16, 2]
+@pytest.mark.parametrize(
+    ("levels", "options"),
+    [
+        (1, {"steps": 16}),
+        (1, {"steps": 3}),
+        (2, {"steps": 30}),
+        (2, {"steps": 30, "init": "noise"}),
+        (2, {"steps": [4, 40]}),
+        (2, {"steps": [12, 9], "octaves": 2}),
+        (2, {"steps": 20, "init": pictures(4)}),
+    ],
+)
+def test_later_frames_take_a_quarter_of_the_first_unless_told(net, extract, levels, options):
+    painting = gatys.extract_style(net, pictures(2), {"conv1_1": 1.0}, levels=levels)
+    how = {"style": painting, "tolerance": 0.0} | options
+    result = optimize_frames(net, extract(noisy(2), levels), **how)
+    octaves = options.get("octaves", 1)
+
+    def work(history):
+        """The pixels that the network has read."""
+        areas = [36 * 32 // 4**level for level in range(levels)]
+        return sum(sum(areas[record.level :][:octaves]) for record in history)
+
+    first, later = map(work, result.histories)
+    one = sum(36 * 32 // 4**level for level in range(octaves))
+    begun_anew = optimize_frames(net, extract(noisy(1), levels), **how | {"init": "content"}).histories[0]
+    told = first if isinstance(options.get("init"), str) else work(begun_anew)  # later ones do not begin from a picture
+    assert later <= max(told, first) / 4 or later == work([gatys.Record(1, 0, 0.0, 0.0, 0.0, 0.0)])
+    assert later > told / 4 - one
 
 
 def test_later_steps_are_spent_at_full_size(net, style, extract):
