@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from operator import mul
 from time import monotonic
 from typing import Any
@@ -45,7 +46,8 @@ class FilmTime:
             if self._index > 0:
                 self._seconds, self._count = self._seconds + now - self._began, self._count + 1
             self._index, self._began, self._frame = index, now, TimeLeft(now)
-        left = self._frame.after(progress, now)
+        before = progress.steps - sum(progress.schedule)  # those that painted new ground
+        left = self._frame.after(replace(progress, step=progress.step - before) if before else progress, now)
         if count is None:
             return None
         if self._count:

@@ -43,8 +43,9 @@ class FilmArguments(Settings):
     as [(0, wave), (48, starry)], between which the blend moves in a straight line (`blend_styles`); before the first
     and after the last there is that one. Or a function that gives the style of a frame by its number."""
     later_steps: int | None = None
-    """The evaluations of a frame that starts from its past. By default so many that they take at most a quarter of the
-    arithmetic of a frame without one, whose `steps` are mostly at coarser levels: 9 for 200 steps at 512 pixels, 15 at 256."""
+    """The evaluations of a frame that starts from its past. By default so many that it takes at most a quarter of the time
+    of a frame without one, whose `steps` are mostly at coarser levels: 8 for 200 steps at 512 pixels, 13 at 256. A part of
+    their arithmetic goes to coarser levels where there is new ground."""
     warm_start: bool = True
     """Whether a frame starts from its past; False starts each as the first one, held together by the temporal term
     alone."""
@@ -60,10 +61,10 @@ class FilmArguments(Settings):
     flow: AnyFlow | None = None
     """How the scene moves, for a camera that moves: the last result is moved along with it and takes the place of
     `warped`, and `occlusion_mask` says where it is not to be trusted. A method of `optical_flow`, such as "auto"; a
-    function, as there; or a `FilmFlow` of the film, or its `back` alone. New ground, which was hidden before, starts
-    as `init` says of a frame without a past: by "auto", from the content in the style's colours. From noise, it starts
-    as it is; else with the strokes of the place that the flow points at (what painting has changed there is added),
-    since in a few steps a small area gets hardly any: the rest of the picture matches the style already."""
+    function, as there; or a `FilmFlow` of the film, or its `back` alone. New ground, which was hidden before or comes in at
+    the border, starts as `init` says of a frame without a past: by "auto", from the content in the style's colours. From
+    noise, it starts as it is; else with what painting has changed at the place that the flow points at, if that is within
+    the picture."""
     long_term: Sequence[int] = NEXT
     """How many frames before a frame is held to, such as (1, 2, 4): what was hidden for some frames comes back as it was.
     Each counts only where no nearer one is to be trusted; see `past.past_of`. A `FilmFlow` must tell of these

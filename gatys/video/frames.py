@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from torch import Tensor
 
 from ..descent.arguments import settings_of, takes_two
 from ..descent.optimize import optimize
-from ..descent.records import Progress, Record
+from ..descent.records import Progress, Record, Result
 from ..descent.start import name_or_picture, starting_picture
 from ..errors import InputError, InputTypeError
 from ..network.vgg import VGG
@@ -34,8 +35,9 @@ from ..targets.targets import ContentTarget, fit_levels
 from .film_arguments import FilmArguments, Results
 from .film_results import FilmFrame, FramesResult
 from .film_style import style_of_frame
-from .later_steps import steps_of_later
+from .later_steps import plan_later
 from .motion import warp
+from .new_ground import from_inside, style_of_ground
 from .past import Frame, Past, Pasts
 from .several_passes import Turn, WholeFilm, count_of, pairs_of
 
@@ -53,8 +55,9 @@ def optimize_frames(net: VGG, content: ContentTarget | Iterable[ContentTarget], 
     is. The temporal term holds the frame to it, and with `warm_start` the frame starts from it with `later_steps`, all
     spent at full size: coarser levels only look at the start, since what they have to give is there already (at equal
     cost the loss is lower than with steps on all levels; without a temporal term it flickers slightly more). Where the
-    past is not to be trusted, nothing holds the frame and it starts from its own content. A frame with less than half of
-    its area to trust starts like one without a past, as `optimize` makes any picture, with `steps` over all levels.
+    past is not to be trusted, nothing holds the frame: this new ground starts from its own content, and is painted by
+    itself first, at coarser levels, by the style's statistics of it and what is around it alone, since in those of the
+    whole frame a small area hardly counts. A frame with less than half of its area to trust starts like one without a past, as `optimize` makes any picture, with `steps` over all levels.
 
     Memory is that of one frame beside the results: `content` may be a generator that extracts as it goes.
     `iterate_frames` hands each result on as it is made.
@@ -193,16 +196,13 @@ def _pass(
         first_pass = turn.own is None
         anchor = first_pass and last is not None and told.anchor_every > 0 and index % told.anchor_every == 0
         past = None if anchor else pasts.of(index, frame, before, turn.way)
+        report = _Report(told.callback, turn.number)
         if turn.own is None:
-            how = _start(net, told, frame, style, past, last)
+            result = _paint(net, told, frame, style, past, last, report)
         else:
             start = turn.own if past is None else past.blended(turn.own, BLEND)
-            how = {"init": start, "steps": steps_of_later(told, frame.size, fit_levels(frame, style, frame.size))}
-        if past is not None and told.temporal_weight > 0:
-            how["temporal"] = TemporalTarget(past.held, past.trust)
-        report = _Report(told.callback, turn.number)
-        given = settings_of(told) | {"terms": told.terms, "callback": report} | how
-        result = optimize(net, content=frame, style=style, **given)
+            later = plan_later(told, frame.size, fit_levels(frame, style, frame.size))
+            result = _descend(net, told, frame, style, past, report, {"init": start, "steps": later.whole})
         image = result.image.to(frame.image.device)
         if results is not None and not report.stopped:
             results[index] = image
@@ -221,8 +221,17 @@ class _Report:
     def __init__(self, callback: Callable[[Progress, int], None] | None, index: int):
         self._callback, self._index = callback, index
         self.stopped = False
+        self.done = 0
+        """The steps that the frame took before this descent."""
+        self.ahead = list[int]()
+        """Those of each level that it takes after it."""
 
     def __call__(self, progress: Progress) -> None:
+        if self.ahead:
+            total = tuple(map(add, progress.schedule, self.ahead))
+            progress = replace(progress, steps=progress.steps + sum(self.ahead), schedule=total)
+        if self.done:
+            progress = replace(progress, step=self.done + progress.step, steps=self.done + progress.steps)
         try:
             if self._callback is not None:
                 self._callback(progress, self._index)
@@ -247,37 +256,72 @@ def _previous_frame(pair: Any) -> Frame:
     return Frame(both[0], resize(both[1], size_of(both[0])))
 
 
-def _start(
+def _paint(
     net: VGG,
     told: FilmArguments,
     content: ContentTarget,
     style: AnyStyle | None,
     past: Past | None,
     last: Frame | None,
-) -> dict[str, Any]:
-    """Say where a frame of the first pass starts, and with how many steps."""
+    report: _Report,
+) -> Result:
+    """Paint a frame of the first pass: from its past, with new ground by itself before; or as any picture."""
     init = name_or_picture(told.init)
     own = init if last is None or isinstance(init, str) else "content"
-    how: dict[str, Any] = {"init": own, "steps": told.steps}
+    from_past = past is not None and told.warm_start and past.share >= ENOUGH and (last is not None or own == "auto")
+    if past is None or not from_past:
+        return _descend(net, told, content, style, past, report, {"init": own, "steps": told.steps})
 
     def begun(picture: Tensor) -> Tensor:
         target = replace(content, image=picture)
         return starting_picture(net, target, style, own, content.size, told.seed, WHOLE).to(picture)
 
     def ground() -> Tensor:
-        if last is None or past is None:
+        if last is None:
             return content.image
         if past.near.back is None:  # the camera stands still
             return (content.image + last.result - last.content).clamp(0, 1)
         if own == "noise" or own == "mean":
             return begun(content.image)
-        near = past.near.image - warp(begun(last.content), past.near.back)
-        return (begun(content.image) + near).clamp(0, 1)
+        # what looks new and is not, as by a flow that is not exact, stays as it was
+        painted = past.near.image - warp(begun(last.content), past.near.back)
+        return (begun(content.image) + painted * from_inside(past.near.back).to(painted)).clamp(0, 1)
 
-    if past is not None and told.warm_start and past.share >= ENOUGH and (last is not None or own == "auto"):
-        levels = fit_levels(content, style, content.size)
-        how = {"init": past.start(ground), "steps": steps_of_later(told, content.size, levels)}
-    return how
+    levels = fit_levels(content, style, content.size)
+    start, new = past.start(ground), past.new
+    alone = None if style is None or new is None else style_of_ground(style, new.to(start), levels)
+    later = plan_later(told, content.size, levels, new=alone is not None)
+    first: Result | None = None
+    if later.ground is not None:
+        report.ahead = later.whole
+        how = {"init": start, "steps": later.ground, "checkpoint": None}
+        first = _descend(net, told, content, alone, None, report, how)
+        painted = first.image.to(start)
+        start = past.start(lambda: painted)
+        if report.stopped:
+            return replace(first, image=start)
+        report.done, report.ahead = len(first.history), []
+    result = _descend(net, told, content, style, past, report, {"init": start, "steps": later.whole})
+    if first is None:
+        return result
+    rest = (replace(each, step=report.done + each.step) for each in result.history)
+    return replace(result, history=(*first.history, *rest), notes=first.notes + result.notes)
+
+
+def _descend(
+    net: VGG,
+    told: FilmArguments,
+    content: ContentTarget,
+    style: AnyStyle | None,
+    past: Past | None,
+    report: _Report,
+    how: dict[str, Any],
+) -> Result:
+    """Descend to a frame, which is held to its past, if it has one."""
+    if past is not None and told.temporal_weight > 0:
+        how["temporal"] = TemporalTarget(past.held, past.trust)
+    given = settings_of(told) | {"terms": told.terms, "callback": report} | how
+    return optimize(net, content=content, style=style, **given)
 
 
 def _each(contents: ContentTarget | Iterable[ContentTarget]) -> Iterator[ContentTarget]:

@@ -18,6 +18,7 @@ from ..targets.targets import ContentTarget
 from .distances import NEXT
 from .film_flow import AnyFlow, FlowBetween, Pair, flow_between
 from .motion import motion_boundaries, occlusion_mask, outside, warp
+from .new_ground import kept_inwards
 
 SAME, DIFFERENT = 5 / 255, 15 / 255
 """The bounds of likeness: frames that differ by less show the same, by more another thing."""
@@ -72,9 +73,14 @@ class Past:
         """Give the share of the frame's area that can be trusted."""
         return 1.0 if self.trust is None else float(self.trust.mean())
 
+    @property
+    def new(self) -> Tensor | None:
+        """Give where ground is new, (1, 1, H, W) in [0, 1]; None where it is nowhere."""
+        return None if self.seen is None or bool((self.seen == 1).all()) else 1 - self.seen.clamp(0, 1)
+
     def start(self, ground: Callable[[], Tensor]) -> Tensor:
         """Give the past where it was to be seen, and elsewhere new ground."""
-        if self.seen is None or bool((self.seen == 1).all()):
+        if self.seen is None or self.new is None:
             return self.begun
         return torch.lerp(ground().to(self.begun), self.begun, self.seen)
 
@@ -203,7 +209,11 @@ class Pasts:
             trust = agreement(frame, before.content) if own is None else own
             return Sight(before.result.to(frame), trust, trust)
         pair = self._flow(index - self._first, other - self._first, frame, before.content)
-        trust, seen = _trust(pair, frame, before.content) if own is None else (own, own)
+        if own is None:
+            kept = kept_inwards(pair.back).to(frame)
+            trust, seen = (kept * each for each in _trust(pair, frame, before.content))
+        else:
+            trust = seen = own
         return Sight(warp(before.result, pair.back).to(frame), trust, seen, pair.back)
 
 
