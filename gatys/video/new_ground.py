@@ -86,8 +86,8 @@ def kept_inwards(flow: Tensor) -> Tensor:
 
 
 def from_inside(flow: Tensor) -> Tensor:
-    """Tell how far a past is kept, as `kept_inwards` does, and none of what lies outside of the picture."""
-    return kept_inwards(flow) * ~outside(flow.cpu()).to(flow.device)
+    """Tell where a flow points into the picture, and not at what `kept_inwards` keeps in part, 1 there, (1, 1, H, W)."""
+    return (kept_inwards(flow) == 1) * (1.0 - outside(flow.cpu()).to(flow))
 
 
 def _reaches(region: Region, coarsest: tuple[int, int]) -> bool:

@@ -27,8 +27,8 @@ def test_new_ground_starts_as_init_says(net, style, extract, make, init):
     keep = kept(flow)
     keep[..., -PAN:] = 0  # what comes in
     moved, anew = gatys.warp(images[:1], flow), begun
-    if init not in ("noise", "mean"):  # with what painting has changed, as far as it is kept
-        anew = (begun + keep * (moved - gatys.warp(before, flow))).clamp(0, 1)
+    if init not in ("noise", "mean"):  # with what painting has changed, where all of it is kept
+        anew = (begun + (keep == 1) * (moved - gatys.warp(before, flow))).clamp(0, 1)
     wanted = (1 - keep) * anew + keep * moved
     torch.testing.assert_close(images[1:2], wanted, rtol=0, atol=2e-5)
     assert 0 < keep[..., -PAN - BAND : -PAN].mean() < 0.5 and (keep[..., : -PAN - BAND] == 1).all()
@@ -106,7 +106,7 @@ def test_boundaries_are_not_held_but_started_from(extract, make):
     assert not hidden[..., 19:21].any()
     keep, moved = kept(flow.back)[0], gatys.warp(images[:1], flow.back)[0]
     came_in = (flow.back[0, :1] + torch.arange(SIZE[1]) > SIZE[1] - 0.5).float()
-    changed = panned(2)[1] + keep * (1 - came_in) * (moved - gatys.warp(panned(1), flow.back)[0])
+    changed = panned(2)[1] + (keep == 1) * (1 - came_in) * (moved - gatys.warp(panned(1), flow.back)[0])
     wanted = changed.clamp(0, 1).lerp(moved, keep * (1 - hidden))
     torch.testing.assert_close(images[1], wanted, rtol=0, atol=2e-5)
 

@@ -147,7 +147,7 @@ def test_new_ground_is_painted_by_itself_before_the_frame(net, style, extract, m
     before, begun = (
         gatys.optimize(net, content=extract(one), style=style, steps=[1, 1]).image for one in panned(2).split(1)
     )
-    begun = (begun + keep * (moved - gatys.warp(before, flow.back))).clamp(0, 1)
+    begun = (begun + (keep == 1) * (moved - gatys.warp(before, flow.back))).clamp(0, 1)
     how = {"content": second, "tolerance": 0.0}
     ground = style_of_ground(style, 1 - keep, 2)
     alone = gatys.optimize(net, style=ground, init=begun.lerp(moved, keep), steps=plan.ground, **how).image
