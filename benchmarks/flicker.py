@@ -3,6 +3,7 @@
     python benchmarks/flicker.py [--content FILE] [--style FILE] [--weights FILE] [--size 96] [--frames 5] [--out FOLDER]
     python benchmarks/flicker.py --films swing --frames 101 --only "on their own,known flow"     # drift over 100 frames
     python benchmarks/flicker.py --films "" --clips carphone.mp4,bikes.mp4@6.2                     # from 6.2 s on
+    python benchmarks/flicker.py --size 512 --steps 200 --later-steps 0 --films pan --frames 3     # time by the defaults
 
 Films are made of the content picture, with known motion: one view with the noise of a camera (a standard deviation of
 2/255), a pan, a zoom, a disc that turns and moves over a background, and a camera that swings there and back in 20 frames. Of
@@ -206,7 +207,7 @@ FILMS = {
 
 
 def methods(film: Film, args: argparse.Namespace) -> dict[str, dict]:
-    warm = {"steps": args.steps, "later_steps": args.later_steps, "temporal_weight": args.temporal_weight}
+    warm = {"steps": args.steps, "later_steps": args.later_steps or None, "temporal_weight": args.temporal_weight}
     along = warm | {"flow": film.known()}
     far = tuple(distance for distance in LONG_TERM if distance < len(film.frames))
     ways = {
@@ -246,7 +247,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=96, help="longer edge of a frame in pixels")
     parser.add_argument("--frames", type=int, default=5)
     parser.add_argument("--steps", type=int, default=30, help="of a frame without a past")
-    parser.add_argument("--later-steps", type=int, default=8)
+    parser.add_argument("--later-steps", type=int, default=8, help="0 for as many as films take by themselves")
     parser.add_argument("--temporal-weight", type=float, default=gatys.Settings().temporal_weight)
     parser.add_argument("--flow", default="dis", help="methods of gatys.optical_flow, with commas")
     parser.add_argument("--only", default="", help="rows to make, by their names, with commas")
