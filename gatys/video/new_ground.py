@@ -60,8 +60,12 @@ def style_of_ground(style: AnyStyle, new: Tensor, levels: int) -> RegionalStyle 
 def surroundings(new: Tensor) -> Tensor:
     """Give new ground with what is within `AROUND` of it, less and less outwards, (1, 1, H, W)."""
     reach = max(1, round(AROUND * min(size_of(new))))
-    wide = F.max_pool2d(new, 2 * reach + 1, stride=1, padding=reach)
-    wide = F.avg_pool2d(wide, 2 * reach + 1, stride=1, padding=reach, count_include_pad=False)
+    rows, columns = ((2 * reach + 1, 1), (reach, 0)), ((1, 2 * reach + 1), (0, reach))
+    wide = new
+    for window, beyond in (rows, columns):  # one after the other is much less work
+        wide = F.max_pool2d(wide, window, stride=1, padding=beyond)
+    for window, beyond in (rows, columns):
+        wide = F.avg_pool2d(wide, window, stride=1, padding=beyond, count_include_pad=False)
     return torch.maximum(new, wide)
 
 
