@@ -53,7 +53,7 @@ MASK = torch.linspace(-4, 5, WIDTH).clamp(0, 1).expand(WIDTH * 3 // 4, WIDTH)  #
 DEEP = [f"conv{block}_1" for block in range(1, 6)]
 
 FROM_NOISE = {"init": "noise", "steps": 300, "content_weight": 0.1}
-LARGE = {"content": None, "width": 512, "steps": 150, "levels": 3}
+AT_FULL_SIZE = {"levels": 3, "steps": [100, 1, 1]}  # octaves need levels, but these hardly run
 PORTRAIT = {"content": "portrait.webp", "style": "style2.jpg"}
 AROUND = {"content": "panorama.jpg", "width": 512}
 
@@ -71,7 +71,7 @@ SHEETS = {
         ("conv1_1 to conv5_1", {}),
     ],
     "statistic": [(name, {"statistic": name}) for name in STATISTICS[:5]],  # those beyond are the presets' own
-    "octaves": [(f"{n}", LARGE | {"octaves": n}) for n in (1, 3)],
+    "octaves": [(f"{n}", AT_FULL_SIZE | {"width": 384, "octaves": n}) for n in (1, 3)],
     "match_features": [
         ("not matched", {"strength": 0.25}),
         *((f"share {share:g}", {"strength": 0.25, "match": share}) for share in (0.5, 1.0)),
