@@ -377,7 +377,7 @@ def sheet(folder, file, columns=4):
         page.paste(panel, (x, y))
         label = text.replace(", loss", "\nloss")
         draw.text((x + width / 2, y + height + foot / 2), label, "black", ImageFont.load_default(12), "mm", 2, "center")
-    page.save(file, quality=70, optimize=True)
+    page.save(file, quality=60, optimize=True)
 
 
 def main():
