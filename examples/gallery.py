@@ -44,6 +44,7 @@ BASE = {  # what a panel does not say: the package's defaults, but for size, ste
     "padding": "zero",
     "statistic": STATISTICS[0],
     "octaves": 1,
+    "detail": 1.0,
     "match": 0.0,  # share of the painting's features in what the content holds
     "shares": "",  # of the gradient at the start; they set the weights
     "factor": 0.0,  # of the second painting
@@ -53,6 +54,7 @@ MASK = torch.linspace(-4, 5, WIDTH).clamp(0, 1).expand(WIDTH * 3 // 4, WIDTH)  #
 DEEP = [f"conv{block}_1" for block in range(1, 6)]
 
 FROM_NOISE = {"init": "noise", "steps": 300, "content_weight": 0.1}
+COARSE_TO_FINE = {"levels": 4, "steps": [25, 37, 55, 83], "width": 512, "content_weight": 0.004}
 AT_FULL_SIZE = {"levels": 3, "steps": [100, 1, 1]}  # octaves need levels, but these hardly run
 PORTRAIT = {"content": "portrait.webp", "style": "style2.jpg"}
 AROUND = {"content": "panorama.jpg", "width": 512}
@@ -72,6 +74,7 @@ SHEETS = {
     ],
     "statistic": [(name, {"statistic": name}) for name in STATISTICS[:5]],  # those beyond are the presets' own
     "octaves": [(f"{n}", AT_FULL_SIZE | {"width": 384, "octaves": n}) for n in (1, 3)],
+    "detail": [(f"{d:g}", COARSE_TO_FINE | {"detail": d}, "houses") for d in (1.0, 0.5, 0.0)],
     "match_features": [
         ("not matched", {"strength": 0.25}),
         *((f"share {share:g}", {"strength": 0.25, "match": share}) for share in (0.5, 1.0)),
@@ -146,7 +149,10 @@ def paint(settings):
     return gatys.optimize(
         net,
         size=None if content else (of["width"], of["width"]),
-        **{name: of[name] for name in ("init", "padding", "steps", "optimizer", "strength", "octaves", "tv_form")},
+        **{
+            name: of[name]
+            for name in ("init", "padding", "steps", "optimizer", "strength", "octaves", "detail", "tv_form")
+        },
         **targets,
         **weights,
     ).image
@@ -167,6 +173,9 @@ def shown(result, what):
         return result.crop((result.width - 64, result.height - 48, result.width, result.height)).resize(
             (384, 288), Image.NEAREST
         )
+    if what == "houses":
+        left, top = result.width * 3 // 16, result.height * 5 // 16
+        return result.crop((left, top, left + result.width // 2, top + result.height // 2))
     if what == "2 x 2":
         laid = Image.new("RGB", (2 * result.width, 2 * result.height))
         for x in (0, result.width):

@@ -125,7 +125,6 @@ TEMPORAL_WEIGHT = 5.0
 """The default weights, chosen with trained filters (benchmarks/look.py) for normalised targets; `Objective` has the
 same."""
 
-
 TOLERANCE = 0.01
 """The default of `tolerance`, chosen with trained filters (benchmarks/RESULTS.md, "The descent")."""
 
@@ -178,8 +177,10 @@ class Settings:
     strength: float = STRENGTH
     """How strongly the style shows, from 0, nearly the photograph, to 1, where the content hardly counts; equal steps
     look equally large. It multiplies the content weight by `content_factor`, and 0.5 leaves it as it is; above that the
-    content that a run starts from is mixed with large-grained noise, the share `noise_share`. Without content it does
-    nothing, and pictures to start from are left as they are."""
+    content that a run starts from is mixed with large-grained noise, the share `noise_share`. It needs content."""
+    detail: float = 1.0
+    """The share, from 0 to 1, of the content's own detail that each level adds to what the coarser one made: with less,
+    what is small is painted rather than photographed. It counts for starts that are made of the content."""
     tv_weight: float = TV_WEIGHT
     """The weight of smoothness; 0 leaves it out."""
     tv_form: TvForm = "squared"
@@ -190,9 +191,8 @@ class Settings:
     """The weight of keeping the content's lines, such as eyes, mouths and edges, at the pixels; 0 leaves it out. It needs
     content, and follows its mask. 0.02 keeps a face."""
     octaves: int = 1
-    """At how many sizes of the picture the style is matched at once, each half of the one before, so that large forms hold
-    beside fine strokes; at most as many as the targets have levels. Coarser levels do with those that are left. See
-    `objective.octaves`."""
+    """At how many sizes of the picture the style is matched at once, each half of the one before (`objective.octaves`), so
+    that large forms hold beside fine strokes; at most as many as the targets have levels, on coarser levels as are left."""
     seed: int = 0
     """The seed of the noise."""
     tile: TileSize = "auto"
@@ -208,16 +208,15 @@ class Settings:
     memory: int | None = None
     """Bytes that may be used on the device beside filters and targets; the default is what is free there."""
     precision: Precision = "auto"
-    """What numbers the convolutions work in, one of `PRECISIONS`. Where numbers leave the range of a lower precision,
-    the run goes on in float32. Pictures, sums, losses and gradients are float32 in every case."""
+    """What numbers the convolutions work in, one of `PRECISIONS`; all else is float32. Where numbers leave the range of a
+    lower precision, the run goes on in float32."""
     graphs: bool = True
     """Whether evaluations of whole pictures on NVIDIA cards are replayed from CUDA graphs, which holds the memory of one for
     all of a level."""
     checkpoint: Path | str | None = None
-    """A file for the run's state, from which the same call goes on after a crash; or a folder, where the file gets its
-    name from what the run is. The result is then, to the last bit, that of a run without a crash, with the same device
-    and number of threads. The last state stays there until someone who has kept the result deletes it (`Result.state`).
-    It holds as much as L-BFGS remembers."""
+    """A file for the run's state, from which the same call goes on after a crash, to the last bit with the same device and
+    number of threads; or a folder, where the file gets its name from what the run is. The last state stays there until
+    someone who has kept the result deletes it (`Result.state`). It holds as much as L-BFGS remembers."""
     checkpoint_every: float = 60.0
     """The least time between two states in seconds; a run that ends early writes one all the same."""
     average: float = 0.0
@@ -249,9 +248,10 @@ class Settings:
             raise InputError(f"tile: expected 'auto', None or a whole number of pixels, got {self.tile!r}")
         for name in ("content_weight", "style_weight", "tv_weight", "temporal_weight", "laplacian_weight"):
             check_weight(name, getattr(self, name))
-        check_strength(self.strength)
+        check_share("strength", self.strength)
         check_tolerance(self.tolerance)
         check_tolerance(self.average, "average")
+        check_share("detail", self.detail)
         check_octaves(self.octaves)
         check_choice("tv_form", self.tv_form, TV_FORMS)
         check_choice("precision", self.precision, PRECISIONS)
@@ -303,10 +303,10 @@ def check_weight(what: str, value: float) -> None:
         raise InputError(f"{what}: expected a finite number of at least 0, got {value!r}")
 
 
-def check_strength(value: float) -> None:
-    """Raise InputError unless a strength is a number from 0 to 1."""
+def check_share(what: str, value: float) -> None:
+    """Raise InputError unless a value is a number from 0 to 1; `what` names the argument."""
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= 1:
-        raise InputError(f"strength: expected a number from 0 to 1, got {value!r}")
+        raise InputError(f"{what}: expected a number from 0 to 1, got {value!r}")
 
 
 def check_tolerance(value: float, what: str = "tolerance") -> None:

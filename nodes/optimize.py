@@ -23,6 +23,7 @@ from .widgets import (
     average_input,
     checkpoint_input,
     descent_inputs,
+    detail_input,
     keep_on_cancel_input,
     laplacian_input,
     level_steps_input,
@@ -113,6 +114,7 @@ class GatysOptimize(io.ComfyNode):
                 average_input(),
                 laplacian_input(),
                 octaves_input(),
+                detail_input(),
             ],
             outputs=[
                 io.Image.Output(

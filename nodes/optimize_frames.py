@@ -19,6 +19,7 @@ from .widgets import (
     PaddingOrAuto,
     checkpoint_input,
     descent_inputs,
+    detail_input,
     keep_on_cancel_input,
     laplacian_input,
     memory_inputs,
@@ -101,6 +102,7 @@ class GatysOptimizeFrames(io.ComfyNode):
                 laplacian_input(),
                 octaves_input(),
                 *_long_inputs(),
+                detail_input(),
             ],
             outputs=[
                 io.Image.Output(

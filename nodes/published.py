@@ -17,7 +17,7 @@ WIDGETS = {
     "GatysExtractStyleGrams": (*STYLE_LAYERS, "more_layers", "levels", "normalize", "padding", "statistic"),
     "GatysOptimize": (
         *("steps", "optimizer", "learning_rate", "content_weight", "style_weight", "tv_weight", "tv_form", "init"),
-        *("strength", "tolerance", "average", "laplacian_weight", "octaves", "steps_per_level"),
+        *("strength", "tolerance", "average", "laplacian_weight", "octaves", "steps_per_level", "detail"),
     ),
 }
 """The widgets that a preset sets, by the ids of their nodes."""

@@ -256,6 +256,19 @@ def octaves_input() -> io.Int.Input:
     )
 
 
+def detail_input() -> io.Float.Input:
+    return io.Float.Input(
+        "detail",
+        default=DEFAULTS["detail"],
+        optional=True,  # saved prompts lack it
+        min=0.0,
+        max=1.0,
+        step=0.05,
+        tooltip="How much of the content's own detail each level adds to what the coarser one made. 1: all of it; houses and faces "
+        "stay close to the photograph. 0.5: what is small is painted. 0: from the coarsest level alone. One level has nothing to add to.",
+    )
+
+
 def growing_input(name: str, each: Any, first: str, tooltip: str) -> list[Any]:
     """Give a group of sockets of one kind, of which the page shows one more than are wired; none on hosts without.
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ..descent.asked_shares import parse_shares
 from ..descent.schedule import parse_steps
 from ..network.layers import parse_layers
-from ..settings import check_strength, check_tolerance
+from ..settings import check_share, check_tolerance
 from ..video.distances import check_distances
 from ..video.film_files import RATES
 from .parsed import Every
@@ -112,7 +113,7 @@ def seconds_of(text: str) -> float:
     return seconds
 
 
-strength = _share("from 0 to 1", check_strength)
+strength = _share("from 0 to 1", partial(check_share, "strength"))
 tolerance = _share("from 0 to below 1", check_tolerance)
 
 

@@ -29,7 +29,7 @@ _STYLES = ("style", "load_style", "blend", "style_mask", "propagation", "style_a
 _SETTINGS = (
     "preset", "size", "style_scale", "depth", "file_quality", "blend", "propagation", "match_colors", "match_features", "keep_luminance",
     "weights", "layout", "pooling", "preprocessing", "responses", "padding", "content_layers", "style_layers", "statistic",
-    "strength", "content_weight", "style_weight", "octaves", "tv_weight", "tv_form", "laplacian_weight", "shares", "normalize", "init", "steps", "tolerance", "average", "levels", "optimizer",
+    "strength", "content_weight", "style_weight", "octaves", "detail", "tv_weight", "tv_form", "laplacian_weight", "shares", "normalize", "init", "steps", "tolerance", "average", "levels", "optimizer",
     "learning_rate", "history_size", "seed", "tile", "precision", "graphs",
 )  # fmt: skip
 """The options that a record holds: those that make the picture. None of them names a file that is written."""

@@ -19,7 +19,7 @@ from .preset_options import parse_options
 MOST = 400
 """The most cells of a sheet."""
 SWEPT = (
-    "strength", "size", "style-scale", "steps", "tolerance", "average", "levels", "content-weight", "style-weight", "octaves", "tv-weight",
+    "strength", "size", "style-scale", "steps", "tolerance", "average", "levels", "content-weight", "style-weight", "octaves", "detail", "tv-weight",
     "tv-form", "laplacian-weight", "statistic", "optimizer", "learning-rate", "history-size", "seed", "init", "padding", "match-colors", "match-features", "preset", "quality", "weights", "layout",
     "pooling", "preprocessing", "responses", "propagation", "precision", "tile",
 )  # fmt: skip

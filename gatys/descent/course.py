@@ -52,6 +52,8 @@ class Course:
     """The rows here of the starting picture, (N, 3, H, W) at full size."""
     from_noise: bool
     """Whether the start shows nothing yet."""
+    detail: float
+    """The share of the start's own detail that each level adds to the picture of the coarser one."""
     dtype: torch.dtype
     """The dtype of the convolutions."""
     grey: tuple[bool, ...]
@@ -135,8 +137,7 @@ class Course:
 
     def picture(self, level: int, coarser: Tensor | None) -> Tensor:
         """Give the picture that a level starts at, from the result of the coarser one."""
-        detail = not self.from_noise
-        return begin(self.start, coarser, self.sizes, level, self.told.place, detail=detail, rings=self.rings)
+        return begin(self.start, coarser, self.sizes, level, self.told.place, detail=self.detail, rings=self.rings)
 
     def keep_grey(self, pictures: Tensor) -> Tensor:
         """Give pictures, or the gradient in them, without colour where they are to stay grey."""
@@ -168,6 +169,7 @@ def plan_course(net: VGG, told: Arguments) -> Course:
     start = start_of_run(net, content, style, init, full, told.seed, place, strength=told.strength, rings=around)
     from_noise = not isinstance(init, Tensor) and (init in ("noise", "mean") or content is None)
     kind = "noise" if from_noise else "picture" if isinstance(init, Tensor) else "content"
+    detail = {"noise": 0.0, "picture": 1.0, "content": told.detail}[kind]
     schedule = split_steps(told.steps, levels, ratio=ratio_of(kind, levels))
     sizes = [level_size(full, level) for level in range(levels)]
     given_start = init if isinstance(init, Tensor) else None
@@ -175,7 +177,7 @@ def plan_course(net: VGG, told: Arguments) -> Course:
     if any(grey):
         log.info("content and style are grey, so the picture stays grey")
     start = average_channels(start, grey)
-    course = Course(net, told, sizes, schedule, start, from_noise, choose(told.precision, net), grey)
+    course = Course(net, told, sizes, schedule, start, from_noise, detail, choose(told.precision, net), grey)
     given = {"filters": net.tag.fingerprint, "pooling": net.tag.pooling, "size": full, "seed": told.seed}
     given |= {"precision": course.dtype, "checkpoint": told.checkpoint is not None}
     place.team.agree(given | options_of(course))
@@ -196,5 +198,6 @@ def options_of(course: Course) -> dict[str, object]:
     found |= {"average": told.average} if told.average else {}
     found |= {"laplacian_weight": told.laplacian_weight} if told.laplacian_weight else {}
     found |= {"octaves": told.octaves} if told.octaves > 1 else {}
+    found |= {"detail": told.detail} if told.detail != 1 else {}
     found |= {"grey": course.grey} if any(course.grey) else {}
     return found | ({"terms": list(told.terms)} if told.terms else {})

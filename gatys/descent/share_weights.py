@@ -31,7 +31,7 @@ from ..settings import (
     TV_WEIGHT,
     Padding,
     TvForm,
-    check_strength,
+    check_share,
     content_factor,
     rings,
 )
@@ -138,7 +138,7 @@ def weights_for_shares(
     init = name_or_picture(at)
     full = full_size(content, style, init, size, place)
     around = rings(resolve_padding(content, padding))
-    check_strength(strength)
+    check_share("strength", strength)
     of_strength = content_factor(strength)
     image = start_of_run(net, content, style, init, full, seed, place, strength=strength, rings=around)
     asked = checked_shares(shares)

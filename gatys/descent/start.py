@@ -65,13 +65,13 @@ def begin(
     level: int,
     place: Layout,
     *,
-    detail: bool,
+    detail: float,
     rings: Rings = (False, False),
 ) -> Tensor:
-    """Give the picture that a level starts at: the picture of the coarser level, enlarged.
+    """Give the picture that a level starts at: the picture of the coarser level, enlarged, and the share `detail` of what
+    the starting picture has at this size and not at the coarser one, so that it is still there to be painted.
 
-    With `detail`, what the coarser level changed is enlarged and added to the starting picture of this size, so that
-    details too small for the coarser level are still there to be painted. With `rings` edges meet the opposite ones.
+    That is one step of a Laplacian pyramid (Burt and Adelson, 1983). With `rings` edges meet the opposite ones.
     """
     here = place.resize(start, sizes[0], sizes[level], rings=rings)
     if coarser is None:
@@ -80,7 +80,10 @@ def begin(
     if not detail:
         return enlarged
     before = place.resize(start, sizes[0], sizes[level + 1], rings=rings)
-    return (here + enlarged - place.resize(before, sizes[level + 1], sizes[level], rings=rings)).clamp(0, 1)
+    blurred = place.resize(before, sizes[level + 1], sizes[level], rings=rings)
+    if detail == 1:  # as in version 0.1, to the last bit
+        return (here + enlarged - blurred).clamp(0, 1)
+    return (enlarged + detail * (here - blurred)).clamp(0, 1)
 
 
 def loosen(

@@ -197,6 +197,7 @@ class Preset:
             "steps": schedule if len(schedule) > 1 else schedule[0],
             "tolerance": 0.0,  # sources take all their steps
             "average": self.average,
+            "detail": 0.0 if len(schedule) > 1 else 1.0,  # sources enlarge what the smaller size gave
             "history_size": self.history_size,
         }
 

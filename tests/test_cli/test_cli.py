@@ -202,6 +202,7 @@ GIVEN = {  # option -> what is typed after it, or instead of it, what the argume
     "tolerance": ("0.2", 0.2),
     "average": ("0.9", 0.9),
     "octaves": ("2", 2),
+    "detail": ("0.5", 0.5),
     "tv_form": ("absolute", "absolute"),
     "laplacian_weight": ("0.5", 0.5),
     "init": ("noise", "noise"),

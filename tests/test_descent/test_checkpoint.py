@@ -260,6 +260,7 @@ def test_the_state_of_another_run_is_refused_and_left_alone(net, targets, tmp_pa
         "history_size": {"history_size": 9},
         "tv_form": {"tv_form": "corner"},
         "octaves": {"octaves": 2},
+        "detail": {"detail": 0.5},
     }
     for differing, other in others.items():
         with pytest.raises(CheckpointError, match=f"is the state of another run, which differs in its {differing};"):

@@ -387,8 +387,8 @@ def test_scales_are_descended_and_averaged(nets):
         nets[torch.float32], content, style, steps=[1, 2], callback=lambda p: seen.append((p.level, p.image.shape[2]))
     )
     assert seen == [(1, 128), (1, 128), (0, 256)]
-    moved = (result.image - content).abs()
-    assert 0 < moved.mean() < 0.05
+    enlarged = resize(resize(content, (128, 16)), (256, 32))  # nothing of the content's own detail is added
+    assert 0 < (result.image - enlarged).abs().mean() < 0.05
 
 
 # the descent
