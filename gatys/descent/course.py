@@ -170,6 +170,8 @@ def plan_course(net: VGG, told: Arguments) -> Course:
     from_noise = not isinstance(init, Tensor) and (init in ("noise", "mean") or content is None)
     kind = "noise" if from_noise else "picture" if isinstance(init, Tensor) else "content"
     detail = {"noise": 0.0, "picture": 1.0, "content": told.detail}[kind]
+    if told.detail != 1 and levels == 1:
+        log.info("detail %g changes nothing at one level: there is no coarser picture to add it to", told.detail)
     schedule = split_steps(told.steps, levels, ratio=ratio_of(kind, levels))
     sizes = [level_size(full, level) for level in range(levels)]
     given_start = init if isinstance(init, Tensor) else None

@@ -57,11 +57,14 @@ def test_other_starts_are_left_as_they_are(net, targets, init):
     assert torch.equal(*painted)
 
 
-def test_one_level_has_nothing_to_add_to(net, targets):
+def test_one_level_has_nothing_to_add_to_which_is_said(net, targets, caplog):
+    caplog.set_level("INFO", "gatys")
     content = gatys.extract_content(net, targets["content"].image, levels=1)
     style = gatys.extract_style(net, picture(2, size=SIZE), levels=1)
     how = {"content": content, "style": style, "steps": 2, "tile": None, "precision": "float32"}
     assert torch.equal(*(gatys.optimize(net, detail=detail, **how).image for detail in (0.0, 1.0)))
+    said = [message for message in caplog.messages if message.startswith("detail")]
+    assert said == ["detail 0 changes nothing at one level: there is no coarser picture to add it to"]
 
 
 @pytest.mark.parametrize("detail", [-0.1, 1.1, float("nan"), True, "much"])
