@@ -26,7 +26,7 @@ from .arguments import Arguments
 from .batch import Batch
 from .choice import choose_descent
 from .schedule import ratio_of, split_steps
-from .start import begin, full_size, name_or_picture, start_of_run, stay_grey
+from .start import begin, full_size, name_or_picture, starting_picture, stay_grey
 
 log = logging.getLogger(__name__)
 
@@ -166,7 +166,7 @@ def plan_course(net: VGG, told: Arguments) -> Course:
     if style is not None:
         check_levels(told.octaves, levels)
     around = rings(resolve_padding(content, told.padding))
-    start = start_of_run(net, content, style, init, full, told.seed, place, strength=told.strength, rings=around)
+    start = starting_picture(net, content, style, init, full, told.seed, place, strength=told.strength, rings=around)
     from_noise = not isinstance(init, Tensor) and (init in ("noise", "mean") or content is None)
     kind = "noise" if from_noise else "picture" if isinstance(init, Tensor) else "content"
     detail = {"noise": 0.0, "picture": 1.0, "content": told.detail}[kind]

@@ -39,7 +39,7 @@ from ..targets.across import Across
 from ..targets.regions import AnyStyle, RegionalStyle
 from ..targets.targets import ContentTarget, StyleTarget
 from .asked_shares import checked_shares
-from .start import full_size, name_or_picture, start_of_run
+from .start import full_size, name_or_picture, starting_picture
 
 _OF_LAYERS = ("content", "style")
 """The terms whose layers have a coefficient each."""
@@ -140,7 +140,7 @@ def weights_for_shares(
     around = rings(resolve_padding(content, padding))
     check_share("strength", strength)
     of_strength = content_factor(strength)
-    image = start_of_run(net, content, style, init, full, seed, place, strength=strength, rings=around)
+    image = starting_picture(net, content, style, init, full, seed, place, strength=strength, rings=around)
     asked = checked_shares(shares)
     # a weight of 0 says nothing of what another one would do: it is measured as 1, and counts for nothing else
     given = {"content": content_weight * of_strength, "style": style_weight, "tv": tv_weight}

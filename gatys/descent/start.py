@@ -14,7 +14,7 @@ from ..network.vgg import VGG
 from ..passes.layout import Layout, Rings
 from ..pictures.colors import are_grey
 from ..pictures.conversion import AnyPicture, to_tensor
-from ..settings import INITS, noise_share
+from ..settings import INITS, STRENGTH, noise_share
 from ..targets.recoloring import knows_colors, recolored
 from ..targets.regions import RegionalStyle, every_style
 from ..targets.targets import ContentTarget, StyleTarget
@@ -140,9 +140,13 @@ def starting_picture(
     seed: int,
     place: Layout,
     *,
+    strength: float = STRENGTH,
     rings: Rings = (False, False),
 ) -> Tensor:
-    """Give the rows here of the starting picture, (N, 3, H, W) at full size, on the network's device."""
+    """Give the rows here of the starting picture, (N, 3, H, W) at full size, on the network's device.
+
+    If it is made of the content, it is loosened as far as the strength asks for that.
+    """
     count = 1 if content is None else content.image.shape[0]
     if isinstance(init, Tensor):
         place.check(init, (), "init")
@@ -165,26 +169,10 @@ def starting_picture(
         image = _recolored(content, style, init, place, net.mean.device)
     else:
         image = content.image
-    return image.to(device=net.mean.device, dtype=net.mean.dtype).clone(memory_format=torch.contiguous_format)
-
-
-def start_of_run(
-    net: VGG,
-    content: ContentTarget | None,
-    style: StyleTarget | RegionalStyle | None,
-    init: str | Tensor,
-    full: tuple[int, int],
-    seed: int,
-    place: Layout,
-    *,
-    strength: float,
-    rings: Rings,
-) -> Tensor:
-    """Give the picture that a run of some strength starts from: `starting_picture`, loosened if it is made of the content."""
-    start = starting_picture(net, content, style, init, full, seed, place, rings=rings)
+    image = image.to(device=net.mean.device, dtype=net.mean.dtype).clone(memory_format=torch.contiguous_format)
     if content is None or isinstance(init, Tensor) or init not in FROM_CONTENT:
-        return start
-    return loosen(start, noise_share(strength), full, seed, place, rings=rings)
+        return image
+    return loosen(image, noise_share(strength), full, seed, place, rings=rings)
 
 
 def _recolored(

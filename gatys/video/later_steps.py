@@ -12,8 +12,6 @@ from .film_arguments import FilmArguments
 SHARE = 0.22
 """The share of the arithmetic of a frame without a past that a later frame takes at most, unless it is told its steps: with what
 is done around its steps, no more than a quarter of the time."""
-
-
 MOVES = 2
 """The fewest steps at full size that change a picture: the first is the look at it."""
 
